@@ -1,0 +1,40 @@
+# How every library and test of the tree is made: one static library a folder, linked only to what lies below it (src/README.md).
+include_guard(GLOBAL)
+
+set(TTSCALE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+if(TTSCALE_WERROR)
+  list(APPEND TTSCALE_WARNINGS -Werror)
+endif()
+
+# ttscale_library(<folder> SOURCES ... [LINK ...] [NO_PCH])
+#   makes the static library ttscale_<folder>; LINK names what it may use. NO_PCH for code that does not see torch.
+function(ttscale_library name)
+  cmake_parse_arguments(ARG "NO_PCH" "" "SOURCES;LINK" ${ARGN})
+  set(target ttscale_${name})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include" "${PROJECT_BINARY_DIR}/include")
+  target_link_libraries(${target} PUBLIC ${ARG_LINK})
+  _ttscale_compile(${target})
+  if(NOT ARG_NO_PCH)
+    target_precompile_headers(${target} REUSE_FROM ttscale_pch)
+  endif()
+endfunction()
+
+# ttscale_test(<folder> SOURCES ... LINK ...) makes the program test_<folder> and registers each of its cases with ctest.
+function(ttscale_test name)
+  cmake_parse_arguments(ARG "NO_PCH" "" "SOURCES;LINK" ${ARGN})
+  set(target test_${name})
+  add_executable(${target} ${ARG_SOURCES})
+  target_link_libraries(${target} PRIVATE ${ARG_LINK} ttscale_test_support GTest::gmock GTest::gtest_main)
+  _ttscale_compile(${target})
+  if(NOT ARG_NO_PCH)
+    target_precompile_headers(${target} REUSE_FROM ttscale_pch)
+  endif()
+  gtest_discover_tests(${target} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+    PROPERTIES TIMEOUT 300 ENVIRONMENT "OMP_NUM_THREADS=1;${TTSCALE_TEST_ENVIRONMENT}")
+endfunction()
+
+function(_ttscale_compile target)
+  target_compile_options(${target} PRIVATE ${TTSCALE_WARNINGS})
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+endfunction()
