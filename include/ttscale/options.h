@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Options of adapt().
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ttscale/input.h"
+#include "ttscale/rule.h"
+
+namespace ttscale {
+
+/// What to adapt and how.
+struct AdaptOptions {
+  Rule rule = rule::Prior{};             ///< how statistics follow the stream; each stream may have its own
+  InputScaling input;                    ///< scaling of the images ahead of the model
+  std::vector<std::string> layers;       ///< name patterns (* and ?) of the sites to adapt; empty: all
+  std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as they are; wins over `layers`
+};
+
+}  // namespace ttscale

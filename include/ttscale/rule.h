@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The rules: how a site's statistics follow the stream. Options as structs, and the text they are written as everywhere ("ema:momentum=0.1").
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "ttscale/export.h"
+
+namespace ttscale {
+
+/// Which estimate of a batch's variance a rule uses: the mean of squared deviations (divide by n), or Bessel's (divide by n - 1).
+/// With n = 1 the unbiased estimate does not exist; the source variance stands in for it.
+enum class Variance { kBiased, kUnbiased };
+
+/// How two variances are mixed with weights (1-w, w): linearly as most papers do, or by the law of total variance, which adds
+/// w(1-w)(mean_1 - mean_2)^2 for the distance between the means.
+enum class Mixing { kConvex, kTotal };
+
+/// Whether a batch is normalised with statistics that contain it already, or with those of the batches before it.
+enum class Order { kUpdateUse, kUseUpdate };
+
+namespace rule {
+
+// Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n = images in the batch.
+// `eps` replaces the layer's own eps where set; the published formulas use the layer's.
+
+/// The model as it is: mean and variance of training.
+struct Source {};
+
+/// Statistics of the batch alone (Nado et al. 2020; Li et al. 2016).
+struct Batch {
+  Variance variance = Variance::kBiased;
+  std::optional<double> eps;
+};
+
+/// Source counts as `count` images beside the n of the batch: w = n / (count + n) (Schneider et al. 2020).
+struct Prior {
+  double count = 16;  ///< images, >= 0
+  Variance variance = Variance::kUnbiased;
+  Mixing mixing = Mixing::kConvex;
+  std::optional<double> eps;
+};
+
+/// Fixed share of the batch, whatever its size (alpha-BN, You et al. 2021).
+struct Alpha {
+  double weight = 0.1;  ///< share of the batch, 0 to 1
+  Variance variance = Variance::kUnbiased;
+  Mixing mixing = Mixing::kConvex;
+  std::optional<double> eps;
+};
+
+/// Exponential moving average that starts at the source: r <- (1-m) r + m b (ONDA, Mancini et al. 2018).
+struct Ema {
+  double momentum = 0.1;  ///< 0 to 1
+  Order order = Order::kUpdateUse;
+  Variance variance = Variance::kUnbiased;
+  Mixing mixing = Mixing::kConvex;
+  std::optional<double> eps;
+};
+
+/// Mean over all images seen since the last reset; the source may count as `count` images more. Before the first image: the source.
+struct Cumulative {
+  double count = 0;  ///< images the source counts for, >= 0
+  Order order = Order::kUpdateUse;
+  Variance variance = Variance::kUnbiased;
+  Mixing mixing = Mixing::kConvex;
+  std::optional<double> eps;
+};
+
+/// Moving average whose momentum decays from batch to batch: m_k = initial * decay^k + floor, k = 1, 2, ... (DUA, Mirza et al. 2022).
+/// The 64 augmented views that the paper makes of each image are the caller's business.
+struct Dua {
+  double initial = 0.1;  ///< momentum before the first decay, 0 to 1
+  double decay = 0.94;   ///< 0 to 1
+  double floor = 0.005;  ///< momentum that is never gone below, 0 to 1
+  Order order = Order::kUpdateUse;
+  Variance variance = Variance::kUnbiased;
+  Mixing mixing = Mixing::kConvex;
+  std::optional<double> eps;
+};
+
+}  // namespace rule
+
+using Rule = std::variant<rule::Source, rule::Batch, rule::Prior, rule::Alpha, rule::Ema, rule::Cumulative, rule::Dua>;
+
+/// Reads `name` or `name:field=value,field=value`. Throws UsageError that lists the valid names, fields or values.
+TTSCALE_API Rule parse_rule(const std::string& text);
+
+/// The text of a rule with the fields that differ from their defaults; parse_rule() gives the same rule back.
+TTSCALE_API std::string to_string(const Rule& rule);
+
+/// Throws UsageError that names the field whose value is out of range.
+TTSCALE_API void validate(const Rule& rule);
+
+/// One line per rule: name, fields with defaults and choices. For help texts.
+TTSCALE_API std::string describe_rules();
+
+}  // namespace ttscale
