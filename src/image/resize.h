@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Antialiased resizing of 8-bit images, bit for bit as Pillow's Image.resize (filters of Pillow, HPND licence).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace ttscale::image {
+
+/// Filters with the names that timm and torchvision use: "nearest", "bilinear", "bicubic".
+enum class Interpolation { kNearest, kBilinear, kBicubic };
+
+/// The filter of that name; throws UsageError for any other text.
+Interpolation parse_interpolation(const std::string& text);
+
+/// The name that parse_interpolation() reads.
+std::string to_string(Interpolation interpolation);
+
+/// Height and width in pixels.
+struct Size {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
+inline bool operator==(const Size& a, const Size& b) { return a.height == b.height && a.width == b.width; }
+inline bool operator!=(const Size& a, const Size& b) { return !(a == b); }
+
+/// A rectangle of an image, in pixels.
+struct Window {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  Size size;
+};
+
+/// Resizes uint8 [H, W, C] (C is 1, 3 or 4) to uint8 [size.height, size.width, C]. Returns `hwc` itself if the size is
+/// the same. Throws UsageError for another tensor or an empty size.
+at::Tensor resize(const at::Tensor& hwc, Size size, Interpolation interpolation);
+
+/// The pixels of `window` of resize(hwc, size, interpolation), computing only those: [window.height, window.width, C].
+/// Throws UsageError if the window does not lie inside `size`.
+at::Tensor resize_window(const at::Tensor& hwc, Size size, const Window& window, Interpolation interpolation);
+
+}  // namespace ttscale::image
