@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Runs a model over the domains of an image tree under several rules in one pass over the images.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/image_tree.h"
+#include "eval/options.h"
+#include "eval/result.h"
+#include "metrics/classification.h"
+
+namespace ttscale::eval {
+
+/// How far the work is after a batch went through all rules.
+struct Progress {
+  std::int64_t domain = 0;         ///< index of the domain
+  std::int64_t batch = 0;          ///< batches done in the domain
+  std::int64_t domain_images = 0;  ///< images done in the domain, skipped ones included
+  std::int64_t images = 0;         ///< images done in all, of EvalPlan::images(), skipped ones included
+  std::vector<double> top1;        ///< of each rule in this domain so far, %
+};
+
+/// What one rule made of one batch. The references live as long as the call.
+struct PredictionBatch {
+  const std::string& domain;
+  const std::string& rule;
+  const std::vector<data::Sample>& samples;
+  const std::vector<metrics::Prediction>& predictions;
+};
+
+/// Follows an evaluation. All calls come from the thread of evaluate(); what a callback throws ends the evaluation and
+/// arrives at its caller.
+class EvalObserver {
+ public:
+  virtual ~EvalObserver() = default;
+  /// Options, model and data fit together; the work begins.
+  virtual void resolved(const EvalPlan& /*plan*/) {}
+  virtual void domain_started(const DomainPlan& /*domain*/, std::int64_t /*index*/) {}
+  /// Once a batch and rule, batches in stream order, rules in their order.
+  virtual void predictions(const PredictionBatch& /*batch*/) {}
+  virtual void batch_done(const Progress& /*progress*/) {}
+  virtual void cell_done(const Cell& /*cell*/) {}
+};
+
+/// Evaluates. Whatever happens, `result` holds all that was finished until then: when this throws, `result.partial` is
+/// true, and plan, finished cells, skipped files and the unfinished cells of the domain in work are there to be
+/// written. Same model, data and options: same result, whatever the number of workers. Throws UsageError for options,
+/// DataError for images and labels that do not fit the model, ModelError for a model that cannot be adapted (under
+/// `source`, too), refuses the shape of the images, or returns no logits [N, K].
+void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& result);
+
+}  // namespace ttscale::eval

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Files that are either complete or not there.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace ttscale::report {
+
+/// Replaces the content of a file, all or nothing: written beside it, synced to disk, renamed over it. A link is
+/// followed; a device or pipe (/dev/stdout) is written to directly. Throws Error naming the path and the reason.
+void write_file(const std::filesystem::path& file, const std::string& content);
+
+/// Finds out, before hours of work, whether write_file() could succeed, leaving no trace. Throws Error like it.
+void check_writable(const std::filesystem::path& file);
+
+}  // namespace ttscale::report
