@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The chunk walk and the CRC-32 of ISO 3309 that PNG uses.
+#include "image/png_structure.h"
+
+#include <array>
+
+namespace ttscale::image {
+namespace {
+
+constexpr std::size_t kSignature = 8;
+constexpr std::size_t kOverhead = 12;  // length, type and checksum of a chunk
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t value = byte;
+    for (int bit = 0; bit < 8; ++bit) {
+      value = (value & 1U) != 0 ? 0xEDB88320U ^ (value >> 1U) : value >> 1U;
+    }
+    table[byte] = value;
+  }
+  return table;
+}
+
+std::uint32_t crc32(const std::uint8_t* data, std::size_t size) {
+  static constexpr std::array<std::uint32_t, 256> kTable = make_crc_table();
+  std::uint32_t crc = 0xFFFFFFFFU;
+  for (std::size_t i = 0; i < size; ++i) {
+    crc = kTable[(crc ^ data[i]) & 0xFFU] ^ (crc >> 8U);
+  }
+  return ~crc;
+}
+
+struct Chunk {
+  std::size_t begin = 0;   // of its length field
+  std::size_t length = 0;  // of its data
+  std::string type;
+
+  [[nodiscard]] std::size_t data() const { return begin + 8; }
+  [[nodiscard]] std::size_t end() const { return begin + kOverhead + length; }
+  [[nodiscard]] bool essential() const { return type == "IHDR" || type == "PLTE" || type == "IDAT" || type == "IEND"; }
+};
+
+Chunk read_chunk(Bytes file, std::size_t at) {
+  if (at + kOverhead > file.size() || file.big_endian(at, 4) > file.size() - at - kOverhead) {
+    throw BadImage("a truncated PNG (" + std::to_string(file.size()) + " bytes, no end chunk)");
+  }
+  return {at, file.big_endian(at, 4), std::string(file.data() + at + 4, file.data() + at + 8)};
+}
+
+void check_crc(Bytes file, const Chunk& chunk) {
+  if (crc32(file.data() + chunk.begin + 4, chunk.length + 4) != file.big_endian(chunk.end() - 4, 4)) {
+    throw BadImage("a damaged PNG (checksum of chunk " + chunk.type + " at byte " + std::to_string(chunk.begin) + ")");
+  }
+}
+
+PngStructure read_header(Bytes file, const Chunk& chunk) {
+  constexpr std::uint8_t kGray = 0;
+  if (chunk.type != "IHDR" || chunk.length != 13) {
+    throw BadImage("a damaged PNG (no header chunk)");
+  }
+  PngStructure png;
+  png.size = {file.big_endian(chunk.data() + 4, 4), file.big_endian(chunk.data(), 4)};
+  png.gray16 = file[chunk.data() + 8] == 16 && file[chunk.data() + 9] == kGray;
+  return png;
+}
+
+}  // namespace
+
+PngStructure inspect_png(Bytes file) {
+  Chunk chunk = read_chunk(file, kSignature);
+  PngStructure png = read_header(file, chunk);
+  png.essential.assign(file.data(), file.data() + kSignature);
+  bool has_pixels = false;
+  while (true) {
+    if (chunk.essential()) {
+      check_crc(file, chunk);
+      png.essential.insert(png.essential.end(), file.data() + chunk.begin, file.data() + chunk.end());
+    }
+    has_pixels = has_pixels || chunk.type == "IDAT";
+    if (chunk.type == "IEND") {
+      break;
+    }
+    chunk = read_chunk(file, chunk.end());
+  }
+  if (!has_pixels || png.size.height == 0 || png.size.width == 0) {
+    throw BadImage("a PNG without an image");
+  }
+  return png;
+}
+
+}  // namespace ttscale::image
