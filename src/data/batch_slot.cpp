@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// Collects the images of one batch.
+#include "data/batch_slot.h"
+
+#include <ATen/Functions.h>
+
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include "ttscale/error.h"
+
+namespace ttscale::data {
+namespace {
+
+// "480x640" for [C, 480, 640].
+std::string size_text(const std::vector<std::int64_t>& chw) {
+  return std::to_string(chw[1]) + "x" + std::to_string(chw[2]);
+}
+
+// The reason if the problem is one of data, which may be skipped.
+std::optional<std::string> data_error(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const DataError& problem) {
+    return problem.what();
+  } catch (...) {
+    return std::nullopt;
+  }
+}
+
+at::Tensor to_indices(const std::vector<std::int64_t>& values) {
+  at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, at::TensorOptions().dtype(at::kLong));
+  std::copy(values.begin(), values.end(), tensor.data_ptr<std::int64_t>());
+  return tensor;
+}
+
+}  // namespace
+
+BatchSlot::BatchSlot(std::vector<Sample> samples) : samples_(std::move(samples)), outcomes_(samples_.size()) {}
+
+// The place of image `index`, or an undefined tensor if it does not fit: finish() tells the user.
+at::Tensor BatchSlot::slot_for(std::size_t index, const at::Tensor& image) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!images_.defined()) {
+    std::vector<std::int64_t> sizes = {static_cast<std::int64_t>(samples_.size())};
+    sizes.insert(sizes.end(), image.sizes().begin(), image.sizes().end());
+    images_ = at::empty(sizes, image.options());
+  }
+  const bool fits = images_.sizes().slice(1) == image.sizes() && images_.scalar_type() == image.scalar_type();
+  return fits ? images_.select(0, static_cast<std::int64_t>(index)) : at::Tensor();
+}
+
+void BatchSlot::store(std::size_t index, const at::Tensor& image) {
+  if (!image.defined() || image.dim() != 3 || !image.device().is_cpu() || image.numel() == 0) {
+    throw UsageError("loader: expected a transform that gives one CPU tensor [C, H, W], found another result for " +
+                     samples_[index].path.string());
+  }
+  const at::Tensor from = image.contiguous();
+  const at::Tensor to = slot_for(index, from);
+  if (to.defined()) {
+    // Not copy_: it would start a team of OpenMP threads in each worker.
+    std::memcpy(to.data_ptr(), from.data_ptr(), from.nbytes());
+  }
+  outcomes_[index].sizes = image.sizes().vec();
+}
+
+void BatchSlot::fail(std::size_t index, std::exception_ptr error) { outcomes_[index].error = std::move(error); }
+
+void BatchSlot::check_same_size(const Sample& first, std::size_t first_index, std::size_t index) const {
+  const auto& expected = outcomes_[first_index].sizes;
+  const auto& found = outcomes_[index].sizes;
+  if (expected != found) {
+    throw DataError("data: expected images of one size in a batch, found " + size_text(expected) + " (" +
+                    first.path.string() + ") and " + size_text(found) + " (" + samples_[index].path.string() +
+                    "); give --img-size, or use --batch-size 1");
+  }
+}
+
+FinishedBatch BatchSlot::finish(OnError on_error) {
+  FinishedBatch finished;
+  Batch batch;
+  std::vector<std::int64_t> kept;
+  std::vector<std::int64_t> labels;
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    if (outcomes_[i].error != nullptr) {
+      auto reason = data_error(outcomes_[i].error);
+      if (!reason || on_error == OnError::kStop) {
+        std::rethrow_exception(outcomes_[i].error);
+      }
+      finished.skipped.push_back({samples_[i], std::move(*reason)});
+      continue;
+    }
+    if (!kept.empty()) {
+      check_same_size(batch.samples.front(), static_cast<std::size_t>(kept.front()), i);
+    }
+    kept.push_back(static_cast<std::int64_t>(i));
+    labels.push_back(samples_[i].label);
+    batch.samples.push_back(samples_[i]);
+  }
+  if (!kept.empty()) {
+    batch.images = kept.size() == samples_.size() ? images_ : images_.index_select(0, to_indices(kept));
+    batch.labels = to_indices(labels);
+    finished.batch = std::move(batch);
+  }
+  return finished;
+}
+
+}  // namespace ttscale::data
