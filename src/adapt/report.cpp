@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The printed form of a stream's report.
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include "ttscale/adapter.h"
+
+namespace ttscale {
+
+std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
+  std::size_t width = 4;
+  for (const auto& site : report.sites) {
+    width = std::max(width, site.name.size());
+  }
+  std::ostringstream text;  // leaves the caller's format flags alone
+  text << "rule " << report.rule << ": " << report.images << " images in " << report.batches << " batches";
+  if (report.rejected > 0) {
+    text << ", " << report.rejected << " rejected for NaN or Inf";
+  }
+  text << "\n" << std::left << std::setw(static_cast<int>(width)) << "site" << "  batch from source  used from source\n" << std::fixed << std::setprecision(4);
+  for (const auto& site : report.sites) {
+    text << std::left << std::setw(static_cast<int>(width)) << site.name << std::right << std::setw(19) << site.batch_distance << std::setw(18)
+         << site.used_distance << "\n";
+  }
+  text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint\n";
+  return out << text.str();
+}
+
+}  // namespace ttscale

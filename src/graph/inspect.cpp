@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// inspect(): sites of a module without touching it.
+#include "ttscale/inspect.h"
+
+#include <algorithm>
+
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/script.h>
+
+#include "graph/archive.h"
+#include "graph/sites.h"
+#include "ttscale/error.h"
+
+namespace ttscale {
+
+std::int64_t Inspection::adaptable() const {
+  return std::count_if(sites.begin(), sites.end(), [](const Site& site) { return site.adaptable; });
+}
+
+Inspection inspect(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  if (!forward) {
+    throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
+  }
+  const auto graph = forward->graph()->copy();  // inlining changes a graph
+  torch::jit::Inline(*graph);
+  graph::FoundSites found = graph::find_sites(*graph, module);
+  Inspection out;
+  out.summary = graph::summarise(found);
+  out.operators = std::move(found.operators);
+  for (auto& site : found.sites) {
+    out.sites.push_back(std::move(site.site));
+  }
+  return out;
+}
+
+Inspection inspect(const std::filesystem::path& archive) { return inspect(graph::load(archive)); }
+
+}  // namespace ttscale

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Rewrites a copy of a module so that its BatchNorm layers call ttscale::norm, and runs it with a stream's own state.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ttscale/inspect.h"
+
+namespace torch::jit {
+struct Module;
+}
+
+namespace ttscale::graph {
+
+/// A rewritten site: its description and source statistics [C], float64, on the CPU.
+struct RewrittenSite {
+  Site site;
+  at::Tensor mean, var;
+};
+
+/// The state tensors of one site (ops/norm.h), in the order of the operator's arguments.
+struct SiteTensors {
+  at::Tensor running, counters, last;
+};
+
+/// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
+class Instance {
+ public:
+  explicit Instance(std::shared_ptr<torch::jit::Module> module);
+
+  /// Runs forward(images). Throws ModelError (one line) if it fails or does not return one tensor.
+  at::Tensor forward(const at::Tensor& images);
+
+ private:
+  std::shared_ptr<torch::jit::Module> module_;
+};
+
+/// A rewritten module: immutable, shared by its instances.
+class Program {
+ public:
+  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm whose name passes the patterns (fnmatch; `skip` wins).
+  /// Dropout and running statistics of the copy are at rest, also where the archive was traced in training mode.
+  /// Throws ModelError if nothing can be adapted or forward does not take one tensor, UsageError if the patterns select nothing.
+  Program(const torch::jit::Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip);
+
+  [[nodiscard]] const std::vector<RewrittenSite>& sites() const { return sites_; }
+  /// Where the parameters are.
+  [[nodiscard]] const at::Device& device() const { return device_; }
+
+  /// An instance under a rule (its text), whose sites keep their state in `states`, one per site.
+  [[nodiscard]] Instance instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const;
+
+ private:
+  std::shared_ptr<const torch::jit::Module> module_;
+  std::vector<RewrittenSite> sites_;
+  at::Device device_{at::kCPU};
+};
+
+}  // namespace ttscale::graph

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Recognises normalisation layers and the operators that explain their absence.
+#include "graph/sites.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/script.h>
+
+namespace ttscale::graph {
+namespace {
+
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+
+bool starts_with(const std::string& text, std::string_view prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
+
+std::string kind_of(const Node& node) { return node.kind().toQualString(); }
+
+std::string unqualified(const std::string& kind) { return kind.substr(kind.find("::") + 2); }
+
+/// The origin of an input as a defined tensor; empty for None and for what is computed.
+std::optional<Origin> tensor_origin(Node& node, std::size_t input, const Module& module) {
+  if (node.inputs().size() <= input) {
+    return std::nullopt;
+  }
+  auto origin = trace_origin(*node.inputs()[input], module);
+  return origin && origin->value.isTensor() && origin->value.toTensor().defined() ? origin : std::nullopt;
+}
+
+bool is_none(Node& node, std::size_t input, const Module& module) {
+  if (node.inputs().size() <= input) {
+    return true;
+  }
+  const auto origin = trace_origin(*node.inputs()[input], module);
+  return origin && origin->value.isNone();
+}
+
+std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, const Module& module) {
+  if (forked) {
+    return "inside torch.jit.fork, whose graph has no access to a stream's state; call the layer outside the fork";
+  }
+  if (!found.mean || !found.var) {
+    return is_none(node, kRunningMean, module) ? "no running statistics (track_running_stats=False): it already normalises by each batch's own"
+                                               : "its running statistics are computed by the graph, so that there is no source to start from";
+  }
+  const at::Tensor& mean = found.mean->value.toTensor();
+  if (mean.layout() != c10::kStrided) {
+    return "its running statistics are in mkldnn layout; bring the model as it was before torch.utils.mkldnn.to_mkldnn";
+  }
+  if (!mean.is_floating_point()) {
+    return "its running statistics are not floating point";
+  }
+  return {};
+}
+
+bool constant_true(Node& node, std::size_t input, const Module& module) {
+  const auto origin = trace_origin(*node.inputs()[input], module);
+  return origin && origin->path.empty() && origin->value.isBool() && origin->value.toBool();
+}
+
+FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
+  FoundSite found;
+  found.node = &node;
+  found.mean = tensor_origin(node, kRunningMean, module);
+  found.var = tensor_origin(node, kRunningVar, module);
+  Site& site = found.site;
+  site.kind = "batch_norm";
+  const auto weight = tensor_origin(node, kWeight, module);
+  site.affine = weight || !is_none(node, kWeight, module);
+  for (const auto& origin : {found.mean, found.var, weight, tensor_origin(node, kBias, module)}) {
+    if (origin && site.name.empty()) {
+      site.name = owner_name(*origin);
+    }
+  }
+  if (found.mean) {
+    site.channels = found.mean->value.toTensor().numel();
+  }
+  if (const auto eps = trace_origin(*node.inputs()[kEps], module); eps && eps->value.isDouble()) {
+    site.eps = eps->value.toDouble();
+  }
+  site.note = why_not_batch_norm(node, forked, found, module);
+  site.adaptable = site.note.empty();
+  if (site.adaptable && constant_true(node, kTraining, module)) {
+    site.note = "traced in training mode: untouched it uses each batch's statistics and overwrites its own; adapted, source means the stored ones";
+  }
+  return found;
+}
+
+struct OtherNorm {
+  const char* kind;
+  std::size_t weight;  // position of the weight input, for the name
+  const char* why;
+};
+constexpr const char* kPerImage = "takes its statistics from each image already: nothing to adapt; --input standardize works ahead of it";
+constexpr std::array<OtherNorm, 10> kOtherNorms{{
+    {"aten::layer_norm", 2, kPerImage},
+    {"aten::native_layer_norm", 2, kPerImage},
+    {"aten::group_norm", 2, kPerImage},
+    {"aten::native_group_norm", 1, kPerImage},
+    {"aten::instance_norm", 1, kPerImage},
+    {"aten::native_batch_norm", 1, "calls native_batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"aten::_batch_norm_impl_index", 1, "calls a backend of batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"aten::cudnn_batch_norm", 1, "calls cuDNN's batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"aten::miopen_batch_norm", 1, "calls MIOpen's batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"ttscale::norm", 1, "is adapted already; use the archive that this one was made from"},
+}};
+
+std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
+  const std::string kind = kind_of(node);
+  FoundSite found;
+  found.node = &node;
+  found.site.kind = unqualified(kind);
+  if (starts_with(kind, "quantized::batch_norm")) {
+    found.site.note = "quantized: integer arithmetic has its statistics baked in; bring the float model";
+    return found;
+  }
+  const auto* other = std::find_if(kOtherNorms.begin(), kOtherNorms.end(), [&](const OtherNorm& norm) { return kind == norm.kind; });
+  if (other == kOtherNorms.end()) {
+    return std::nullopt;
+  }
+  found.site.note = other->why;
+  if (const auto weight = tensor_origin(node, other->weight, module)) {
+    found.site.name = owner_name(*weight);
+    found.site.channels = weight->value.toTensor().numel();
+    found.site.affine = true;
+  }
+  return found;
+}
+
+bool is_convolution(const std::string& kind) {
+  const std::string name = unqualified(kind);
+  return kind == "prim::mkldnn_convolution" || kind == "prim::ConstantMKLDNNConvolution" ||
+         (starts_with(kind, "aten::") && (starts_with(name, "conv") || starts_with(name, "_convolution")));
+}
+
+void count_operator(Node& node, const Module& module, std::map<std::string, std::int64_t>& operators) {
+  constexpr std::size_t kConvolutionBias = 2;
+  const std::string kind = kind_of(node);
+  if (is_convolution(kind)) {
+    ++operators[is_none(node, kConvolutionBias, module) ? "convolution" : "convolution with bias"];
+  } else if (starts_with(kind, "quantized::")) {
+    ++operators["quantized operator"];
+  } else if (starts_with(kind, "prepacked::")) {
+    ++operators["prepacked mobile operator"];
+  } else if (kind == "aten::linear" || kind == "aten::addmm") {
+    ++operators["linear"];
+  } else if (kind == "prim::CallMethod") {
+    ++operators["call through an interface"];
+  }
+}
+
+/// Names from attribute paths can repeat (a shared layer called twice) or be missing (constants of a frozen graph).
+void make_names_unique(std::vector<FoundSite>& sites) {
+  std::map<std::string, int> calls;
+  std::map<std::string, int> nameless;
+  for (FoundSite& found : sites) {
+    std::string& name = found.site.name;
+    if (name.empty()) {
+      name = found.site.kind + "_" + std::to_string(nameless[found.site.kind]++);
+    }
+    const int call = ++calls[name];
+    if (call > 1) {
+      name += "#" + std::to_string(call);
+    }
+  }
+}
+
+}  // namespace
+
+FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
+  FoundSites out;
+  for_each_node(*graph.block(), [&](Node& node, bool forked) {
+    if (node.kind() == c10::aten::batch_norm) {
+      out.sites.push_back(batch_norm_site(node, forked, module));
+      out.traced_in_training = out.traced_in_training || constant_true(node, kTraining, module);
+    } else if (auto other = other_norm_site(node, module)) {
+      out.sites.push_back(std::move(*other));
+    } else {
+      count_operator(node, module, out.operators);
+    }
+  });
+  make_names_unique(out.sites);
+  return out;
+}
+
+}  // namespace ttscale::graph

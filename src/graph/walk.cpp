@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Walking TorchScript graphs.
+#include "graph/walk.h"
+
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/script.h>
+
+#include "base/option_text.h"
+
+namespace ttscale::graph {
+
+using torch::jit::Block;
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+namespace prim = c10::prim;
+
+void for_each_node(Block& block, const std::function<void(Node&, bool)>& visit, bool forked) {
+  for (auto it = block.nodes().begin(); it != block.nodes().end();) {
+    Node& node = **it;
+    ++it;  // before the visit: it may destroy the node
+    for (Block* inner : node.blocks()) {
+      for_each_node(*inner, visit, forked);
+    }
+    if (node.hasAttribute(c10::attr::Subgraph)) {
+      for_each_node(*node.g(c10::attr::Subgraph)->block(), visit, true);
+    }
+    visit(node, forked);
+  }
+}
+
+namespace {
+
+std::optional<Origin> attribute_origin(Node& node, const Module& module) {
+  auto object = trace_origin(*node.input(), module);
+  if (!object || !object->value.isObject()) {
+    return std::nullopt;
+  }
+  const std::string& name = node.s(c10::attr::name);
+  object->value = object->value.toObject()->getAttr(name);
+  object->path.push_back(name);
+  return object;
+}
+
+std::optional<Origin> branch_origin(Node& node, const Value& output, const Module& module) {
+  std::optional<Origin> none;
+  for (Block* block : node.blocks()) {
+    auto origin = trace_origin(*block->outputs().at(output.offset()), module);
+    if (origin && !origin->value.isNone()) {
+      return origin;
+    }
+    none = none ? none : origin;
+  }
+  return none;
+}
+
+}  // namespace
+
+std::optional<Origin> trace_origin(Value& value, const Module& module) {
+  Node& node = *value.node();
+  const auto& inputs = node.owningGraph()->inputs();
+  if (!inputs.empty() && &value == inputs.at(0) && value.type()->kind() == c10::TypeKind::ClassType) {
+    return Origin{{}, module._ivalue()};
+  }
+  switch (node.kind()) {
+    case prim::Constant: {
+      auto constant = torch::jit::toIValue(&value);
+      return constant ? std::optional<Origin>(Origin{{}, *constant}) : std::nullopt;
+    }
+    case prim::GetAttr:
+      return attribute_origin(node, module);
+    case prim::If:
+      return branch_origin(node, value, module);
+    case prim::unchecked_cast:
+    case prim::unchecked_unwrap_optional:
+    case c10::aten::_unwrap_optional:
+      return trace_origin(*node.inputs().at(0), module);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string owner_name(const Origin& origin) {
+  if (origin.path.empty()) {
+    return {};
+  }
+  return join({origin.path.begin(), origin.path.end() - 1}, ".");
+}
+
+}  // namespace ttscale::graph

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The memory layouts that kernels handle: dense N C ... (contiguous) and dense N ... C (channels_last, 2d and 3d).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace ttscale::ops {
+
+/// x itself if it is contiguous or channels_last, else a copy in the layout that x suggests.
+at::Tensor dense(const at::Tensor& x);
+
+/// Throws c10::Error unless x is [N, C, ...] of a supported floating type in a strided layout. `op` names the operator in the message.
+void check_activation(const char* op, const at::Tensor& x);
+
+}  // namespace ttscale::ops

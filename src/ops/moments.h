@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// The operator ttscale::moments: mean and variance of every image and channel in one read of the activations.
+#pragma once
+
+#include <tuple>
+
+#include <ATen/core/Tensor.h>
+
+namespace ttscale::ops {
+
+/// Mean and biased variance [N, C] (float64) of x [N, C, ...] over its remaining dimensions. x is float32, float64, bfloat16 or float16 in any
+/// layout, N and C > 0. Accumulates in blocks that fit the first-level cache, two passes each (mean, then squared deviations with the rounding
+/// error of the mean corrected), and merges the blocks in float64 (Chan, Golub, LeVeque 1979): accurate where the mean is large against the
+/// spread. NaN and Inf in an image make that image's moments non-finite. Throws c10::Error for another dtype or shape.
+std::tuple<at::Tensor, at::Tensor> moments(const at::Tensor& x);
+
+std::tuple<at::Tensor, at::Tensor> moments_cpu(const at::Tensor& x);
+std::tuple<at::Tensor, at::Tensor> moments_cuda(const at::Tensor& x);
+std::tuple<at::Tensor, at::Tensor> moments_meta(const at::Tensor& x);
+
+}  // namespace ttscale::ops

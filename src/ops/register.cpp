@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The only file that knows the dispatcher's registration: schemas and which kernel serves which device.
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/library.h>
+
+#include "ops/affine.h"
+#include "ops/moments.h"
+#include "ops/norm.h"
+
+// `running`, `counters` and `last` are declared as written: a call is then neither removed as dead code nor merged with an equal one, and the
+// state stays an attribute when the module is frozen.
+TORCH_LIBRARY_FRAGMENT(ttscale, m) {
+  m.def("moments(Tensor x) -> (Tensor mean, Tensor var)");
+  m.def("affine(Tensor x, Tensor center, Tensor scale, Tensor shift) -> Tensor");
+  m.def(
+      "norm(Tensor x, Tensor? weight, Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, "
+      "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(ttscale, CPU, m) {
+  m.impl("moments", ttscale::ops::moments_cpu);
+  m.impl("affine", ttscale::ops::affine_cpu);
+}
+
+TORCH_LIBRARY_IMPL(ttscale, CUDA, m) {
+  m.impl("moments", ttscale::ops::moments_cuda);
+  m.impl("affine", ttscale::ops::affine_cuda);
+}
+
+TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
+  m.impl("moments", ttscale::ops::moments_meta);
+  m.impl("affine", ttscale::ops::affine_meta);
+}
+
+// norm is a composition of the two and small tensor arithmetic: one implementation for every device.
+TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) { m.impl("norm", ttscale::ops::norm); }
+
+// Training through these operators would ignore that statistics depend on the activations: backward() says that it is not implemented.
+TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
+  m.impl("moments", torch::autograd::autogradNotImplementedFallback());
+  m.impl("affine", torch::autograd::autogradNotImplementedFallback());
+  m.impl("norm", torch::autograd::autogradNotImplementedFallback());
+}
+
+namespace ttscale::ops {
+
+void link_operators() {}
+
+}  // namespace ttscale::ops

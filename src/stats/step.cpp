@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// One step of a site's statistics: rule, protection of degenerate cases, state update.
+#include <ATen/ATen.h>
+
+#include "stats/rules.h"
+
+namespace ttscale::stats {
+namespace {
+
+Moments row_pair(const at::Tensor& rows, std::int64_t first) { return {rows.select(0, first), rows.select(0, first + 1)}; }
+
+void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& target) {
+  target.copy_(at::where(condition, value, target));
+}
+
+}  // namespace
+
+Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state) {
+  const at::Tensor batches = state.counters.select(0, 1);
+  const Moments running = where(batches > 0, row_pair(state.running, 0), source);
+  const RuleInput in{source, pool(images), running, state.counters.select(0, 0), batches};
+  const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
+
+  Moments used = where(in.batch.images > 0, out.used, running);
+  used.var = at::where(used.var < kDeadShare * source.var, source.var, used.var);
+
+  const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
+  const at::Tensor accepted = complete.to(at::kDouble);
+  write_if(complete, at::stack({out.running.mean, out.running.var}), state.running);
+  state.counters.add_(at::stack({accepted * in.batch.images, accepted, 1 - accepted}));
+  // A rule may answer for each image; the report shows their mean.
+  const auto summary = [](const at::Tensor& t) { return t.dim() == 2 ? t.mean(0) : t; };
+  state.last.copy_(at::stack({in.batch.pooled.mean, in.batch.pooled.var, summary(used.mean), summary(used.var)}));
+  return used;
+}
+
+std::optional<double> eps_override(const Rule& rule) {
+  return std::visit(
+      [](const auto& r) -> std::optional<double> {
+        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
+          return std::nullopt;
+        } else {
+          return r.eps;
+        }
+      },
+      rule);
+}
+
+}  // namespace ttscale::stats
