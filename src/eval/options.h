@@ -11,6 +11,7 @@
 #include "data/image_tree.h"
 #include "data/loader.h"
 #include "data/order.h"
+#include "image/decode.h"
 #include "image/preprocess.h"
 #include "ttscale/input.h"
 
@@ -41,12 +42,13 @@ struct EvalOptions {
   data::ClassOrder class_order = data::ClassOrder::kLexical;
   data::Layout layout = data::Layout::kAuto;
   std::string order = "shuffled";           ///< text of data::parse_order()
-  std::uint64_t seed = 0;                   ///< of the shuffled order
+  std::uint64_t seed = 42;                  ///< of the shuffled order
   std::optional<std::int64_t> num_samples;  ///< at most so many images of each domain, the first of its order
   std::int64_t batch_size = 64;
   std::int64_t workers = 2;  ///< threads that read images; the results do not depend on it
   Reset reset = Reset::kDomain;
   data::OnError on_error = data::OnError::kStop;
+  image::DecodeLimits decode;
   std::string device = "cpu";
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of the sites to leave alone
