@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// The flags of every subcommand. The only file that includes CLI11: it costs 9 s of compile time wherever it is seen.
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cctype>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/help.h"
+#include "cli/streams.h"
+#include "ttscale/error.h"
+#include "ttscale/rule.h"
+#include "ttscale/version.h"
+
+namespace ttscale::cli {
+namespace {
+
+bool is_number(const std::string& text) {
+  char* end = nullptr;
+  (void)std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0' && std::isalpha(static_cast<unsigned char>(text.back())) == 0;
+}
+
+// `--mean .485 .456 .406 model.pt` takes as many values as are numbers, and `--seed -1` is a value, not a flag: values
+// that follow a long flag are joined to it, which CLI11 reads without guessing.
+std::vector<std::string> join_numbers(int argc, const char* const* argv) {
+  std::vector<std::string> joined;
+  for (int i = 1; i < argc; ++i) {
+    joined.emplace_back(argv[i]);
+    std::string& flag = joined.back();
+    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size";
+    char separator = '=';
+    while (flag.rfind("--", 0) == 0 && i + 1 < argc && is_number(argv[i + 1]) && (is_list || argv[i + 1][0] == '-')) {
+      flag += separator + std::string(argv[++i]);
+      separator = ',';
+      if (!is_list) {
+        break;
+      }
+    }
+  }
+  return joined;
+}
+
+CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text) {
+  // std::filesystem::path looks like a container of paths to CLI11.
+  return app.add_option_function<std::string>(
+      name, [&path](const std::string& value) { path = value; }, text);
+}
+
+void add_model(CLI::App& app, std::filesystem::path& model) {
+  add_path(app, "model", model, "TorchScript archive; it is code, run only what you trust")
+      ->type_name("MODEL")
+      ->required();
+}
+
+void add_log_flags(CLI::App& app, Verbosity& verbosity) {
+  app.add_flag_callback(
+         "--verbose,-v", [&verbosity] { verbosity = Verbosity::kVerbose; }, "Log more")
+      ->group("Log");
+  app.add_flag_callback(
+         "--quiet,-q", [&verbosity] { verbosity = Verbosity::kQuiet; }, "Log warnings and errors only")
+      ->group("Log");
+}
+
+void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
+  const auto group = [](CLI::Option* option, const std::string& type) {
+    option->type_name(type)->group("Preprocessing (unset: from the JSON beside the model, or timm's default)");
+  };
+  group(app.add_option("--img-size", flags.img_size, "Input of the model, N or H W; unset: images keep their own size")
+            ->delimiter(','),
+        "N");
+  group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
+  group(app.add_option("--crop-pct", flags.crop_pct, "Share of the resized image that the crop keeps (0.875)"), "X");
+  group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
+  group(app.add_option("--interpolation", flags.interpolation, "nearest, bilinear or bicubic, as Pillow (bilinear)"),
+        "NAME");
+  group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")->delimiter(','),
+        "X...");
+  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->delimiter(','), "X...");
+}
+
+void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
+  app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
+      ->type_name("N")
+      ->group("Images");
+}
+
+void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
+  CLI::App* command =
+      app.add_subcommand("inspect", "List the layers of a model that can be adapted, and why others cannot");
+  add_model(*command, flags.model);
+  command->add_flag("--json", flags.json, "Print JSON in place of a table");
+  add_log_flags(*command, verbosity);
+}
+
+void add_rule_flags(CLI::App& app, EvalFlags& flags) {
+  const char* const group = "Adaptation";
+  app.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, prior)")
+      ->type_name("RULE")
+      ->allow_extra_args(false)
+      ->group(group);
+  app.add_option("--input", flags.input, "Scaling of the images ahead of the model: none, standardize or min-max")
+      ->type_name("SCALING")
+      ->group(group);
+  for (auto [name, patterns, text] :
+       {std::tuple{"--layers", &flags.layers, "Adapt only layers of these names (* and ?)"},
+        std::tuple{"--skip-layers", &flags.skip_layers, "Leave these layers as they are"}}) {
+    app.add_option(name, *patterns, text)->type_name("PATTERN")->allow_extra_args(false)->delimiter(',')->group(group);
+  }
+  app.add_option("--reset", flags.reset, "When statistics start again: domain or never")
+      ->type_name("WHEN")
+      ->group(group);
+}
+
+void add_data_flags(CLI::App& app, EvalFlags& flags) {
+  const char* const group = "Images";
+  add_path(app, "--data", flags.data, "Folder of images: CLASS/..., KIND/CLASS/... or KIND/SEVERITY/CLASS/...")
+      ->type_name("DIR")
+      ->required()
+      ->group(group);
+  app.add_option("--batch-size,-b", flags.batch_size, "Images a batch (64); what adapts depends on it")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--order", flags.order, "Order within a domain: shuffled, sorted or file:LIST")
+      ->type_name("ORDER")
+      ->group(group);
+  app.add_option("--seed", flags.seed, "Seed of the shuffled order (42)")->type_name("N")->group(group);
+  app.add_option("--num-samples", flags.num_samples, "Only the first N images of each domain, after ordering")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--class-map", flags.class_map,
+                 "Text file, a class name a line; the line number is the output's index")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--class-order", flags.class_order,
+                 "Without a class map: lexical (torchvision), natural (timm) or numeric")
+      ->type_name("ORDER")
+      ->group(group);
+  app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip and list it in the results")
+      ->type_name("WHAT")
+      ->group(group);
+}
+
+void add_result_flags(CLI::App& app, EvalFlags& flags) {
+  const char* const group = "Results";
+  add_path(app, "--results-file", flags.results_file, "Write the results here as well")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--results-format", flags.results_format, "json or csv (unset: by the file's name, else json)")
+      ->type_name("FORMAT")
+      ->group(group);
+  add_path(app, "--predictions", flags.predictions, "CSV, a line an image and rule, in the order met")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_flag("--site-report", flags.site_report, "Put the distance of each layer from training into the results")
+      ->group(group);
+  app.add_flag("--timings", flags.timings, "Put times into the results, which then differ from run to run")
+      ->group(group);
+}
+
+void add_run_flags(CLI::App& app, EvalFlags& flags) {
+  const char* const group = "Running";
+  app.add_option("--device", flags.device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(group);
+  app.add_option("--workers,-j", flags.workers, "Threads that read images; results do not depend on it (2)")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--threads", flags.threads, "Threads that compute (LibTorch's choice)")->type_name("N")->group(group);
+  app.add_option("--log-freq", flags.log_freq, "Batches from one log line to the next (10)")
+      ->type_name("N")
+      ->group("Log");
+}
+
+void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
+  CLI::App* command = app.add_subcommand("eval", "Evaluate a model under several rules on shifted image folders");
+  add_model(*command, flags.model);
+  add_data_flags(*command, flags);
+  add_rule_flags(*command, flags);
+  add_preprocessing_flags(*command, flags.preprocessing);
+  add_result_flags(*command, flags);
+  add_run_flags(*command, flags);
+  add_log_flags(*command, verbosity);
+  command->footer("Rules:\n" + describe_rules() + kEvalExamples);
+}
+
+void add_preprocess(CLI::App& app, PreprocessFlags& flags, Verbosity& verbosity) {
+  CLI::App* command = app.add_subcommand("preprocess", "Write the exact model input made from one image");
+  add_path(*command, "image", flags.image, "Image file")->type_name("IMAGE")->required();
+  add_path(*command, "--dump", flags.dump, "Write float32 [C, H, W] here, for torch.load")
+      ->type_name("FILE")
+      ->required();
+  add_path(*command, "--model", flags.model, "Preprocess as for this model: read the JSON beside it")
+      ->type_name("MODEL");
+  add_preprocessing_flags(*command, flags.preprocessing);
+  add_max_pixels(*command, flags.max_pixels);
+  add_log_flags(*command, verbosity);
+  command->footer(kPreprocessExamples);
+}
+
+std::string help_command(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->count() > 0) {
+      return "ttscale " + command->get_name() + " --help";
+    }
+  }
+  return "ttscale --help";
+}
+
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    message = "unknown argument " + message.substr(message.find(": ") + 2);
+  } else if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    message = "wrong value, " + message.substr(message.find(": ") + 2);
+  }
+  return message + "; see `" + help_command(app) + "`";
+}
+
+}  // namespace
+
+Invocation parse_command_line(int argc, const char* const* argv) {
+  CLI::App app{"Adapts trained vision models to the images they meet, without training.", "ttscale"};
+  app.set_version_flag("--version", "ttscale " + version() + " (LibTorch " + torch_version() + ")");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.footer("`ttscale COMMAND --help` shows the flags of a command.");
+
+  Invocation invocation;
+  InspectFlags inspect;
+  EvalFlags eval;
+  PreprocessFlags preprocess;
+  add_inspect(app, inspect, invocation.verbosity);
+  add_eval(app, eval, invocation.verbosity);
+  add_preprocess(app, preprocess, invocation.verbosity);
+
+  std::vector<std::string> arguments = join_numbers(argc, argv);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::Success& request) {  // help or version
+    std::ostringstream text;
+    app.exit(request, text, text);
+    write_stdout(text.str());
+    return invocation;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(usage_message(app, error));
+  }
+  if (app.got_subcommand("inspect")) {
+    invocation.command = std::move(inspect);
+  } else if (app.got_subcommand("eval")) {
+    eval.verbosity = invocation.verbosity;
+    invocation.command = std::move(eval);
+  } else {
+    invocation.command = std::move(preprocess);
+  }
+  return invocation;
+}
+
+}  // namespace ttscale::cli

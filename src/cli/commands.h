@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The subcommands: each does one run and writes its result; all throw the errors of ttscale/error.h.
+#pragma once
+
+#include "cli/options.h"
+
+namespace ttscale::cli {
+
+/// Prints the sites of a model that can be adapted, as a table or JSON.
+void run(const InspectFlags& flags);
+
+/// Evaluates a model under several rules on a tree of images: table on stdout, files where asked.
+void run(const EvalFlags& flags);
+
+/// Writes the model input made from one image as a tensor that torch.load reads.
+void run(const PreprocessFlags& flags);
+
+}  // namespace ttscale::cli

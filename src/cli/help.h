@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Texts at the end of --help: examples that work as they stand.
+#pragma once
+
+namespace ttscale::cli {
+
+inline constexpr const char* kEvalExamples = R"help(
+Examples:
+  ttscale eval model.pt --data images/
+      a folder a class, classes in the order of their names, under source and prior
+  ttscale eval resnet50.pt --data imagenet-c/ --class-map classes.txt --img-size 224 --crop-pct 1.0 \
+      --rule source --rule batch --rule prior:count=16 --batch-size 50 --results-file results.json
+  ttscale eval model.pt --data stream/ --order file:frames.txt --reset never --rule ema:momentum=0.05 \
+      --batch-size 1 --predictions predictions.csv
+
+Exit codes: 0 done, 2 usage, 3 data, 4 model, 1 anything else.
+)help";
+
+inline constexpr const char* kPreprocessExamples = R"help(
+Example, and the same in Python:
+  ttscale preprocess cat.jpg --img-size 224 --dump cat.pt
+  python3 -c "import torch; print(torch.load('cat.pt').shape)"
+)help";
+
+}  // namespace ttscale::cli

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The ttscale program: runs one subcommand, and turns what it throws into one line on stderr and an exit code.
+#include <c10/util/Exception.h>
+
+#include <exception>
+#include <new>
+#include <string>
+#include <variant>
+
+#include "base/log.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/logging.h"
+#include "cli/streams.h"
+#include "ttscale/error.h"
+
+namespace ttscale::cli {
+namespace {
+
+void run(std::monostate) {}
+
+void run_program(int argc, const char* const* argv) {
+  prepare_streams();
+  install_log(Verbosity::kNormal);
+  const Invocation invocation = parse_command_line(argc, argv);
+  install_log(invocation.verbosity);
+  std::visit([](const auto& flags) { run(flags); }, invocation.command);
+}
+
+int fail(const std::string& message, int code) {
+  log(LogLevel::kError, one_line(message));
+  return code;
+}
+
+int guarded(int argc, const char* const* argv) {
+  try {
+    run_program(argc, argv);
+    return 0;
+  } catch (const Error& error) {
+    return fail(error.what(), error.exit_code());
+  } catch (const c10::Error& error) {
+    const std::string message = error.what_without_backtrace();
+    return fail(message.substr(0, message.find('\n')), 1);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory; try a smaller --batch-size or fewer --workers", 1);
+  } catch (const std::exception& error) {
+    return fail(error.what(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace ttscale::cli
+
+int main(int argc, char** argv) { return ttscale::cli::guarded(argc, argv); }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// What was typed on the command line, a struct a subcommand; texts are read by the layer they belong to.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/logging.h"
+
+namespace ttscale::cli {
+
+/// Flags of preprocessing. What is not set comes from the description beside the model, or else from the defaults.
+struct PreprocessingFlags {
+  std::vector<std::int64_t> img_size;  ///< empty, one value, or height and width
+  std::optional<std::int64_t> in_chans;
+  std::optional<double> crop_pct;
+  std::optional<std::string> crop_mode;
+  std::optional<std::string> interpolation;
+  std::vector<double> mean;  ///< empty, one value, or one a channel
+  std::vector<double> std;   ///< likewise
+};
+
+/// `ttscale inspect`.
+struct InspectFlags {
+  std::filesystem::path model;
+  bool json = false;
+};
+
+/// `ttscale eval`. Unset values take the defaults of the layer they belong to.
+struct EvalFlags {
+  std::filesystem::path model;
+  std::filesystem::path data;
+  std::vector<std::string> rules;  ///< empty: source and prior
+  std::string input = "none";
+  std::vector<std::string> layers;
+  std::vector<std::string> skip_layers;
+  std::string reset = "domain";
+  std::string order = "shuffled";
+  std::uint64_t seed = 42;
+  std::optional<std::int64_t> num_samples;  ///< images a domain
+  std::int64_t batch_size = 64;
+  std::string class_map;
+  std::string class_order = "lexical";
+  std::string on_error = "stop";
+  PreprocessingFlags preprocessing;
+  std::filesystem::path results_file;
+  std::string results_format;  ///< empty: by the name of the file
+  std::filesystem::path predictions;
+  std::string device = "cpu";
+  std::int64_t workers = 2;
+  std::int64_t threads = 0;    ///< 0: LibTorch's choice
+  std::int64_t log_freq = 10;  ///< batches
+  bool timings = false;
+  bool site_report = false;
+  Verbosity verbosity = Verbosity::kNormal;
+};
+
+/// `ttscale preprocess`.
+struct PreprocessFlags {
+  std::filesystem::path image;
+  std::filesystem::path dump;
+  std::filesystem::path model;  ///< empty: no description is read
+  std::optional<std::int64_t> max_pixels;
+  PreprocessingFlags preprocessing;
+};
+
+/// One run of the program.
+struct Invocation {
+  Verbosity verbosity = Verbosity::kNormal;
+  std::variant<std::monostate, InspectFlags, EvalFlags, PreprocessFlags> command;  ///< monostate: help was all
+};
+
+}  // namespace ttscale::cli
