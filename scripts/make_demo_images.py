@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,15 @@ CLASSES = (
 
 Array = np.ndarray
 Shift = Callable[[Array, float, np.random.Generator], Array]
+CLEAN = "clean"
+DOMAINS = (
+    "clean/0",
+    "gaussian_noise/3",
+    "gaussian_blur/3",
+    "fog/3",
+    "contrast/3",
+    "inversion/5",
+)
 
 
 def read_idx(path: Path) -> Array:
@@ -59,16 +67,6 @@ def gaussian_noise(x: Array, sigma: float, rng: np.random.Generator) -> Array:
 def contrast(x: Array, factor: float, rng: np.random.Generator) -> Array:
     """Shrink the deviations from the image's mean m: m + factor * (x - m)."""
     return x.mean() + factor * (x - x.mean())
-
-
-def brightness(x: Array, offset: float, rng: np.random.Generator) -> Array:
-    """Add a constant: x + offset."""
-    return x + offset
-
-
-def darkness(x: Array, factor: float, rng: np.random.Generator) -> Array:
-    """Expose for too short a time: factor * x."""
-    return factor * x
 
 
 def fog(x: Array, depth: float, rng: np.random.Generator) -> Array:
@@ -100,38 +98,88 @@ def inversion(x: Array, share: float, rng: np.random.Generator) -> Array:
     return (1.0 - share) * x + share * (1.0 - x)
 
 
-def rotation(x: Array, degrees: float, rng: np.random.Generator) -> Array:
-    """Turn by an angle uniform in [-degrees, degrees] about the centre (bilinear, black outside)."""
-    angle = np.deg2rad(rng.uniform(-degrees, degrees))
-    centre = (x.shape[0] - 1) / 2.0
-    v, u = np.mgrid[: x.shape[0], : x.shape[1]] - centre
-    source_row = np.cos(angle) * v - np.sin(angle) * u + centre
-    source_column = np.sin(angle) * v + np.cos(angle) * u + centre
-    padded = np.pad(x, 1)
-    row = np.clip(source_row + 1.0, 0.0, x.shape[0] + 0.999)
-    column = np.clip(source_column + 1.0, 0.0, x.shape[1] + 0.999)
-    top, left = row.astype(int), column.astype(int)
-    down, right = row - top, column - left
-    upper = (1.0 - right) * padded[top, left] + right * padded[top, left + 1]
-    lower = (1.0 - right) * padded[top + 1, left] + right * padded[top + 1, left + 1]
-    return (1.0 - down) * upper + down * lower
-
-
-def pixelate(x: Array, side: float, rng: np.random.Generator) -> Array:
-    """Average over blocks of side x side pixels."""
-    index = np.arange(x.shape[0]) // int(side)
-    member = (index[:, None] == index[None, :]).astype(float)
-    member /= member.sum(axis=1, keepdims=True)
-    return member @ x @ member.T
-
-
-def jpeg(x: Array, quality: float, rng: np.random.Generator) -> Array:
-    """Compress as a baseline JPEG of the given quality and decode again."""
-    buffer = io.BytesIO()
-    Image.fromarray(to_bytes(x)).save(buffer, "JPEG", quality=int(quality))
-    return np.asarray(Image.open(buffer)) / 255.0
-
-
 def to_bytes(x: Array) -> Array:
     """Round [0, 1] to 8 bits; values outside are clipped."""
     return np.rint(255.0 * np.clip(x, 0.0, 1.0)).astype(np.uint8)
+
+
+SHIFTS: dict[str, tuple[Shift, tuple[float, ...]]] = {
+    "gaussian_noise": (gaussian_noise, (0.05, 0.10, 0.15, 0.20, 0.30)),
+    "gaussian_blur": (gaussian_blur, (0.7, 1.0, 1.3, 1.6, 2.0)),
+    "fog": (fog, (0.1, 0.2, 0.4, 0.6, 0.9)),
+    "contrast": (contrast, (0.6, 0.4, 0.3, 0.2, 0.1)),
+    "inversion": (inversion, (0.6, 0.7, 0.8, 0.9, 1.0)),
+}
+
+
+def parse_domain(text: str) -> tuple[str, int]:
+    """Split KIND/SEVERITY and check both."""
+    kind, _, level = text.partition("/")
+    if text == f"{CLEAN}/0":
+        return CLEAN, 0
+    if kind not in SHIFTS or level not in {"1", "2", "3", "4", "5"}:
+        raise ValueError(
+            f"{text!r} is neither {CLEAN}/0 nor one of {', '.join(SHIFTS)} with /1 to /5"
+        )
+    return kind, int(level)
+
+
+def shift_image(image: Array, kind: str, severity: int, seed: int, index: int) -> Array:
+    """Apply one shift to one 8-bit image; its random numbers depend on the arguments alone."""
+    if kind == CLEAN:
+        return image
+    function, levels = SHIFTS[kind]
+    rng = np.random.default_rng([seed, list(SHIFTS).index(kind), severity, index])
+    return to_bytes(function(image / 255.0, levels[severity - 1], rng))
+
+
+def choose(labels: Array, per_class: int, seed: int) -> Array:
+    """Draw the same number of test images of every class."""
+    rng = np.random.default_rng(seed)
+    drawn = [
+        np.sort(rng.choice(np.flatnonzero(labels == label), per_class, replace=False))
+        for label in range(len(CLASSES))
+    ]
+    return np.concatenate(drawn)
+
+
+def main() -> None:
+    """Parse the command line and write the folders."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the IDX files")
+    parser.add_argument("--output", type=Path, default=IMAGES, help="root of the written tree")
+    parser.add_argument("--seed", type=int, default=0, help="for the choice and the shifts")
+    parser.add_argument("--per-class", type=int, default=50, help="images of each class")
+    parser.add_argument(
+        "--domains",
+        nargs="+",
+        default=DOMAINS,
+        metavar="KIND/SEVERITY",
+        help=f"{CLEAN}/0 or {', '.join(SHIFTS)} with severity 1 to 5",
+    )
+    args = parser.parse_args()
+    try:
+        domains = [parse_domain(domain) for domain in args.domains]
+    except ValueError as error:
+        parser.error(str(error))
+
+    images, labels = read_split(args.data, "t10k")
+    chosen = choose(labels, args.per_class, args.seed)
+    for kind, severity in domains:
+        folder = args.output / kind / str(severity)
+        if folder.exists():
+            shutil.rmtree(folder)
+        size = 0
+        for index in chosen:
+            path = folder / CLASSES[labels[index]] / f"{index:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = shift_image(images[index], kind, severity, args.seed, int(index))
+            Image.fromarray(pixels).save(path, optimize=True)
+            size += path.stat().st_size
+        print(f"{kind}/{severity}: {len(chosen)} images, {size} bytes")
+
+
+if __name__ == "__main__":
+    main()
