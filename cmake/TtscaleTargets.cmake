@@ -34,7 +34,8 @@ function(ttscale_test name)
     PROPERTIES TIMEOUT 300 ENVIRONMENT "OMP_NUM_THREADS=1;${TTSCALE_TEST_ENVIRONMENT}")
 endfunction()
 
+# The precompiled header can be shared only between targets with the same -fPIC or -fPIE: -fPIC everywhere, which programs may use as well.
 function(_ttscale_compile target)
-  target_compile_options(${target} PRIVATE ${TTSCALE_WARNINGS})
-  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${target} PRIVATE ${TTSCALE_WARNINGS} -fPIC)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE OFF)
 endfunction()

@@ -64,13 +64,14 @@ class StreamState {
 }  // namespace
 
 struct AdaptedModel::Impl {
-  graph::Program program;
+  std::shared_ptr<const graph::Program> program;
   AdaptOptions options;
   std::vector<Site> sites;
 };
 
 struct Stream::Impl {
-  std::shared_ptr<const AdaptedModel::Impl> model;
+  std::shared_ptr<const graph::Program> program;
+  InputScaling input;
   std::string rule;
   StreamState state;
   graph::Instance instance;
@@ -85,7 +86,7 @@ at::Tensor Stream::forward(const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   const at::Tensor before = impl_->state.snapshot();
   try {
-    at::Tensor output = impl_->instance.forward(scale_input(images, impl_->model->options.input));
+    at::Tensor output = impl_->instance.forward(scale_input(images, impl_->input));
     impl_->state.keep_all_or_nothing(before);
     return output;
   } catch (...) {
@@ -104,7 +105,7 @@ StreamReport Stream::report() const {
   out.images = count(0);
   out.batches = count(1);
   out.rejected = count(2);
-  const auto& sites = impl_->model->program.sites();
+  const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     const at::Tensor last = impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
     const bool seen = last.select(0, 3).gt(0).any().item<bool>();  // what was used has a positive variance somewhere
@@ -130,10 +131,10 @@ Stream AdaptedModel::stream() const { return stream(impl_->options.rule); }
 
 Stream AdaptedModel::stream(const Rule& rule) const {
   validate(rule);
-  StreamState state(impl_->program.sites(), impl_->program.device());
+  StreamState state(impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
-  graph::Instance instance = impl_->program.instantiate(text, state.tensors());
-  return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_, text, std::move(state), std::move(instance)}));
+  graph::Instance instance = impl_->program->instantiate(text, state.tensors());
+  return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->options.input, text, std::move(state), std::move(instance)}));
 }
 
 const std::vector<Site>& AdaptedModel::sites() const { return impl_->sites; }
@@ -142,9 +143,9 @@ const AdaptOptions& AdaptedModel::options() const { return impl_->options; }
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);
   validate(options.input);
-  graph::Program program(module, options.layers, options.skip_layers);
+  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers);
   std::vector<Site> sites;
-  for (const auto& site : program.sites()) {
+  for (const auto& site : program->sites()) {
     sites.push_back(site.site);
   }
   return AdaptedModel(std::make_shared<const AdaptedModel::Impl>(AdaptedModel::Impl{std::move(program), options, std::move(sites)}));

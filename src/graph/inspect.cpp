@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/script.h>
 
 #include "graph/archive.h"
@@ -23,7 +22,7 @@ Inspection inspect(const torch::jit::Module& module) {
     throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
   }
   const auto graph = forward->graph()->copy();  // inlining changes a graph
-  torch::jit::Inline(*graph);
+  graph::inline_calls(*graph);
   graph::FoundSites found = graph::find_sites(*graph, module);
   Inspection out;
   out.summary = graph::summarise(found);

@@ -7,7 +7,6 @@
 #include <fnmatch.h>
 
 #include <torch/csrc/jit/ir/ir.h>
-#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/script.h>
 
 #include "base/option_text.h"
@@ -165,7 +164,7 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
   auto copy = std::make_shared<Module>(module.clone());
   copy->eval();
   const auto graph = copy->get_method("forward").graph();
-  torch::jit::Inline(*graph);
+  inline_calls(*graph);
   FoundSites found = find_sites(*graph, *copy);
   if (std::none_of(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; })) {
     throw ModelError(summarise(found));

@@ -4,6 +4,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/script.h>
 
 #include "base/option_text.h"
@@ -15,6 +16,16 @@ using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
 namespace prim = c10::prim;
+
+void inline_calls(torch::jit::Graph& graph) {
+  torch::jit::Inline(graph);
+  for_each_node(*graph.block(), [](Node& node, bool forked) {
+    // torch::jit::Inline stops at forks. Nested ones are reached by the recursion, not by this walk.
+    if (!forked && node.hasAttribute(c10::attr::Subgraph)) {
+      inline_calls(*node.g(c10::attr::Subgraph));
+    }
+  });
+}
 
 void for_each_node(Block& block, const std::function<void(Node&, bool)>& visit, bool forked) {
   for (auto it = block.nodes().begin(); it != block.nodes().end();) {
@@ -60,7 +71,8 @@ std::optional<Origin> branch_origin(Node& node, const Value& output, const Modul
 std::optional<Origin> trace_origin(Value& value, const Module& module) {
   Node& node = *value.node();
   const auto& inputs = node.owningGraph()->inputs();
-  if (!inputs.empty() && &value == inputs.at(0) && value.type()->kind() == c10::TypeKind::ClassType) {
+  // The graph of a fork has a first input too, but of another type.
+  if (!inputs.empty() && &value == inputs.at(0) && *value.type() == *module.type()) {
     return Origin{{}, module._ivalue()};
   }
   switch (node.kind()) {

@@ -19,6 +19,9 @@ struct Value;
 
 namespace ttscale::graph {
 
+/// Inlines all calls of the graph, those in the graphs of forks included.
+void inline_calls(torch::jit::Graph& graph);
+
 /// Calls `visit` for every node of the block in order of execution, those of nested blocks (If, Loop) included. `forked` says whether the node
 /// lies in a graph of its own (prim::fork), where the values of the outer graph are not at hand. `visit` may destroy the node it is given.
 void for_each_node(torch::jit::Block& block, const std::function<void(torch::jit::Node&, bool forked)>& visit, bool forked = false);

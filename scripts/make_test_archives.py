@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""Writes the small seeded TorchScript archives of tests/archives and, for those that adapt, what eager PyTorch computes with them.
+
+usage: /usr/bin/python3 scripts/make_test_archives.py      (torch 1.13.1, Debian's python3-torch: older LibTorch must read the files)
+
+NAME.pt is the archive. NAME.golden.pt holds tensors: "input", "source" (eval mode) and, where BatchNorm has running statistics, "batch" (BatchNorm modules in
+training mode with momentum 0, all else in eval mode).
+"""
+import copy
+import pathlib
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.mkldnn import to_mkldnn
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "archives"
+
+
+class Net(nn.Module):
+    """conv-bn-relu twice, pooling, classifier; the dimension of convolution and BatchNorm is a parameter."""
+
+    def __init__(self, dims: int = 2, **bn):
+        super().__init__()
+        conv, norm = {1: (nn.Conv1d, nn.BatchNorm1d), 2: (nn.Conv2d, nn.BatchNorm2d), 3: (nn.Conv3d, nn.BatchNorm3d)}[dims]
+        self.stem = nn.Sequential(conv(3, 4, 3, padding=1, bias=False), norm(4, **bn), nn.ReLU())
+        self.conv2 = conv(4, 6, 3, padding=1, bias=False)
+        self.bn2 = norm(6, eps=1e-3, **bn)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = F.relu(self.bn2(self.conv2(self.stem(x))))
+        return self.fc(x.flatten(2).mean(2))
+
+
+class Features(nn.Module):
+    """BatchNorm1d on [N, C]."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(12, 8)
+        self.bn = nn.BatchNorm1d(8)
+        self.fc2 = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.fc2(F.relu(self.bn(self.fc1(x.flatten(1)))))
+
+
+class Branches(nn.Module):
+    """BatchNorm inside an If and inside a Loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1, bias=False)
+        self.small = nn.BatchNorm2d(4)
+        self.large = nn.BatchNorm2d(4)
+        self.again = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.conv(x)
+        if x.size(2) > 16:
+            x = self.large(x)
+        else:
+            x = self.small(x)
+        for _ in range(x.size(0) // 2):
+            x = F.relu(self.again(x))
+        return self.fc(x.mean([2, 3]))
+
+
+class Shared(nn.Module):
+    """One BatchNorm called twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv1(x)))
+        return self.fc(self.bn(self.conv2(x)).mean([2, 3]))
+
+
+class Functional(nn.Module):
+    """F.batch_norm on buffers, with dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.register_buffer("mean", torch.zeros(4))
+        self.register_buffer("var", torch.ones(4))
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = F.batch_norm(self.conv(x), self.mean, self.var, None, None, False, 0.1, 1e-4)
+        return self.fc(F.relu(x).mean([2, 3]))
+
+
+class Dropped(nn.Module):
+    """BatchNorm and dropout, to be traced in training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = Net()
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.drop(self.net(x))
+
+
+class OtherNorms(nn.Module):
+    """Layer, group and instance norm, no BatchNorm."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.group = nn.GroupNorm(2, 4)
+        self.instance = nn.InstanceNorm2d(4, affine=True)
+        self.layer = nn.LayerNorm(4)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.instance(self.group(self.conv(x)))
+        return self.fc(self.layer(x.mean([2, 3])))
+
+
+class Forked(nn.Module):
+    """One BatchNorm in a fork, one outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4))
+        self.outer = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        future = torch.jit.fork(self.inner, x)
+        return self.fc(self.outer(torch.jit.wait(future)).mean([2, 3]))
+
+
+class Bare(nn.Module):
+    """Nothing to adapt, no convolution."""
+
+    def forward(self, x):
+        return x.mean([2, 3])
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x, y):
+        return self.bn(x) + y
+
+
+class TupleOutput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        x = self.bn(x)
+        return x, x.mean([2, 3])
+
+
+class Broken(nn.Module):
+    """Fails inside, after its first site."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+        self.fc = nn.Linear(3, 5)
+
+    def forward(self, x):
+        x = self.bn(x)
+        if x.size(0) == 3:
+            raise RuntimeError("three images are too many")
+        return self.fc(x.mean([2, 3]))
+
+
+class NoForward(nn.Module):
+    @torch.jit.export
+    def predict(self, x):
+        return x + 1
+
+
+def randomise(module: nn.Module) -> nn.Module:
+    """Gives every BatchNorm statistics and affine parameters that are not the identity."""
+    for m in module.modules():
+        if isinstance(m, nn.modules.batchnorm._BatchNorm):
+            if m.running_mean is not None:
+                m.running_mean.normal_(0, 0.3)
+                m.running_var.uniform_(0.3, 1.5)
+            if m.affine:
+                nn.init.uniform_(m.weight, 0.5, 1.5)
+                nn.init.normal_(m.bias, 0, 0.3)
+    return module
+
+
+def batch_mode(module: nn.Module) -> nn.Module:
+    out = copy.deepcopy(module).eval()
+    for m in out.modules():
+        if isinstance(m, nn.modules.batchnorm._BatchNorm):
+            m.train()
+            m.momentum = 0.0
+    return out
+
+
+def save(name: str, archive: torch.jit.ScriptModule, eager: nn.Module = None, example: torch.Tensor = None) -> None:
+    archive.save(str(OUT / f"{name}.pt"))
+    if eager is not None:
+        with torch.no_grad():
+            golden = {"input": example, "source": copy.deepcopy(eager).eval()(example), "batch": batch_mode(eager)(example)}
+        torch.save(golden, OUT / f"{name}.golden.pt", _use_new_zipfile_serialization=True)
+
+
+def frozen(eager: nn.Module, fold: bool) -> torch.jit.ScriptModule:
+    return torch.jit.freeze(torch.jit.script(copy.deepcopy(eager).eval()), optimize_numerics=fold)
+
+
+def quantized() -> torch.jit.ScriptModule:
+    class Quantizable(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.dequant = torch.ao.quantization.QuantStub(), torch.ao.quantization.DeQuantStub()
+            self.conv = nn.Conv2d(3, 4, 3, padding=1)
+            self.bn = nn.BatchNorm2d(4)
+
+        def forward(self, x):
+            return self.dequant(self.bn(self.conv(self.quant(x)))).mean([2, 3])
+
+    model = Quantizable().eval()
+    model.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")
+    prepared = torch.ao.quantization.prepare(model)
+    prepared(torch.randn(4, 3, 8, 8))
+    return torch.jit.script(torch.ao.quantization.convert(prepared))
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    OUT.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    x = torch.randn(6, 3, 8, 8) * 0.7 + 0.5
+
+    net = randomise(Net()).eval()
+    save("net.scripted", torch.jit.script(net), net, x)
+    save("net.traced", torch.jit.trace(net, x), net, x)
+    save("net.frozen", frozen(net, fold=False), net, x)
+    save("net.folded", frozen(net, fold=True))
+    training = copy.deepcopy(net).train()
+    save("net.scripted-in-training", torch.jit.script(training), net, x)
+    for dims, shape in ((1, (6, 3, 20)), (3, (6, 3, 4, 6, 6))):
+        eager = randomise(Net(dims)).eval()
+        save(f"net{dims}d", torch.jit.script(eager), eager, torch.randn(shape))
+    features = randomise(Features()).eval()
+    save("features", torch.jit.script(features), features, torch.randn(6, 3, 2, 2))
+    plain = randomise(Net(affine=False)).eval()
+    save("net.plain", torch.jit.script(plain), plain, x)
+    fresh = Net().eval()  # equal statistics everywhere: freezing pools them into shared constants
+    save("net.pooled", frozen(fresh, fold=False), fresh, x)
+    branches = randomise(Branches()).eval()
+    save("branches", torch.jit.script(branches), branches, x)
+    shared = randomise(Shared()).eval()
+    save("shared", torch.jit.script(shared), shared, x)
+    functional = Functional().eval()
+    functional.mean.normal_(0, 0.3)
+    save("functional", torch.jit.script(functional))
+    save("functional.traced", torch.jit.trace(functional, x))
+    dropped = Dropped()
+    dropped.net = net
+    tracing = copy.deepcopy(dropped).train()
+    for m in tracing.modules():
+        if isinstance(m, nn.modules.batchnorm._BatchNorm):
+            m.momentum = 0.0  # tracing runs the model: without this its running statistics would move
+    with torch.no_grad():
+        save("traced-in-training", torch.jit.trace(tracing, x, check_trace=False), dropped, x)
+    save("no-statistics", torch.jit.script(Net(track_running_stats=False).eval()))
+    save("other-norms", torch.jit.script(OtherNorms().eval()))
+    save("forked", torch.jit.script(randomise(Forked()).eval()))
+    save("bare", torch.jit.script(Bare()))
+    save("two-inputs", torch.jit.script(TwoInputs().eval()))
+    save("tuple-output", torch.jit.script(TupleOutput().eval()))
+    save("broken", torch.jit.script(Broken().eval()))
+    save("no-forward", torch.jit.script(NoForward()))
+    save("quantized", quantized())
+    half = copy.deepcopy(net).to(torch.bfloat16)
+    save("net.bfloat16", torch.jit.script(half))
+    mkldnn = to_mkldnn(nn.Sequential(nn.Conv2d(3, 4, 1), randomise(nn.BatchNorm2d(4))).eval())
+    save("mkldnn", torch.jit.trace(mkldnn, x.to_mkldnn(), check_trace=False))
+    torch.save({"weight": torch.ones(2)}, OUT / "checkpoint.pt")
+
+
+if __name__ == "__main__":
+    main()
