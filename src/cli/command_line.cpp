@@ -142,6 +142,7 @@ void add_data_flags(CLI::App& app, EvalFlags& flags) {
   app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip and list it in the results")
       ->type_name("WHAT")
       ->group(group);
+  add_max_pixels(app, flags.max_pixels);
 }
 
 void add_result_flags(CLI::App& app, EvalFlags& flags) {

@@ -52,6 +52,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.workers = flags.workers;
   options.reset = eval::parse_reset(flags.reset);
   options.on_error = parse_on_error(flags.on_error);
+  options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
   options.device = flags.device;
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;

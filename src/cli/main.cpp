@@ -2,6 +2,8 @@
 // The ttscale program: runs one subcommand, and turns what it throws into one line on stderr and an exit code.
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <new>
 #include <string>
@@ -27,6 +29,21 @@ void run_program(int argc, const char* const* argv) {
   std::visit([](const auto& flags) { run(flags); }, invocation.command);
 }
 
+// Options structs name their fields; a user knows the flags of the same name: "batch_size: ..." -> "--batch-size: ...".
+std::string with_flag_name(const std::string& message) {
+  constexpr std::array kFields{"batch_size", "class_order",   "crop_mode", "crop_pct", "device",     "img_size", "in_chans",
+                               "input",      "interpolation", "mean",      "num_samples", "order", "reset",    "std",
+                               "workers"};
+  for (const std::string field : kFields) {
+    if (message.rfind(field + ':', 0) == 0) {
+      std::string flag = "--" + field;
+      std::replace(flag.begin(), flag.end(), '_', '-');
+      return flag + message.substr(field.size());
+    }
+  }
+  return message;
+}
+
 int fail(const std::string& message, int code) {
   log(LogLevel::kError, one_line(message));
   return code;
@@ -36,6 +53,8 @@ int guarded(int argc, const char* const* argv) {
   try {
     run_program(argc, argv);
     return 0;
+  } catch (const UsageError& error) {
+    return fail(with_flag_name(error.what()), error.exit_code());
   } catch (const Error& error) {
     return fail(error.what(), error.exit_code());
   } catch (const c10::Error& error) {

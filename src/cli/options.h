@@ -46,6 +46,7 @@ struct EvalFlags {
   std::string class_map;
   std::string class_order = "lexical";
   std::string on_error = "stop";
+  std::optional<std::int64_t> max_pixels;
   PreprocessingFlags preprocessing;
   std::filesystem::path results_file;
   std::string results_format;  ///< empty: by the name of the file

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Fixtures are made here, not stored: what is in them can be read.
+#include "cli/fixtures.h"
+
+#include <torch/script.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <stdexcept>
+
+namespace ttscale::testing {
+
+void write_file(const fs::path& file, const std::string& bytes) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string ppm(std::uint32_t seed) {
+  std::string bytes = "P6\n8 8\n255\n";
+  std::mt19937 random(seed);
+  for (int i = 0; i < 8 * 8 * 3; ++i) {
+    bytes.push_back(static_cast<char>(random() % 256));
+  }
+  return bytes;
+}
+
+void write_images(const fs::path& root, int count) {
+  std::uint32_t seed = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    for (int i = 0; i < count; ++i) {
+      write_file(root / name / (std::to_string(i) + ".ppm"), ppm(seed++));
+    }
+  }
+}
+
+void save_model(const fs::path& file, std::int64_t outputs) {
+  torch::manual_seed(1);
+  torch::jit::Module module("Net");
+  module.register_parameter("filter", torch::randn({4, 3, 3, 3}), false);
+  module.register_parameter("scale", torch::ones({4}), false);
+  module.register_parameter("shift", torch::zeros({4}), false);
+  module.register_buffer("running_mean", torch::zeros({4}));
+  module.register_buffer("running_var", torch::ones({4}));
+  module.register_parameter("readout", torch::randn({outputs, 4}), false);
+  module.define(R"(
+    def forward(self, x: Tensor) -> Tensor:
+      y = torch.conv2d(x, self.filter, None, [1, 1], [1, 1], [1, 1], 1)
+      y = torch.batch_norm(y, self.scale, self.shift, self.running_mean, self.running_var, False, 0.1, 1e-5, True)
+      y = torch.mean(torch.relu(y), [2, 3])
+      return torch.linear(y, self.readout)
+  )");
+  module.eval();
+  module.save(file.string());
+}
+
+void save_model_without_forward(const fs::path& file) {
+  torch::jit::Module module("Net");
+  module.define(R"(
+    def predict(self, x: Tensor) -> Tensor:
+      return x
+  )");
+  module.save(file.string());
+}
+
+void ProgramTest::SetUp() {
+  std::string name = (fs::temp_directory_path() / "ttscale_program_XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw std::runtime_error("mkdtemp failed");
+  }
+  folder_ = name;
+  save_model(path("model.pt"));
+  write_images(path("images"));
+}
+
+void ProgramTest::TearDown() { fs::remove_all(folder_); }
+
+}  // namespace ttscale::testing

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Small models and images that the tests of the program write into a folder of their own.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace ttscale::testing {
+
+namespace fs = std::filesystem;
+
+/// Writes bytes as they are.
+void write_file(const fs::path& file, const std::string& bytes);
+
+/// The whole content of a file.
+std::string read_file(const fs::path& file);
+
+/// An 8x8 binary PPM of pixels drawn from `seed`.
+std::string ppm(std::uint32_t seed);
+
+/// Writes root/<class>/<i>.ppm for the classes a, b and c, `count` images each.
+void write_images(const fs::path& root, int count = 4);
+
+/// Saves a scripted convolution, BatchNorm, ReLU, pooling and linear layer: [N, 3, H, W] -> [N, outputs].
+void save_model(const fs::path& file, std::int64_t outputs = 3);
+
+/// Saves an archive whose only method is called `predict`.
+void save_model_without_forward(const fs::path& file);
+
+/// A temporary folder with a model of three outputs and a folder of three classes.
+class ProgramTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  [[nodiscard]] fs::path path(const std::string& name) const { return folder_ / name; }
+  [[nodiscard]] std::string model() const { return path("model.pt").string(); }
+  [[nodiscard]] std::string images() const { return path("images").string(); }
+
+ private:
+  fs::path folder_;
+};
+
+}  // namespace ttscale::testing
