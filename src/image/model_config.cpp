@@ -38,7 +38,12 @@ class Description {
   }
 
   [[nodiscard]] DataError wrong(const std::string& key, const std::string& expected, const Json& found) const {
-    return DataError(file_.string() + ": key '" + key + "': expected " + expected + ", found " + found.dump());
+    constexpr std::size_t kShown = 80;  // a list of class names may be long
+    std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (text.size() > kShown) {
+      text = text.substr(0, kShown) + " ...";
+    }
+    return DataError(file_.string() + ": key '" + key + "': expected " + expected + ", found " + text);
   }
 
   // Values that are checked by others (UsageError) belong to this file here.

@@ -25,8 +25,9 @@ std::string to_text(const std::vector<double>& values) {
 void check_values(const char* field, const std::vector<double>& values, std::int64_t channels, bool positive) {
   const auto count = static_cast<std::int64_t>(values.size());
   if (count != 1 && count != channels) {
-    throw UsageError(std::string(field) + ": expected 1 or " + std::to_string(channels) +
-                     " values (one a channel), found " + std::to_string(count) + ": " + to_text(values));
+    const std::string expected = channels == 1 ? "1 value" : "1 or " + std::to_string(channels) + " values";
+    throw UsageError(std::string(field) + ": expected " + expected + " (one a channel), found " +
+                     std::to_string(count) + ": " + to_text(values));
   }
   for (const double value : values) {
     if (!std::isfinite(value) || value < 0 || value > (positive ? HUGE_VAL : 1.0) || (positive && value == 0)) {
