@@ -40,8 +40,8 @@ at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTens
   return affine(x, used.mean, scale, shift);
 }
 
-/// LibTorch 1.13 has no float16 batch_norm on the CPU; then source goes through our own kernel.
-bool aten_can(const at::Tensor& x) { return !(TORCH_VERSION_MAJOR < 2 && x.is_cpu() && x.scalar_type() == at::kHalf); }
+/// LibTorch 1.13 has no batch_norm for float16 on the CPU and none for meta tensors; then source goes through our own kernel.
+bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !((x.is_cpu() && x.scalar_type() == at::kHalf) || x.is_meta()); }
 
 /// Source: the very operator that the model called, for the very bits. The activations are not read for statistics.
 at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean, const at::Tensor& var,

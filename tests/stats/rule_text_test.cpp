@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Rules as text: what is read, written and refused.
+#include <gmock/gmock.h>
+
+#include "ttscale/error.h"
+#include "ttscale/rule.h"
+
+namespace ttscale {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(RuleText, ReadsFields) {
+  const auto ema = std::get<rule::Ema>(parse_rule("ema:momentum=0.25,order=use-update,variance=biased,mixing=total,eps=1e-3"));
+  EXPECT_EQ(ema.momentum, 0.25);
+  EXPECT_EQ(ema.order, Order::kUseUpdate);
+  EXPECT_EQ(ema.variance, Variance::kBiased);
+  EXPECT_EQ(ema.mixing, Mixing::kTotal);
+  EXPECT_EQ(ema.eps, 1e-3);
+  EXPECT_EQ(std::get<rule::Prior>(parse_rule("prior:count=16")).count, 16);
+  EXPECT_EQ(std::get<rule::Alpha>(parse_rule("alpha:weight=0.3")).weight, 0.3);
+}
+
+TEST(RuleText, DefaultsAreThePublishedOnes) {
+  EXPECT_EQ(std::get<rule::Batch>(parse_rule("batch")).variance, Variance::kBiased);
+  for (const char* name : {"prior", "alpha", "ema", "cumulative", "dua"}) {
+    std::visit(
+        [&](const auto& r) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
+            EXPECT_EQ(r.variance, Variance::kUnbiased) << name;
+            EXPECT_FALSE(r.eps.has_value()) << name;
+          }
+        },
+        parse_rule(name));
+  }
+}
+
+TEST(RuleText, WritesWhatDiffersFromTheDefaults) {
+  EXPECT_EQ(to_string(rule::Ema{}), "ema");
+  EXPECT_EQ(to_string(rule::Prior{32, Variance::kBiased, Mixing::kConvex, 0.001}), "prior:count=32,variance=biased,eps=0.001");
+  EXPECT_EQ(to_string(parse_rule("dua:decay=0.5,initial=0.1")), "dua:decay=0.5");
+}
+
+struct BadText {
+  const char* text;
+  std::vector<const char*> says;
+};
+
+class BadRule : public ::testing::TestWithParam<BadText> {};
+
+TEST_P(BadRule, IsRefusedInOneLineThatListsWhatIsValid) {
+  try {
+    parse_rule(GetParam().text);
+    FAIL();
+  } catch (const UsageError& error) {
+    for (const char* part : GetParam().says) {
+      EXPECT_THAT(error.what(), HasSubstr(part));
+    }
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, BadRule,
+    ::testing::Values(BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua"}}, BadText{"", {"unknown rule ''"}},
+                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, eps"}}, BadText{"source:count=1", {"takes none"}},
+                      BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}}, BadText{"ema:momentum=abc", {"found 'abc'"}},
+                      BadText{"ema:momentum=0,1", {"found '1'", "field=value"}}, BadText{"ema:momentum=nan", {"found 'nan'"}},
+                      BadText{"ema:momentum=", {"found ''"}}, BadText{"prior:count=-1", {">= 0"}}, BadText{"prior:eps=0", {"> 0"}},
+                      BadText{"ema:order=sometimes", {"update-use, use-update", "'sometimes'"}}, BadText{"ema:momentum=.1,momentum=.2", {"set twice"}},
+                      BadText{"ema:", {"expected field=value"}}, BadText{"ema:momentum=0.1,", {"expected field=value"}},
+                      BadText{"dua:initial=1,decay=1,floor=1", {"first momentum"}}));
+
+TEST(RuleText, HelpNamesEveryRuleAndField) {
+  EXPECT_THAT(describe_rules(), AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"), HasSubstr("update-use|use-update"), HasSubstr("eps=layer's")));
+}
+
+}  // namespace
+}  // namespace ttscale

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// Each rule over a stream of batches against its formula in plain scalar arithmetic, and the protections of step().
+#include "stats/rules.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <ATen/ATen.h>
+
+namespace ttscale::stats {
+namespace {
+
+constexpr std::int64_t kPixels = 6;
+
+/// One channel: the batch's values as plain numbers.
+struct Scalars {
+  double mean, biased, unbiased, n;
+};
+
+struct Pair {
+  double mean, var;
+};
+
+constexpr Pair kSource{0.4, 1.7};
+
+at::Tensor batch(int index) {
+  at::manual_seed(static_cast<std::uint64_t>(index));
+  const std::int64_t n = index % 3 == 2 ? 2 : 5;  // batches of different sizes
+  return at::randn({n, 1, kPixels}, at::kDouble) * (1 + index % 4) + index;
+}
+
+Scalars scalars(const at::Tensor& x) {
+  const at::Tensor flat = x.flatten();
+  return {flat.mean().item<double>(), flat.var(false).item<double>(), flat.var(true).item<double>(), static_cast<double>(x.size(0))};
+}
+
+SiteState fresh_state(std::int64_t channels) {
+  return {at::zeros({2, channels}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, channels}, at::kDouble)};
+}
+
+Moments source_moments() { return {at::full({1}, kSource.mean, at::kDouble), at::full({1}, kSource.var, at::kDouble)}; }
+
+ImageMoments per_image(const at::Tensor& x) { return {{x.mean(2), x.var(2, false)}, x.size(2)}; }
+
+/// Runs ten batches through the rule and compares what is used with `expected(batch, index)`.
+void expect_follows(const std::string& rule, const std::function<Pair(const Scalars&, int)>& expected) {
+  SiteState state = fresh_state(1);
+  for (int i = 0; i < 10; ++i) {
+    const Moments used = step(parse_rule(rule), source_moments(), per_image(batch(i)), state);
+    const Pair want = expected(scalars(batch(i)), i);
+    EXPECT_NEAR(used.mean.item<double>(), want.mean, 1e-12) << rule << " batch " << i;
+    EXPECT_NEAR(used.var.item<double>(), want.var, 1e-12) << rule << " batch " << i;
+  }
+}
+
+Pair convex(const Pair& a, const Pair& b, double w) { return {(1 - w) * a.mean + w * b.mean, (1 - w) * a.var + w * b.var}; }
+
+Pair total(const Pair& a, const Pair& b, double w) {
+  return {(1 - w) * a.mean + w * b.mean, (1 - w) * a.var + w * b.var + w * (1 - w) * (a.mean - b.mean) * (a.mean - b.mean)};
+}
+
+TEST(Rules, SourceIsTheSource) {
+  expect_follows("source", [](const Scalars&, int) { return kSource; });
+}
+
+TEST(Rules, BatchIsTheBatch) {
+  expect_follows("batch", [](const Scalars& b, int) { return Pair{b.mean, b.biased}; });
+  expect_follows("batch:variance=unbiased", [](const Scalars& b, int) { return Pair{b.mean, b.unbiased}; });
+}
+
+TEST(Rules, PriorWeighsBySizeOfEachBatch) {
+  expect_follows("prior:count=3", [](const Scalars& b, int) { return convex(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n)); });
+  expect_follows("prior:count=3,mixing=total", [](const Scalars& b, int) { return total(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n)); });
+  expect_follows("prior:count=0,variance=biased", [](const Scalars& b, int) { return Pair{b.mean, b.biased}; });
+}
+
+TEST(Rules, AlphaMixesAFixedShare) {
+  expect_follows("alpha:weight=0.3", [](const Scalars& b, int) { return convex(kSource, {b.mean, b.unbiased}, 0.3); });
+  expect_follows("alpha:weight=0.3,mixing=total", [](const Scalars& b, int) { return total(kSource, {b.mean, b.unbiased}, 0.3); });
+}
+
+TEST(Rules, EmaUpdatesThenUses) {
+  Pair r = kSource;
+  expect_follows("ema:momentum=0.2", [&](const Scalars& b, int) { return r = convex(r, {b.mean, b.unbiased}, 0.2); });
+}
+
+TEST(Rules, EmaUsesThenUpdates) {
+  Pair r = kSource;
+  expect_follows("ema:momentum=0.2,order=use-update,variance=biased", [&](const Scalars& b, int) {
+    const Pair used = r;
+    r = convex(r, {b.mean, b.biased}, 0.2);
+    return used;
+  });
+}
+
+TEST(Rules, EmaWithTotalVariance) {
+  Pair r = kSource;
+  expect_follows("ema:mixing=total", [&](const Scalars& b, int) { return r = total(r, {b.mean, b.unbiased}, 0.1); });
+}
+
+TEST(Rules, CumulativeIsTheMeanOverImages) {
+  double images = 0;
+  Pair sum{0, 0};
+  expect_follows("cumulative", [&](const Scalars& b, int) {
+    images += b.n;
+    sum = {sum.mean + b.n * b.mean, sum.var + b.n * b.unbiased};
+    return Pair{sum.mean / images, sum.var / images};
+  });
+}
+
+TEST(Rules, CumulativeMayCountTheSource) {
+  double images = 8;
+  Pair sum{8 * kSource.mean, 8 * kSource.var};
+  expect_follows("cumulative:count=8,order=use-update", [&](const Scalars& b, int) {
+    const Pair used{sum.mean / images, sum.var / images};
+    images += b.n;
+    sum = {sum.mean + b.n * b.mean, sum.var + b.n * b.unbiased};
+    return used;
+  });
+}
+
+TEST(Rules, CumulativeTotalVarianceIsThatOfAllPixels) {
+  at::Tensor all = at::empty({0}, at::kDouble);
+  expect_follows("cumulative:mixing=total,variance=biased", [&](const Scalars&, int i) {
+    all = at::cat({all, batch(i).flatten()});
+    return Pair{all.mean().item<double>(), all.var(false).item<double>()};
+  });
+}
+
+TEST(Rules, DuaDecaysItsMomentum) {
+  double rho = 0.1;
+  Pair r = kSource;
+  expect_follows("dua", [&](const Scalars& b, int) {
+    rho *= 0.94;
+    return r = convex(r, {b.mean, b.unbiased}, rho + 0.005);
+  });
+}
+
+// --- step() ------------------------------------------------------------------------------------------------------------
+
+class EveryRule : public ::testing::TestWithParam<const char*> {
+ protected:
+  const Rule rule_ = parse_rule(GetParam());
+  SiteState state_ = fresh_state(1);
+
+  Moments feed(const at::Tensor& x) { return step(rule_, source_moments(), per_image(x), state_); }
+};
+
+TEST_P(EveryRule, RejectsABatchWithNanAsAWhole) {
+  feed(batch(0));
+  const at::Tensor running = state_.running.clone();
+  at::Tensor bad = batch(1);
+  bad[0][0][0] = std::numeric_limits<double>::quiet_NaN();
+  const Moments used = feed(bad);
+  EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(state_.running.equal(running));
+  EXPECT_TRUE(state_.counters.equal(at::tensor({5.0, 1.0, 1.0}, at::kDouble)));
+}
+
+TEST_P(EveryRule, WithoutAnyFiniteImageUsesWhatItHas) {
+  const Moments used = feed(at::full({2, 1, kPixels}, std::numeric_limits<double>::quiet_NaN(), at::kDouble));
+  EXPECT_TRUE(used.mean.equal(source_moments().mean));
+  EXPECT_TRUE(used.var.equal(source_moments().var));
+  EXPECT_EQ(state_.counters[2].item<double>(), 1);
+}
+
+TEST_P(EveryRule, ASingleValueGivesFiniteStatisticsWithASpread) {
+  const Moments used = feed(at::full({1, 1, 1}, 3.0, at::kDouble));
+  EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
+  EXPECT_GT(used.var.item<double>(), 0.1);
+}
+
+TEST_P(EveryRule, NoiseOfADeadChannelIsNotAmplified) {
+  // Hundreds of batches, so that moving averages arrive: std 1e-4 where the source has 1.3.
+  Moments used;
+  for (int i = 0; i < 400; ++i) {
+    at::manual_seed(static_cast<std::uint64_t>(i));
+    used = feed(kSource.mean + 1e-4 * at::randn({5, 1, kPixels}, at::kDouble));
+  }
+  const double gain = std::sqrt(kSource.var / used.var.item<double>());
+  const bool arrived = std::string(GetParam()) == "batch" || std::string(GetParam()) == "cumulative" || std::string(GetParam()) == "ema";
+  EXPECT_LE(gain, arrived ? 1.0 + 1e-9 : 1 / std::sqrt(kDeadShare));
+}
+
+TEST_P(EveryRule, TheTextGivesTheRuleBack) {
+  EXPECT_EQ(to_string(parse_rule(to_string(rule_))), to_string(rule_));
+  EXPECT_EQ(parse_rule(to_string(rule_)).index(), rule_.index());
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, EveryRule, ::testing::Values("source", "batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative", "dua"));
+
+TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
+  // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.
+  SiteState state = fresh_state(1);
+  const Moments used = step(rule::Batch{}, source_moments(), per_image(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
+  EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
+}
+
+}  // namespace
+}  // namespace ttscale::stats
