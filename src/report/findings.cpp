@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Gains, costs and warnings.
+#include "report/findings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "report/format.h"
+
+namespace ttscale::report {
+namespace {
+
+/// Points of a rule over source in one domain.
+struct Gain {
+  std::string domain;
+  double points = 0;
+};
+
+/// How a rule stands against source.
+struct Verdict {
+  std::string rule;
+  std::vector<Gain> gains;  ///< of the domains in which both are finished
+  double mean = 0;
+
+  [[nodiscard]] const Gain& best() const { return *std::max_element(gains.begin(), gains.end(), less); }
+  [[nodiscard]] const Gain& worst() const { return *std::min_element(gains.begin(), gains.end(), less); }
+  [[nodiscard]] std::size_t worse() const {
+    return static_cast<std::size_t>(
+        std::count_if(gains.begin(), gains.end(), [](const Gain& gain) { return gain.points < 0; }));
+  }
+  static bool less(const Gain& a, const Gain& b) { return a.points < b.points; }
+};
+
+Verdict verdict_of(const eval::EvalResult& result, const std::string& rule, const std::string& source) {
+  Verdict verdict{rule, {}, 0};
+  for (const eval::DomainPlan& domain : result.plan.domains) {
+    const eval::Cell* adapted = result.find(domain.name, rule);
+    const eval::Cell* plain = result.find(domain.name, source);
+    if (adapted != nullptr && plain != nullptr) {
+      verdict.gains.push_back({domain.name, adapted->scores.top1 - plain->scores.top1});
+    }
+  }
+  const double sum = std::accumulate(verdict.gains.begin(), verdict.gains.end(), 0.0,
+                                     [](double total, const Gain& gain) { return total + gain.points; });
+  verdict.mean = sum / static_cast<double>(std::max<std::size_t>(verdict.gains.size(), 1));
+  return verdict;
+}
+
+std::vector<Verdict> verdicts_of(const eval::EvalResult& result) {
+  std::vector<Verdict> verdicts;
+  const auto source = source_index(result.plan);
+  for (std::size_t i = 0; source && i < result.plan.rules.size(); ++i) {
+    Verdict verdict = verdict_of(result, result.plan.rules[i].label, result.plan.rules[*source].label);
+    if (i != *source && !verdict.gains.empty()) {
+      verdicts.push_back(std::move(verdict));
+    }
+  }
+  return verdicts;
+}
+
+std::string sentence_of(const Verdict& verdict) {
+  const std::string amount = fixed(std::abs(verdict.mean), 2);
+  const bool several = verdict.gains.size() > 1;
+  std::string text = verdict.rule;
+  if (amount == "0.00") {
+    text += " neither gains nor costs";
+  } else {
+    text += (verdict.mean > 0 ? " gains " : " costs ") + amount + " points";
+  }
+  if (!several) {
+    return text + " against source.";
+  }
+  return text + " on average against source: from " + points(verdict.worst().points) + " (" + verdict.worst().domain +
+         ") to " + points(verdict.best().points) + " (" + verdict.best().domain + ").";
+}
+
+std::string warning_of(const Verdict& verdict) {
+  const std::size_t worse = verdict.worse();
+  if (worse == 0) {
+    return {};
+  }
+  if (verdict.gains.size() == 1) {
+    return "warning: " + verdict.rule + " is worse than source on this data.";
+  }
+  return "warning: " + verdict.rule + " is worse than source " + (verdict.mean < 0 ? "on average, and on " : "on ") +
+         std::to_string(worse) + " of " + count_of(verdict.gains.size(), "domain") + ".";
+}
+
+std::string interval_sentence(const eval::EvalResult& result) {
+  double half = -1;
+  std::int64_t fewest = 0;
+  for (const eval::Cell& cell : result.cells) {
+    const double width = (cell.scores.top1_high - cell.scores.top1_low) / 2;
+    if (width > half) {
+      half = width;
+      fewest = cell.scores.images;
+    }
+  }
+  if (half < 0) {
+    return {};
+  }
+  return "95 % interval of a top-1: at most +-" + fixed(half, 2) + " points (Wilson, " +
+         count_of(static_cast<std::size_t>(fewest), "image") + ").";
+}
+
+std::vector<std::string> trouble_of(const eval::EvalResult& result) {
+  std::vector<std::string> lines;
+  for (const eval::RuleMean& mean : result.means()) {
+    if (mean.scores.non_finite > 0) {
+      lines.push_back("warning: under " + mean.rule + " the model gave NaN or infinite scores for " +
+                      count_of(static_cast<std::size_t>(mean.scores.non_finite), "image") + ", counted as wrong.");
+    }
+  }
+  if (!result.skipped.empty()) {
+    lines.push_back("warning: " + count_of(result.skipped.size(), "image") + " could not be read and " +
+                    (result.skipped.size() == 1 ? "was" : "were") + " left out.");
+  }
+  if (result.partial) {
+    const std::size_t done = result.cells.size() / std::max<std::size_t>(result.plan.rules.size(), 1);
+    lines.push_back("warning: interrupted after " + std::to_string(done) + " of " +
+                    count_of(result.plan.domains.size(), "domain") + "; the others are not in these numbers.");
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::optional<std::size_t> source_index(const eval::EvalPlan& plan) {
+  const auto found = std::find_if(plan.rules.begin(), plan.rules.end(),
+                                  [](const eval::RulePlan& rule) { return rule.resolved == "source"; });
+  return found == plan.rules.end() ? std::nullopt : std::optional<std::size_t>(found - plan.rules.begin());
+}
+
+std::string findings(const eval::EvalResult& result, std::size_t width) {
+  std::vector<std::string> lines{interval_sentence(result)};
+  const std::vector<Verdict> verdicts = verdicts_of(result);
+  for (const Verdict& verdict : verdicts) {
+    lines.push_back(sentence_of(verdict));
+  }
+  for (const Verdict& verdict : verdicts) {
+    lines.push_back(warning_of(verdict));
+  }
+  for (std::string& line : trouble_of(result)) {
+    lines.push_back(std::move(line));
+  }
+  std::string text;
+  for (const std::string& line : lines) {
+    text += line.empty() ? "" : wrap_sentence(line, width);
+  }
+  return text;
+}
+
+}  // namespace ttscale::report

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// What results mean, in sentences.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "eval/result.h"
+
+namespace ttscale::report {
+
+/// The first rule that is `source`, by which the others are judged.
+std::optional<std::size_t> source_index(const eval::EvalPlan& plan);
+
+/// Lines: the confidence interval, what each rule gained or cost against source, then warnings.
+std::string findings(const eval::EvalResult& result, std::size_t width);
+
+}  // namespace ttscale::report

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Lays out the table; the words below it are those of findings.h.
+#include "report/table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "report/findings.h"
+#include "report/format.h"
+
+namespace ttscale::report {
+namespace {
+
+constexpr std::size_t kGap = 2;               ///< spaces between columns
+constexpr std::size_t kMostDomainWidth = 36;  ///< longer names are cut in the middle
+constexpr std::size_t kLeastHeaderWidth = 8;
+
+using Column = std::vector<std::string>;
+
+/// A row: the top-1 of each rule, NaN where there is none.
+struct Row {
+  std::string name;
+  std::vector<double> top1;
+};
+
+std::vector<Row> rows_of(const eval::EvalResult& result) {
+  std::vector<Row> rows;
+  for (const eval::DomainPlan& domain : result.plan.domains) {
+    Row row{domain.name, {}};
+    for (const eval::RulePlan& rule : result.plan.rules) {
+      const eval::Cell* cell = result.find(domain.name, rule.label);
+      row.top1.push_back(cell != nullptr ? cell->scores.top1 : eval::Scores::kNone);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Row mean_row(const eval::EvalResult& result) {
+  Row row{"mean", {}};
+  for (const eval::RuleMean& mean : result.means()) {
+    row.top1.push_back(mean.scores.top1);
+  }
+  return row;
+}
+
+/// Whether a value is the best of its row, as far as two decimals tell; in a row of one or of equals none is.
+bool is_best(double value, const std::vector<double>& row) {
+  const auto differs = [](double a, double b) { return fixed(a, 2) != fixed(b, 2); };
+  const bool beaten =
+      std::any_of(row.begin(), row.end(), [&](double other) { return other > value && differs(other, value); });
+  const bool beats =
+      std::any_of(row.begin(), row.end(), [&](double other) { return other < value && differs(other, value); });
+  return beats && !beaten;
+}
+
+std::string cell_text(const Row& row, std::size_t rule, std::optional<std::size_t> source) {
+  const double value = row.top1[rule];
+  if (std::isnan(value)) {
+    return "- ";
+  }
+  std::string text = fixed(value, 2);
+  if (source && *source != rule) {
+    text += " " + pad_left(points(value - row.top1[*source]), 6);
+  }
+  return text + (is_best(value, row.top1) ? "*" : " ");
+}
+
+std::size_t widest(const Column& column) {
+  std::size_t width = 0;
+  for (const std::string& text : column) {
+    width = std::max(width, display_width(text));
+  }
+  return width;
+}
+
+/// One rule: its cells, and its label broken into lines no wider than they are.
+struct RuleColumn {
+  Column cells;
+  Column header;
+  std::size_t width = 0;
+};
+
+RuleColumn rule_column(const std::vector<Row>& rows, std::size_t rule, const std::string& label,
+                       std::optional<std::size_t> source) {
+  RuleColumn column;
+  for (const Row& row : rows) {
+    column.cells.push_back(cell_text(row, rule, source));
+  }
+  column.width = std::max(widest(column.cells), kLeastHeaderWidth);
+  column.header = wrap_label(label, column.width);
+  column.width = std::max(column.width, widest(column.header) + 1);  // the star's place
+  return column;
+}
+
+/// Lines of a block of rules that fit side by side, behind the names of the rows.
+std::string block(const Column& names, const std::vector<RuleColumn>& columns, bool has_mean) {
+  const std::size_t name_width = widest(names);
+  std::size_t header_lines = 1;
+  std::size_t total = name_width;
+  for (const RuleColumn& column : columns) {
+    header_lines = std::max(header_lines, column.header.size());
+    total += kGap + column.width;
+  }
+  std::string text;
+  for (std::size_t line = 0; line < header_lines; ++line) {
+    std::string row = pad_right(line + 1 == header_lines ? "domain" : "", name_width);
+    for (const RuleColumn& column : columns) {
+      const std::size_t first = header_lines - column.header.size();
+      row += std::string(kGap, ' ') + pad_left(line < first ? "" : column.header[line - first] + " ", column.width);
+    }
+    text += trim_right(row) + '\n';
+  }
+  const std::string ruler = std::string(total, '-') + '\n';
+  text += ruler;
+  for (std::size_t i = 0; i < columns.front().cells.size(); ++i) {
+    std::string row = pad_right(names[i + 1], name_width);
+    for (const RuleColumn& column : columns) {
+      row += std::string(kGap, ' ') + pad_left(column.cells[i], column.width);
+    }
+    text += (has_mean && i + 1 == columns.front().cells.size() ? ruler : "") + trim_right(row) + '\n';
+  }
+  return text;
+}
+
+std::string blocks(const Column& names, const std::vector<RuleColumn>& columns, std::size_t width, bool has_mean) {
+  std::string text;
+  std::vector<RuleColumn> fitting;
+  std::size_t used = widest(names);
+  for (const RuleColumn& column : columns) {
+    if (!fitting.empty() && used + kGap + column.width > width) {
+      text += block(names, fitting, has_mean) + '\n';
+      fitting.clear();
+      used = widest(names);
+    }
+    fitting.push_back(column);
+    used += kGap + column.width;
+  }
+  return text + block(names, fitting, has_mean);
+}
+
+std::string legend(std::optional<std::size_t> source, std::size_t rules) {
+  std::string text = "top-1 in %";
+  if (source && rules > 1) {
+    text += ", then points gained or lost against source";
+  }
+  return text + (rules > 1 ? "; * best of a row\n\n" : "\n\n");
+}
+
+}  // namespace
+
+std::string to_table(const eval::EvalResult& result, const TableOptions& options) {
+  const auto source = source_index(result.plan);
+  std::vector<Row> rows = rows_of(result);
+  const bool has_mean = rows.size() > 1;
+  if (has_mean) {
+    rows.push_back(mean_row(result));
+  }
+  Column names{"domain"};
+  for (const Row& row : rows) {
+    names.push_back(shorten(row.name, kMostDomainWidth));
+  }
+  std::vector<RuleColumn> columns;
+  for (std::size_t i = 0; i < result.plan.rules.size(); ++i) {
+    columns.push_back(rule_column(rows, i, result.plan.rules[i].label, source));
+  }
+  if (columns.empty() || rows.empty()) {
+    return "no results\n";
+  }
+  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(options.width, 1));
+  return legend(source, columns.size()) + blocks(names, columns, width, has_mean) + '\n' + findings(result, width);
+}
+
+}  // namespace ttscale::report
