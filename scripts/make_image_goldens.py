@@ -142,7 +142,7 @@ def write_images() -> list[Path]:
     picture.save(GOLDEN / "lossy.webp", quality=90)
     small.save(GOLDEN / "lossless.webp", lossless=True)
     small.save(GOLDEN / "png-named.jpg", format="PNG")
-    return sorted(path for path in GOLDEN.iterdir() if path.suffix != ".txt")
+    return sorted(path for path in GOLDEN.iterdir() if path.suffix not in (".txt", ".md"))
 
 
 def resize_lines(path: Path) -> list[str]:

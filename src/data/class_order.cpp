@@ -92,7 +92,7 @@ ClassOrder parse_class_order(const std::string& text) {
   if (text == "numeric") {
     return ClassOrder::kNumeric;
   }
-  throw UsageError("class order: expected lexical, natural or numeric, found '" + text + "'");
+  throw UsageError("class_order: expected lexical, natural or numeric, found '" + text + "'");
 }
 
 }  // namespace ttscale::data

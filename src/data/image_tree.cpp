@@ -30,6 +30,9 @@ std::vector<std::string> names_from_folders(const std::vector<DomainFolder>& dom
 // Without given names a missing folder would go unnoticed, and a tree of another shape would be read as this one.
 void check_same_classes(const std::vector<DomainFolder>& domains, const std::vector<std::string>& names) {
   for (const auto& domain : domains) {
+    if (domain.classes.size() == names.size()) {
+      continue;  // `names` is the union, so nothing is missing
+    }
     for (const auto& name : names) {
       const bool found = std::any_of(domain.classes.begin(), domain.classes.end(),
                                      [&name](const ClassFolder& folder) { return folder.name == name; });

@@ -18,8 +18,8 @@ namespace {
 
 void check_range(const char* field, std::int64_t value, std::int64_t least, std::int64_t most) {
   if (value < least || value > most) {
-    throw UsageError(std::string("loader: ") + field + ": expected " + std::to_string(least) + " to " +
-                     std::to_string(most) + ", found " + std::to_string(value));
+    throw UsageError(std::string(field) + ": expected " + std::to_string(least) + " to " + std::to_string(most) +
+                     ", found " + std::to_string(value));
   }
 }
 

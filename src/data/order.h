@@ -17,7 +17,7 @@ enum class OrderKind { kShuffled, kSorted, kListed };
 /// An order as the user asked for it.
 struct Order {
   OrderKind kind = OrderKind::kShuffled;
-  std::uint64_t seed = 0;           ///< of kShuffled
+  std::uint64_t seed = 0;           ///< of kShuffled; each domain starts from it anew
   std::filesystem::path list_file;  ///< of kListed, for messages
   std::vector<std::string> list;    ///< of kListed: one path a line, as Sample::path is written
 };

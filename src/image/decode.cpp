@@ -24,6 +24,9 @@ namespace {
 
 constexpr const char* kRemedy = "; replace or remove the file, or leave such files out with --on-error skip";
 
+// Far more than any sound image in these formats; keeps a mislabelled archive out of memory.
+constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 30U;
+
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
@@ -34,6 +37,10 @@ std::vector<std::uint8_t> read_bytes(const std::filesystem::path& file) {
     throw DataError("image: expected a file, found a folder or device at " + file.string() + "; check the path");
   }
   const auto size = std::filesystem::file_size(file, error);
+  if (!error && size > kMaxFileBytes) {
+    throw DataError("image: expected a file of at most " + std::to_string(kMaxFileBytes) + " bytes, found " +
+                    std::to_string(size) + ": " + file.string() + kRemedy);
+  }
   std::ifstream stream(file, std::ios::binary);
   std::vector<std::uint8_t> bytes(error ? 0 : static_cast<std::size_t>(size));
   if (error || !stream ||

@@ -136,6 +136,22 @@ const char* name_of_refused(Bytes file) {
   return "something else";
 }
 
+Size claimed_size(Bytes file, Format format) {
+  switch (format) {
+    case Format::kJpeg:
+      return inspect_jpeg(file);
+    case Format::kPng:
+      return inspect_png(file).size;
+    case Format::kNetpbm:
+      return inspect_netpbm(file);
+    case Format::kBmp:
+      return inspect_bmp(file);
+    case Format::kWebp:
+      break;
+  }
+  return inspect_webp(file);
+}
+
 }  // namespace
 
 std::uint8_t Bytes::operator[](std::size_t at) const {
@@ -185,19 +201,11 @@ Format identify(Bytes file) {
 }
 
 Size inspect(Bytes file, Format format) {
-  switch (format) {
-    case Format::kJpeg:
-      return inspect_jpeg(file);
-    case Format::kPng:
-      return inspect_png(file).size;
-    case Format::kNetpbm:
-      return inspect_netpbm(file);
-    case Format::kBmp:
-      return inspect_bmp(file);
-    case Format::kWebp:
-      break;
+  const Size size = claimed_size(file, format);
+  if (size.height < 1 || size.width < 1) {
+    throw BadImage("an image without pixels (" + std::to_string(size.height) + "x" + std::to_string(size.width) + ")");
   }
-  return inspect_webp(file);
+  return size;
 }
 
 }  // namespace ttscale::image

@@ -51,6 +51,7 @@ struct Preprocessing {
 /// The line of describe() without the normalisation: what decides the pixels.
 std::string describe_geometry(const Preprocessing& preprocessing);
 
+/// In this and the next functions, `preprocessing` must be one that validate() accepts.
 /// Resizes and crops uint8 [H, W, 3] to uint8 [h, w, in_chans]. Where timm's crop_mode center drops the interpolation
 /// (non-square img_size), the given one is used all the same.
 at::Tensor fit(const at::Tensor& hwc, const Preprocessing& preprocessing);

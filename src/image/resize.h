@@ -35,7 +35,9 @@ struct Window {
 };
 
 /// Resizes uint8 [H, W, C] (C is 1, 3 or 4) to uint8 [size.height, size.width, C]. Returns `hwc` itself if the size is
-/// the same. Throws UsageError for another tensor or an empty size.
+/// the same. The order of the passes is that of Pillow up to 12; Pillow 13 filters vertically first where the height
+/// shrinks much more than the width (python-pillow/Pillow#9549), which differs by a few levels. Throws UsageError for
+/// another tensor or an empty size.
 at::Tensor resize(const at::Tensor& hwc, Size size, Interpolation interpolation);
 
 /// The pixels of `window` of resize(hwc, size, interpolation), computing only those: [window.height, window.width, C].

@@ -15,13 +15,13 @@ namespace ttscale::image {
 /// "256x224": height x width.
 inline std::string to_text(Size size) { return std::to_string(size.height) + "x" + std::to_string(size.width); }
 
-/// "uint8 [480, 640, 3]", or "no tensor".
+/// "Byte [480, 640, 3]", or "no tensor".
 inline std::string to_text(const at::Tensor& tensor) {
   if (!tensor.defined()) {
     return "no tensor";
   }
   std::ostringstream text;
-  text << tensor.dtype() << ' ' << tensor.sizes();
+  text << c10::toString(tensor.scalar_type()) << ' ' << tensor.sizes();
   return text.str();
 }
 

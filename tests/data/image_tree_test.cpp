@@ -157,7 +157,7 @@ TEST(ImageTree, ClassOrderNamesAreRead) {
   EXPECT_EQ(parse_class_order("lexical"), ClassOrder::kLexical);
   EXPECT_EQ(parse_class_order("numeric"), ClassOrder::kNumeric);
   EXPECT_EQ(message_of<UsageError>([] { parse_class_order("x"); }),
-            "class order: expected lexical, natural or numeric, found 'x'");
+            "class_order: expected lexical, natural or numeric, found 'x'");
 }
 
 TEST(ImageTree, LinksAreFollowedButNotInCircles) {

@@ -22,6 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::message_of;
+using ::testing::StartsWith;
 using testing::TempFolder;
 
 // A binary PPM of one colour.
@@ -212,8 +213,8 @@ TEST(LoaderOptions, ValidateNamesTheField) {
     change(options);
     return message_of<UsageError>([&options] { options.validate(); });
   };
-  EXPECT_THAT(complaint([](LoaderOptions& o) { o.batch_size = 0; }), HasSubstr("batch_size: expected 1 to"));
-  EXPECT_THAT(complaint([](LoaderOptions& o) { o.workers = -1; }), HasSubstr("workers: expected 0 to 1024, found -1"));
+  EXPECT_THAT(complaint([](LoaderOptions& o) { o.batch_size = 0; }), StartsWith("batch_size: expected 1 to"));
+  EXPECT_THAT(complaint([](LoaderOptions& o) { o.workers = -1; }), StartsWith("workers: expected 0 to 1024, found -1"));
   EXPECT_THAT(complaint([](LoaderOptions& o) { o.prefetch_batches = -1; }), HasSubstr("prefetch_batches"));
   EXPECT_THAT(complaint([](LoaderOptions& o) { o.decode.max_pixels = 0; }), HasSubstr("max_pixels"));
 }

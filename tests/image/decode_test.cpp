@@ -140,6 +140,20 @@ TEST(Decode, AnimatedWebpIsRefused) {
   EXPECT_THAT(refusal(webp), HasSubstr("an animated WebP"));
 }
 
+TEST(Decode, HugeFileIsRefusedUnread) {
+  const TempFolder folder;
+  const auto file = folder.write("a.jpg", "x");
+  std::filesystem::resize_file(file, std::uintmax_t{1} << 32U);  // sparse
+  EXPECT_THAT(message_of<DataError>([&] { decode(file); }), HasSubstr("at most 1073741824 bytes, found 4294967296"));
+}
+
+TEST(Decode, ImageWithoutPixelsIsRefused) {
+  EXPECT_THAT(refusal("P5\n0 5\n255\n"), HasSubstr("an image without pixels (5x0)"));
+  std::string bmp = golden("rgb.bmp");
+  bmp.replace(18, 4, "\xFF\xFF\xFF\xFF");
+  EXPECT_THAT(refusal(bmp), HasSubstr("an image without pixels (20x-1)"));
+}
+
 TEST(Decode, ImageBombIsRefusedByItsHeader) {
   std::string pgm = "P4\n100000 100000\n";
   pgm.resize(pgm.size() + 16);
