@@ -21,7 +21,7 @@ c10::Device parse_device(const std::string& text) {
   } catch (const c10::Error&) {
     throw UsageError("unknown device '" + text + "'; expected cpu, cuda or cuda:N");
   }
-  const auto gpus = torch::cuda::device_count();
+  const auto gpus = static_cast<std::size_t>(torch::cuda::device_count());
   const auto index = static_cast<std::size_t>(std::max<c10::DeviceIndex>(device->index(), 0));
   if (device->is_cpu() || (device->is_cuda() && index < gpus)) {
     return *device;

@@ -40,8 +40,8 @@ at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTens
   return affine(x, used.mean, scale, shift);
 }
 
-/// LibTorch 1.13 has no batch_norm for float16 on the CPU and none for meta tensors; then source goes through our own kernel.
-bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !((x.is_cpu() && x.scalar_type() == at::kHalf) || x.is_meta()); }
+/// LibTorch 1.13 has no batch_norm for float16 on the CPU; then source goes through our own kernel.
+bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !x.is_cpu() || x.scalar_type() != at::kHalf; }
 
 /// Source: the very operator that the model called, for the very bits. The activations are not read for statistics.
 at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean, const at::Tensor& var,
@@ -90,6 +90,13 @@ at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTenso
   stats::SiteState state{running, counters, last};
   const stats::Moments used = stats::step(rule, source, images, state);
   return apply(x, weight, bias, used, stats::eps_override(rule).value_or(eps));
+}
+
+at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+                     const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last) {
+  check(x, weight, bias, source_mean, source_var, eps, running, counters, last);
+  parse_rule(rule);
+  return at::empty_like(dense(x));
 }
 
 }  // namespace ttscale::ops

@@ -26,6 +26,11 @@ at::Tensor norm(const at::Tensor& x, const c10::optional<at::Tensor>& weight, co
                 const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running,
                 at::Tensor& counters, at::Tensor& last);
 
+/// Shapes only, for meta tensors.
+at::Tensor norm_meta(const at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
+                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running,
+                     at::Tensor& counters, at::Tensor& last);
+
 /// Does nothing; a call keeps the operators' registration in a statically linked program.
 void link_operators();
 

@@ -30,6 +30,7 @@ TORCH_LIBRARY_IMPL(ttscale, CUDA, m) {
 TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
   m.impl("moments", ttscale::ops::moments_meta);
   m.impl("affine", ttscale::ops::affine_meta);
+  m.impl("norm", ttscale::ops::norm_meta);
 }
 
 // norm is a composition of the two and small tensor arithmetic: one implementation for every device.
