@@ -13,3 +13,10 @@
 #include "ttscale/options.h"
 #include "ttscale/rule.h"
 #include "ttscale/version.h"
+
+namespace ttscale::detail {
+
+/// A reference into the library: without one the linker leaves out a library whose operators are used only through TorchScript.
+inline const bool kLibraryIsLinked = !version().empty();
+
+}  // namespace ttscale::detail
