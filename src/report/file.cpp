@@ -39,6 +39,10 @@ void check_target(const fs::path& target, const fs::path& name) {
   if (fs::is_directory(target, error) || !target.has_filename()) {
     throw_cannot_write(name, EISDIR);
   }
+  // A rename would replace a file that its owner protects against writing.
+  if (fs::exists(target, error) && ::access(target.c_str(), W_OK) != 0) {
+    throw_cannot_write(name, errno);
+  }
 }
 
 /// A new file beside the target, which is deleted unless it takes the target's place.

@@ -101,7 +101,7 @@ std::string to_json(const eval::EvalResult& result) {
                {"format_version", kFormatVersion},
                {"ttscale", version()},
                {"torch", torch_version()},
-               {"partial", result.partial}};
+               {"complete", !result.partial}};
   add_plan(json, result.plan);
   json["cells"] = array(result.cells, cell);
   json["means"] = array(result.means(), mean);

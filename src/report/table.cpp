@@ -141,12 +141,12 @@ std::string blocks(const Column& names, const std::vector<RuleColumn>& columns, 
   return text + block(names, fitting, has_mean);
 }
 
-std::string legend(std::optional<std::size_t> source, std::size_t rules) {
+std::string legend(std::optional<std::size_t> source, std::size_t rules, std::size_t width) {
   std::string text = "top-1 in %";
   if (source && rules > 1) {
     text += ", then points gained or lost against source";
   }
-  return text + (rules > 1 ? "; * best of a row\n\n" : "\n\n");
+  return wrap_sentence(text + (rules > 1 ? "; * best of a row" : ""), width) + '\n';
 }
 
 }  // namespace
@@ -170,7 +170,8 @@ std::string to_table(const eval::EvalResult& result, const TableOptions& options
     return "no results\n";
   }
   const auto width = static_cast<std::size_t>(std::max<std::int64_t>(options.width, 1));
-  return legend(source, columns.size()) + blocks(names, columns, width, has_mean) + '\n' + findings(result, width);
+  return legend(source, columns.size(), width) + blocks(names, columns, width, has_mean) + '\n' +
+         findings(result, width);
 }
 
 }  // namespace ttscale::report

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Made-up results.
+#include "example.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace ttscale::report {
+
+namespace fs = std::filesystem;
+
+eval::EvalResult make_result(const std::vector<std::string>& domains, const std::vector<std::string>& rules,
+                             const std::vector<std::vector<double>>& top1) {
+  eval::EvalResult result;
+  result.plan.model = "model.pt";
+  result.plan.data = "data";
+  result.plan.device = "cpu";
+  result.plan.order = "shuffled";
+  result.plan.seed = 7;
+  result.plan.reset = "domain";
+  result.plan.on_error = "stop";
+  result.plan.batch_size = 200;
+  result.plan.input = "none";
+  result.plan.classes = {"cat", "dog"};
+  for (const std::string& rule : rules) {
+    result.plan.rules.push_back({rule, rule});
+  }
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    result.plan.domains.push_back({domains[d], 2000});
+    for (std::size_t r = 0; r < rules.size(); ++r) {
+      const double rate = top1[d][r];
+      const eval::Scores scores{2000, 0, rate, 90, 1.5, 0.125, 0.75, rate - 2, rate + 2};
+      result.cells.push_back({domains[d], rules[r], scores, 0, 0, {}, {}});
+    }
+  }
+  result.partial = false;
+  return result;
+}
+
+eval::EvalResult example() {
+  return make_result({"gaussian_noise/5", "clean"}, {"source", "batch", "prior:count=16"},
+                     {{24.8, 58.3, 54.1}, {91.7, 88.5, 91.7}});
+}
+
+std::string read(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+void FolderTest::SetUp() {
+  std::string name = (fs::temp_directory_path() / "ttscale_report_XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw std::runtime_error("mkdtemp failed");
+  }
+  folder = name;
+}
+
+void FolderTest::TearDown() { fs::remove_all(folder); }
+
+std::vector<std::string> FolderTest::names() const {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    found.push_back(entry.path().filename().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace ttscale::report

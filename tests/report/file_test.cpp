@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Result files are complete or not there, and what goes wrong is said in one line.
+#include "report/file.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "example.h"
+#include "ttscale/error.h"
+
+namespace ttscale::report {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::ThrowsMessage;
+
+namespace fs = std::filesystem;
+
+class FileTest : public FolderTest {
+ protected:
+  static void expect_failure(const fs::path& file, const std::string& reason) {
+    const auto matcher = AllOf(HasSubstr(file.string()), HasSubstr(reason), Not(HasSubstr("\n")));
+    EXPECT_THAT([&] { write_file(file, "new"); }, ThrowsMessage<Error>(matcher));
+  }
+};
+
+TEST_F(FileTest, WritesNothingButTheFile) {
+  write_file(folder / "results.json", "one\n");
+  write_file(folder / "results.json", "two\n");
+  EXPECT_EQ(read(folder / "results.json"), "two\n");
+  EXPECT_THAT(names(), ElementsAre("results.json"));
+}
+
+TEST_F(FileTest, KeepsPermissionsAndFollowsLinks) {
+  fs::create_directory(folder / "deep");
+  write_file(folder / "deep/real.json", "old");
+  fs::permissions(folder / "deep/real.json", fs::perms(0640));
+  fs::create_symlink("deep/real.json", folder / "link.json");
+  write_file(folder / "link.json", "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link.json"));
+  EXPECT_EQ(read(folder / "deep/real.json"), "new");
+  EXPECT_EQ(fs::status(folder / "deep/real.json").permissions(), fs::perms(0640));
+}
+
+TEST_F(FileTest, TakesARelativeName) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder);
+  write_file("here.csv", "x");
+  fs::current_path(before);
+  EXPECT_THAT(names(), ElementsAre("here.csv"));
+}
+
+TEST_F(FileTest, MissingFolderIsAnErrorWithItsReason) {
+  expect_failure(folder / "none/results.json", "No such file or directory");
+}
+
+TEST_F(FileTest, FolderInPlaceOfAFileIsAnError) {
+  expect_failure(folder, "Is a directory");
+  expect_failure(folder / "", "Is a directory");
+}
+
+TEST_F(FileTest, FileInPlaceOfAFolderIsAnError) {
+  write_file(folder / "file", "x");
+  expect_failure(folder / "file/results.json", "Not a directory");
+}
+
+TEST_F(FileTest, FullDiskIsAnErrorOfExitCodeOne) {
+  expect_failure("/dev/full", "No space left on device");
+  try {
+    write_file("/dev/full", "new");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 1);
+  }
+  EXPECT_TRUE(fs::is_character_file("/dev/full")) << "a device must never be replaced";
+}
+
+TEST_F(FileTest, UnwritableFolderIsAnErrorAndLeavesTheOldFile) {
+  write_file(folder / "results.json", "old");
+  fs::permissions(folder, fs::perms(0555));
+  const bool root = ::geteuid() == 0;  // root may write everywhere: be someone else for a while
+  ASSERT_TRUE(!root || ::seteuid(65534) == 0);
+  expect_failure(folder / "new.json", "Permission denied");
+  expect_failure(folder / "results.json", "Permission denied");
+  ASSERT_TRUE(!root || ::seteuid(0) == 0);
+  fs::permissions(folder, fs::perms(0755));
+  EXPECT_EQ(read(folder / "results.json"), "old");
+}
+
+TEST_F(FileTest, FailedRenameLeavesNothingBehind) {
+  // A name that fits a folder, but not with the characters of the temporary around it.
+  const fs::path file = folder / std::string(250, 'n');
+  EXPECT_THROW(write_file(file, "x"), Error);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(FileTest, CheckLeavesNoTraceAndKeepsTheContent) {
+  check_writable(folder / "results.json");
+  EXPECT_THAT(names(), IsEmpty());
+  write_file(folder / "results.json", "old");
+  check_writable(folder / "results.json");
+  EXPECT_EQ(read(folder / "results.json"), "old");
+  check_writable("/dev/null");
+}
+
+TEST_F(FileTest, CheckFailsBeforeTheWork) {
+  EXPECT_THAT([&] { check_writable(folder / "none/r.json"); }, ThrowsMessage<Error>(HasSubstr("none/r.json")));
+  EXPECT_THROW(check_writable(folder), Error);
+  EXPECT_THROW(check_writable(""), Error);
+}
+
+}  // namespace
+}  // namespace ttscale::report

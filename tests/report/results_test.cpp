@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Result files hold what their README says.
+#include "report/results.h"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "example.h"
+#include "ttscale/error.h"
+#include "ttscale/version.h"
+
+namespace ttscale::report {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::ThrowsMessage;
+using Json = nlohmann::ordered_json;
+
+std::vector<std::string> keys(const Json& json) {
+  std::vector<std::string> names;
+  for (const auto& item : json.items()) {
+    names.push_back(item.key());
+  }
+  return names;
+}
+
+TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
+  const Json json = Json::parse(to_json(example()));
+  EXPECT_THAT(keys(json), ElementsAre("format", "format_version", "ttscale", "torch", "complete", "model", "data",
+                                      "device", "protocol", "preprocessing", "input", "rules", "domains", "classes",
+                                      "sites", "cells", "means", "unfinished", "skipped"));
+  EXPECT_THAT(keys(json["cells"][0]),
+              ElementsAre("domain", "rule", "images", "non_finite", "top1", "top1_low", "top1_high", "top5", "nll",
+                          "ece", "confidence", "skipped", "rejected_batches"));
+  EXPECT_THAT(keys(json["protocol"]), ElementsAre("order", "seed", "batch_size", "num_samples", "reset", "on_error"));
+  EXPECT_EQ(json["format"], "ttscale-results");
+  EXPECT_EQ(json["format_version"], 1);
+  EXPECT_EQ(json["ttscale"], version());
+  EXPECT_EQ(json["torch"], torch_version());
+}
+
+TEST(ResultsJson, NumbersComeBackToTheLastBit) {
+  eval::EvalResult result = example();
+  result.cells[1].scores.nll = 0.1 + 0.2;
+  const Json json = Json::parse(to_json(result));
+  EXPECT_EQ(json["cells"][1]["nll"].get<double>(), 0.1 + 0.2);
+  EXPECT_EQ(json["cells"][1]["domain"], "gaussian_noise/5");
+  EXPECT_EQ(json["cells"][1]["rule"], "batch");
+  EXPECT_EQ(json["cells"].size(), 6U);
+  EXPECT_EQ(json["complete"], true);
+  EXPECT_EQ(json["protocol"]["seed"], 7);
+  EXPECT_EQ(json["preprocessing"]["crop_pct"], 0.875);
+}
+
+TEST(ResultsJson, MeansAreOverDomainsAndHaveNoIntervalUnlessThereIsOne) {
+  const Json means = Json::parse(to_json(example()))["means"];
+  EXPECT_DOUBLE_EQ(means[1]["top1"], (58.3 + 88.5) / 2);
+  EXPECT_EQ(means[1]["images"], 4000);
+  EXPECT_TRUE(means[1]["top1_low"].is_null());
+  const Json one = Json::parse(to_json(make_result({"clean"}, {"source"}, {{50}})))["means"];
+  EXPECT_EQ(one[0]["top1_low"], 48);
+}
+
+TEST(ResultsJson, NumbersThatDoNotExistAreNull) {
+  eval::EvalResult result = example();
+  result.cells[0].scores.nll = std::numeric_limits<double>::infinity();
+  result.cells[0].scores.ece = eval::Scores::kNone;
+  const Json cell = Json::parse(to_json(result))["cells"][0];
+  EXPECT_TRUE(cell["nll"].is_null());
+  EXPECT_TRUE(cell["ece"].is_null());
+}
+
+TEST(ResultsJson, ListsSkippedFilesWithReasonsWhateverTheirNames) {
+  eval::EvalResult result = example();
+  result.skipped.push_back({"clean", "data/b\xff.png", "empty file"});
+  const Json skipped = Json::parse(to_json(result))["skipped"];
+  EXPECT_EQ(skipped[0]["path"], "data/b\ufffd.png");
+  EXPECT_EQ(skipped[0]["reason"], "empty file");
+}
+
+TEST(ResultsJson, PartialResultsSayWhatIsMissing) {
+  eval::EvalResult result = example();
+  result.partial = true;
+  result.unfinished.assign(result.cells.begin() + 3, result.cells.end());
+  result.cells.resize(3);
+  const Json json = Json::parse(to_json(result));
+  EXPECT_EQ(json["complete"], false);
+  EXPECT_EQ(json["unfinished"].size(), 3U);
+  EXPECT_EQ(json["means"][0]["domains"], 1);
+}
+
+TEST(ResultsJson, TimesAndSitesAreThereOnlyWhereAskedFor) {
+  eval::EvalResult result = example();
+  EXPECT_THAT(to_json(result), Not(HasSubstr("seconds")));
+  result.seconds = 1.5;
+  result.cells[0].seconds = 0.5;
+  result.cells[0].sites = {{"bn1", 0.25, 0.125}};
+  const Json json = Json::parse(to_json(result));
+  EXPECT_EQ(json["seconds"], 1.5);
+  EXPECT_EQ(json["cells"][0]["seconds"], 0.5);
+  EXPECT_EQ(json["cells"][0]["sites"][0]["used_distance"], 0.125);
+}
+
+TEST(ResultsCsv, HasTimmsColumns) {
+  eval::EvalResult result = make_result({"fog/3"}, {"ema:momentum=0.1,order=use-update"}, {{69.234}});
+  result.cells[0].skipped = 2;
+  EXPECT_EQ(to_csv(result),
+            "domain,rule,images,top1,top1_err,top5,top5_err,nll,ece,top1_low,top1_high,skipped\n"
+            "fog/3,\"ema:momentum=0.1,order=use-update\",2000,69.2340,30.7660,90.0000,10.0000,1.500000,0.125000,"
+            "67.2340,71.2340,2\n");
+}
+
+TEST(ResultsCsv, NumbersThatDoNotExistAreEmpty) {
+  eval::EvalResult result = make_result({"fog"}, {"source"}, {{1}});
+  result.cells[0].scores = {};
+  EXPECT_THAT(to_csv(result), HasSubstr("fog,source,0,,,,,,,,,0\n"));
+}
+
+class ResultsFile : public FolderTest {};
+
+TEST_F(ResultsFile, IsWrittenInTheFormatAskedFor) {
+  write_results(example(), folder / "r.json", ResultsFormat::kJson);
+  write_results(example(), folder / "r.csv", ResultsFormat::kCsv);
+  EXPECT_EQ(read(folder / "r.json"), to_json(example()));
+  EXPECT_EQ(read(folder / "r.csv"), to_csv(example()));
+}
+
+TEST(ResultsFormats, AreReadAndGuessed) {
+  EXPECT_EQ(parse_results_format("json"), ResultsFormat::kJson);
+  EXPECT_EQ(parse_results_format("csv"), ResultsFormat::kCsv);
+  EXPECT_THAT([] { parse_results_format("xml"); }, ThrowsMessage<UsageError>(HasSubstr("expected json or csv")));
+  EXPECT_EQ(guess_results_format("a/b.csv"), ResultsFormat::kCsv);
+  EXPECT_EQ(guess_results_format("a/b"), ResultsFormat::kJson);
+}
+
+}  // namespace
+}  // namespace ttscale::report
