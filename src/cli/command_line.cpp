@@ -70,6 +70,7 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
     option->type_name(type)->group("Preprocessing (unset: from the JSON beside the model, or timm's default)");
   };
   group(app.add_option("--img-size", flags.img_size, "Input of the model, N or H W; unset: images keep their own size")
+            ->take_all()
             ->delimiter(','),
         "N");
   group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
@@ -77,9 +78,11 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
   group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
   group(app.add_option("--interpolation", flags.interpolation, "nearest, bilinear or bicubic, as Pillow (bilinear)"),
         "NAME");
-  group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")->delimiter(','),
+  group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")
+            ->take_all()
+            ->delimiter(','),
         "X...");
-  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->delimiter(','), "X...");
+  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X...");
 }
 
 void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
@@ -100,6 +103,7 @@ void add_rule_flags(CLI::App& app, EvalFlags& flags) {
   const char* const group = "Adaptation";
   app.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, prior)")
       ->type_name("RULE")
+      ->take_all()
       ->allow_extra_args(false)
       ->group(group);
   app.add_option("--input", flags.input, "Scaling of the images ahead of the model: none, standardize or min-max")
@@ -108,7 +112,12 @@ void add_rule_flags(CLI::App& app, EvalFlags& flags) {
   for (auto [name, patterns, text] :
        {std::tuple{"--layers", &flags.layers, "Adapt only layers of these names (* and ?)"},
         std::tuple{"--skip-layers", &flags.skip_layers, "Leave these layers as they are"}}) {
-    app.add_option(name, *patterns, text)->type_name("PATTERN")->allow_extra_args(false)->delimiter(',')->group(group);
+    app.add_option(name, *patterns, text)
+        ->type_name("PATTERN")
+        ->allow_extra_args(false)
+        ->take_all()
+        ->delimiter(',')
+        ->group(group);
   }
   app.add_option("--reset", flags.reset, "When statistics start again: domain or never")
       ->type_name("WHEN")
@@ -215,6 +224,10 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
     message = "unknown argument " + message.substr(message.find(": ") + 2);
   } else if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
     message = "wrong value, " + message.substr(message.find(": ") + 2);
+  } else if (app.get_subcommands().empty()) {
+    const std::vector<std::string> rest = app.remaining();
+    message =
+        (rest.empty() ? "expected a command" : "unknown command " + rest.front()) + "; use inspect, eval or preprocess";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -226,6 +239,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   app.set_version_flag("--version", "ttscale " + version() + " (LibTorch " + torch_version() + ")");
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // as argparse
   app.footer("`ttscale COMMAND --help` shows the flags of a command.");
 
   Invocation invocation;

@@ -89,8 +89,10 @@ void check_run_flags(const EvalFlags& flags) {
   }
 }
 
+// As wide as the terminal; a file or pipe takes more than its 80 columns.
 report::TableOptions table_options() {
   report::TableOptions options;
+  options.width = 120;
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     options.width = size.ws_col;
@@ -120,8 +122,15 @@ void log_partial(const EvalFlags& flags, const eval::EvalResult& result) {
   log(LogLevel::kWarning, line);
 }
 
+void log_skipped(const eval::EvalResult& result) {
+  for (const eval::SkippedFile& file : result.skipped) {
+    log(LogLevel::kWarning, "left out: " + file.path + " (" + file.reason + ")");
+  }
+}
+
 // Files first: a reader of stdout may leave.
 void write_outcome(const EvalFlags& flags, const eval::EvalResult& result, std::exception_ptr& failure) {
+  log_skipped(result);
   if (result.cells.empty() && result.unfinished.empty()) {
     return;
   }

@@ -21,6 +21,9 @@ std::string read_file(const fs::path& file);
 /// An 8x8 binary PPM of pixels drawn from `seed`.
 std::string ppm(std::uint32_t seed);
 
+/// A sound PNG of 65 bytes whose header promises 100000x100000 pixels (10 GB).
+std::string png_bomb();
+
 /// Writes root/<class>/<i>.ppm for the classes a, b and c, `count` images each.
 void write_images(const fs::path& root, int count = 4);
 

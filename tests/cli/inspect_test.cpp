@@ -45,12 +45,12 @@ TEST_F(InspectTest, ModelWithFoldedBatchNormIsExplainedNotRefused) {
   EXPECT_THAT(outcome.out, HasSubstr("convolution"));
 }
 
-TEST_F(InspectTest, LayerNormIsListedAsNotAdaptable) {
+TEST_F(InspectTest, NormsOfASingleImageAreListedAsNotAdaptable) {
   const Outcome outcome = run_program({"inspect", demo("fashion-layernorm.pt"), "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto json = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(json.at("adaptable"), 0);
-  EXPECT_EQ(json.at("sites").front().at("kind"), "layer_norm");
+  EXPECT_EQ(json.at("sites").front().at("kind"), "group_norm");
   EXPECT_NE(json.at("sites").front().at("note"), "");
 }
 

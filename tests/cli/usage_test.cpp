@@ -36,7 +36,9 @@ TEST_F(UsageTest, HelpListsRulesAndExamples) {
   }
 }
 
-TEST_F(UsageTest, CommandIsNeeded) { expect_failure(run_program({}), 2, {"ubcommand", "`ttscale --help`"}); }
+TEST_F(UsageTest, CommandIsNeeded) {
+  expect_failure(run_program({}), 2, {"command", "inspect, eval", "`ttscale --help`"});
+}
 
 TEST_F(UsageTest, UnknownCommand) { expect_failure(run_program({"evaluate"}), 2, {"evaluate", "`ttscale --help`"}); }
 
@@ -78,6 +80,12 @@ TEST_F(UsageTest, UnknownNamesListTheValidOnes) {
   expect_failure(eval({"--img-size", "8", "--interpolation", "lanczos"}), 2, {"--interpolation", "lanczos", "bicubic"});
   expect_failure(eval({"--results-file", path("r").string(), "--results-format", "xml"}), 2, {"xml", "json", "csv"});
   expect_failure(eval({"--device", "tpu"}), 2, {"tpu", "cpu", "cuda"});
+}
+
+TEST_F(UsageTest, LastOfARepeatedValueWins) {
+  const Outcome outcome = eval({"--batch-size", "4", "--batch-size", "6"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("batch size 6"));
 }
 
 TEST_F(UsageTest, ValuesOfRulesAreChecked) {
