@@ -59,7 +59,7 @@ std::string EvalPlan::describe() const {
   out << "preprocessing " << preprocessing.describe() << '\n';
   out << "input         " << input << '\n';
   for (const RulePlan& rule : rules) {
-    out << "rule          " << rule.label << (rule.resolved == rule.label ? "" : " = " + rule.resolved) << '\n';
+    out << "rule          " << rule.label << '\n';
   }
   out << "protocol      batch size " << batch_size << ", order " << order;
   if (order == "shuffled") {
