@@ -17,18 +17,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file that a link finally means: the link stays, its target is replaced.
-fs::path target_of(const fs::path& file) {
-  std::error_code error;
-  const fs::path target = fs::is_symlink(file, error) ? fs::weakly_canonical(file, error) : file;
-  return error ? file : target;
+/// /dev/stdout, /dev/fd/3, /proc/self/fd/3: names of what is open already, even where that is a plain file.
+bool is_open_stream(const fs::path& file) {
+  const std::string name = file.lexically_normal().string();
+  return name.rfind("/dev/std", 0) == 0 || name.rfind("/dev/fd/", 0) == 0 || name.rfind("/proc/", 0) == 0;
 }
 
-/// Devices, pipes and sockets cannot be replaced by a rename.
+/// Streams, devices, pipes and sockets cannot be replaced by a rename.
 bool is_special(const fs::path& file) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
-  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+  const bool other = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+  return other || is_open_stream(file);
+}
+
+/// The file that a link finally means: the link stays, its target is replaced.
+fs::path target_of(const fs::path& file) {
+  std::error_code error;
+  if (is_special(file) || !fs::is_symlink(file, error)) {
+    return file;
+  }
+  const fs::path target = fs::weakly_canonical(file, error);
+  return error ? file : target;
 }
 
 void check_target(const fs::path& target, const fs::path& name) {
@@ -107,7 +117,7 @@ void write_file(const fs::path& file, const std::string& content) {
   const fs::path target = target_of(file);
   check_target(target, file);
   if (is_special(target)) {
-    Descriptor device(target, O_WRONLY, file);
+    Descriptor device(target, O_WRONLY | O_APPEND, file);
     device.write(content);
     device.close();
     return;

@@ -8,7 +8,8 @@
 namespace ttscale::report {
 
 /// Replaces the content of a file, all or nothing: written beside it, synced to disk, renamed over it. A link is
-/// followed; a device or pipe (/dev/stdout) is written to directly. Throws Error naming the path and the reason.
+/// followed; a device, pipe or open stream (/dev/stdout) is written to directly. Throws Error naming the path and the
+/// reason.
 void write_file(const std::filesystem::path& file, const std::string& content);
 
 /// Finds out, before hours of work, whether write_file() could succeed, leaving no trace. Throws Error like it.

@@ -2,6 +2,7 @@
 // Result files are complete or not there, and what goes wrong is said in one line.
 #include "report/file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,27 @@ TEST_F(FileTest, KeepsPermissionsAndFollowsLinks) {
   EXPECT_TRUE(fs::is_symlink(folder / "link.json"));
   EXPECT_EQ(read(folder / "deep/real.json"), "new");
   EXPECT_EQ(fs::status(folder / "deep/real.json").permissions(), fs::perms(0640));
+}
+
+TEST_F(FileTest, PipesAreWrittenTo) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const fs::path name = "/dev/fd/" + std::to_string(ends[1]);
+  check_writable(name);
+  write_file(name, "results");
+  char text[7];
+  EXPECT_EQ(::read(ends[0], text, sizeof text), 7);
+  EXPECT_EQ(std::string(text, sizeof text), "results");
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_F(FileTest, StreamThatIsAFileIsAppendedToAndNotReplaced) {
+  const int descriptor = ::open((folder / "log").c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(::write(descriptor, "table\n", 6), 6);
+  write_file("/proc/self/fd/" + std::to_string(descriptor), "results\n");
+  ::close(descriptor);
+  EXPECT_EQ(read(folder / "log"), "table\nresults\n");
 }
 
 TEST_F(FileTest, TakesARelativeName) {
