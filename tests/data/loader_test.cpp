@@ -139,7 +139,7 @@ TEST_P(LoaderTest, SizesMayDifferBetweenBatches) {
 
 TEST_P(LoaderTest, StreamWithoutAnyReadableImageIsAnError) {
   auto samples = make(3);
-  std::filesystem::remove_all(folder_ / "a");
+  testing::remove_folder(folder_ / "a");
   Loader loader(samples, options(2, OnError::kSkip), to_chw);
   EXPECT_THAT(message_of<DataError>([&] { loader.next(); }),
               AllOf(HasSubstr("found none among 3"), HasSubstr("a/0.ppm")));

@@ -2,8 +2,10 @@
 // A folder of files that a test makes and that vanishes with it.
 #pragma once
 
+#include <ftw.h>
 #include <stdlib.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,6 +13,13 @@
 #include <string>
 
 namespace ttscale::testing {
+
+/// Removes a folder with everything in it. Not std::filesystem::remove_all: the libtorch.so of the PyTorch wheels
+/// exports a copy of that function which crashes (seen with 2.11).
+inline void remove_folder(const std::filesystem::path& folder) {
+  const auto remove_entry = [](const char* path, const struct stat*, int, struct FTW*) { return std::remove(path); };
+  ::nftw(folder.c_str(), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
 
 /// A fresh, empty folder; removed with everything in it at the end.
 class TempFolder {
@@ -22,10 +31,7 @@ class TempFolder {
     }
     path_ = name;
   }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  ~TempFolder() { remove_folder(path_); }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
 
