@@ -101,7 +101,8 @@ if(NOT TARGET ttscale::torch)
   # libtorch is a shell around libtorch_cpu (and libtorch_cuda where there is one): keep it although no symbol is taken from it, or CUDA kernels never load.
   # The wheel's libraries point at CUDA libraries that live elsewhere; the loader resolves those, the linker need not.
   list(POP_FRONT _ttscale_torch_link _ttscale_libtorch)
-  target_link_libraries(ttscale::torch INTERFACE
+  # The wheel's libtorch exports a std::filesystem of its own, whose remove_all crashes against the system's headers: the C++ library must come first.
+  target_link_libraries(ttscale::torch INTERFACE "-Wl,--no-as-needed,-lstdc++,--as-needed"
     "-Wl,--no-as-needed,${_ttscale_libtorch},--as-needed" ${_ttscale_torch_link} "-Wl,--allow-shlib-undefined")
   if(TTSCALE_TORCH_VERSION VERSION_LESS 2.12)
     target_compile_features(ttscale::torch INTERFACE cxx_std_17)
