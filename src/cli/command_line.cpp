@@ -81,8 +81,8 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
   group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")
             ->take_all()
             ->delimiter(','),
-        "X...");
-  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X...");
+        "X");
+  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X");
 }
 
 void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
@@ -106,7 +106,7 @@ void add_rule_flags(CLI::App& app, EvalFlags& flags) {
       ->take_all()
       ->allow_extra_args(false)
       ->group(group);
-  app.add_option("--input", flags.input, "Scaling of the images ahead of the model: none, standardize or min-max")
+  app.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
       ->type_name("SCALING")
       ->group(group);
   for (auto [name, patterns, text] :
@@ -192,7 +192,7 @@ void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
   add_result_flags(*command, flags);
   add_run_flags(*command, flags);
   add_log_flags(*command, verbosity);
-  command->footer("Rules:\n" + describe_rules() + kEvalExamples);
+  command->footer("Rules:\n" + describe_rules() + kInputScalings + kEvalExamples);
 }
 
 void add_preprocess(CLI::App& app, PreprocessFlags& flags, Verbosity& verbosity) {

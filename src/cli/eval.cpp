@@ -157,7 +157,7 @@ void run(const EvalFlags& flags) {
   }
   remember_interrupts();
 
-  EvalLog observer(flags);
+  EvalLog observer(flags, config);
   eval::EvalResult result;
   std::exception_ptr failure;
   attempt(failure, [&] { eval::evaluate(options, observer, result); });

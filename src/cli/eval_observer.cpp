@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/interrupt.h"
+#include "cli/preprocessing.h"
 
 namespace ttscale::cli {
 namespace {
@@ -25,6 +26,7 @@ void EvalLog::resolved(const eval::EvalPlan& plan) {
   for (std::string line; std::getline(lines, line);) {
     log(LogLevel::kInfo, line);
   }
+  log_sources(flags_.preprocessing, config_);
   for (const eval::RulePlan& rule : plan.rules) {
     rules_.push_back(rule.label);
   }

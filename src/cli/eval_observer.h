@@ -2,7 +2,6 @@
 // Follows an evaluation for the user: log, progress, predictions file.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "eval/evaluate.h"
+#include "image/model_config.h"
 #include "report/predictions.h"
 
 namespace ttscale::cli {
@@ -17,8 +17,8 @@ namespace ttscale::cli {
 /// Logs what was resolved, shows progress, writes predictions as they come, and stops at Ctrl-C.
 class EvalLog : public eval::EvalObserver {
  public:
-  /// `flags` must outlive it.
-  explicit EvalLog(const EvalFlags& flags) : flags_(flags) {}
+  /// `flags` and `config`, the description beside the model, must outlive it.
+  EvalLog(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) : flags_(flags), config_(config) {}
 
   void resolved(const eval::EvalPlan& plan) override;
   void domain_started(const eval::DomainPlan& domain, std::int64_t index) override;
@@ -31,6 +31,7 @@ class EvalLog : public eval::EvalObserver {
 
  private:
   const EvalFlags& flags_;
+  const std::optional<image::ModelConfig>& config_;
   std::vector<std::string> rules_;
   eval::DomainPlan domain_;
   std::size_t cells_ = 0;  ///< finished in this domain

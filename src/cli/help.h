@@ -4,6 +4,12 @@
 
 namespace ttscale::cli {
 
+inline constexpr const char* kInputScalings = R"help(
+Input scalings:
+  standardize: scope=batch (batch|image|channel), to the mean and std of the preprocessing
+  min-max: low=0, high=1, lower-quantile=0, upper-quantile=1, scope=image (batch|image|channel)
+)help";
+
 inline constexpr const char* kEvalExamples = R"help(
 Examples:
   ttscale eval model.pt --data images/

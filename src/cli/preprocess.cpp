@@ -14,12 +14,12 @@ namespace ttscale::cli {
 void run(const PreprocessFlags& flags) {
   const auto config = flags.model.empty() ? std::nullopt : image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.preprocessing, config);
-  log(LogLevel::kInfo, "preprocessing: " + preprocessing.describe());
-  log_sources(flags.preprocessing, config);
   image::DecodeLimits limits;
   limits.max_pixels = flags.max_pixels.value_or(limits.max_pixels);
 
   const at::Tensor input = image::to_input(image::decode(flags.image, limits), preprocessing);
+  log(LogLevel::kInfo, "preprocessing: " + preprocessing.describe());
+  log_sources(flags.preprocessing, config);
   save_tensor(input, flags.dump);
 
   std::ostringstream line;
