@@ -9,6 +9,7 @@ training mode with momentum 0, all else in eval mode).
 import copy
 import pathlib
 import warnings
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -182,6 +183,127 @@ class Broken(nn.Module):
         return self.fc(x.mean([2, 3]))
 
 
+class Split(nn.Module):
+    """Statistics chosen by the size of the image (split or domain-specific BatchNorm)."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("small", "large"):
+            self.register_buffer(f"{name}_mean", torch.randn(3))
+            self.register_buffer(f"{name}_var", torch.rand(3) + 0.5)
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        if x.size(2) > 16:
+            mean, var = self.large_mean, self.large_var
+        else:
+            mean, var = self.small_mean, self.small_var
+        return self.bn(F.batch_norm(x, mean, var, None, None, False, 0.1, 1e-5)).mean([2, 3])
+
+
+class ReluFirst(nn.Module):
+    """A ReLU hides -Inf from the site behind it."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return self.bn(F.relu(x)).mean([2, 3])
+
+
+class Mutating(nn.Module):
+    """Counts its calls in a buffer that enters the result."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x):
+        self.calls.add_(1)
+        return self.bn(x).mean([2, 3]) + self.calls
+
+
+class MonteCarlo(nn.Module):
+    """Dropout that is meant to stay on, beside a BatchNorm without running statistics; traced in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+        self.own = nn.BatchNorm2d(3, track_running_stats=False)
+
+    def forward(self, x):
+        return F.dropout(self.own(self.bn(x)).mean([2, 3]), 0.5, True)
+
+
+class RaisesValueError(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        if x.size(2) != 32:
+            raise ValueError("expected images of\n32 pixels")
+        return self.bn(x).mean([2, 3])
+
+
+class RaisesWhenLoaded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.bn.weight, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[torch.Tensor, bool]):
+        raise ValueError("made by a newer version")
+
+    def forward(self, x):
+        return self.bn(x)
+
+
+class OptionalInput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x: Optional[torch.Tensor] = None, scale: float = 1.0):
+        assert x is not None
+        return self.bn(x).mean([2, 3]) * scale
+
+
+@torch.jit.interface
+class Layer(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pass
+
+
+class Hidden(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.bn(x)
+
+
+class BehindInterface(nn.Module):
+    """One BatchNorm in sight, one behind a module interface."""
+
+    layer: Layer
+
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(3)
+        self.layer = torch.jit.script(Hidden())
+
+    def forward(self, x):
+        return self.layer.forward(self.bn(x)).mean([2, 3])
+
+
 class NoForward(nn.Module):
     @torch.jit.export
     def predict(self, x):
@@ -286,6 +408,12 @@ def main() -> None:
     save("tuple-output", torch.jit.script(TupleOutput().eval()))
     save("broken", torch.jit.script(Broken().eval()))
     save("no-forward", torch.jit.script(NoForward()))
+    split = randomise(Split()).eval()
+    save("split", torch.jit.script(split), split, x)
+    for name, model in (("relu-first", ReluFirst()), ("mutating", Mutating()), ("raises-value-error", RaisesValueError()),
+                        ("raises-when-loaded", RaisesWhenLoaded()), ("optional-input", OptionalInput()), ("behind-interface", BehindInterface())):
+        save(name, torch.jit.script(randomise(model).eval()))
+    save("monte-carlo", torch.jit.trace(randomise(MonteCarlo()).eval(), x, check_trace=False))
     save("quantized", quantized())
     half = copy.deepcopy(net).to(torch.bfloat16)
     save("net.bfloat16", torch.jit.script(half))

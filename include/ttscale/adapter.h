@@ -22,17 +22,17 @@ namespace ttscale {
 struct SiteReport {
   std::string name;
   at::Tensor source_mean, source_var;  ///< of training
-  at::Tensor batch_mean, batch_var;    ///< of the last batch (biased variance); NaN before the first
+  at::Tensor batch_mean, batch_var;    ///< of the last batch (biased variance); NaN before the first, and under `source`, which measures nothing
   at::Tensor used_mean, used_var;      ///< what the last batch was normalised with
-  double batch_distance = 0;           ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1
+  double batch_distance = 0;           ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1; or NaN
   double used_distance = 0;            ///< the same for what was used: how far the rule went
 };
 
 /// What a stream has seen and done.
 struct StreamReport {
   std::string rule;
-  std::int64_t images = 0;   ///< images that entered the statistics since the last reset
-  std::int64_t batches = 0;  ///< batches likewise
+  std::int64_t images = 0;    ///< images that entered the statistics since the last reset
+  std::int64_t batches = 0;   ///< batches likewise
   std::int64_t rejected = 0; ///< batches that left the statistics untouched because they held NaN or Inf
   std::vector<SiteReport> sites;
 };
@@ -50,13 +50,21 @@ class TTSCALE_API Stream {
 
   /// Runs the model on images [N, C, H, W] and moves the statistics by the stream's rule. Returns the model's output tensor, computed without
   /// gradients. If the batch holds NaN or Inf, is empty, or anything throws, the statistics are afterwards what they were before.
-  /// Throws ModelError if the model does not take one tensor and return one, or fails on it.
+  /// Throws ModelError if the model does not take one tensor and return one, or fails on it; DataError for images that input scaling cannot take.
   at::Tensor forward(const at::Tensor& images);
 
   /// Forgets everything seen: the statistics of training again.
   void reset();
 
   [[nodiscard]] StreamReport report() const;
+
+  /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, the layers and the rule.
+  /// Throws Error naming the path and the reason.
+  void save(const std::filesystem::path& file) const;
+
+  /// Goes on from saved statistics. Throws DataError that names the difference if the file belongs to another model, set of layers or rule, or is
+  /// damaged; the stream is then what it was before.
+  void load(const std::filesystem::path& file);
 
  private:
   friend class AdaptedModel;
@@ -73,10 +81,10 @@ class TTSCALE_API AdaptedModel {
   [[nodiscard]] Stream stream(const Rule& rule) const;
 
   /// The sites that follow the stream, in order of execution.
-  [[nodiscard]] const std::vector<Site>& sites() const;
+  [[nodiscard]] std::vector<Site> sites() const;
 
   /// The options it was made with.
-  [[nodiscard]] const AdaptOptions& options() const;
+  [[nodiscard]] AdaptOptions options() const;
 
  private:
   friend TTSCALE_API AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options);

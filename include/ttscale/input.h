@@ -21,7 +21,7 @@ enum class InputScope {
 
 /// y = (x - m) / s * std + mean, with m and s the mean and (biased) standard deviation of x over the scope.
 /// Statistics are taken of (x - mean) / std, so that the result is the same before and after a Normalize(mean, std) step.
-/// Where s is 0 (a constant image) x passes through unchanged, and so does an image that holds NaN or Inf.
+/// Where x is constant (s below 1e-6 of |m|, rounding noise) it passes through unchanged, and so does an image that holds NaN or Inf.
 struct Standardize {
   std::vector<double> mean{0.0};  ///< reference mean, one value or one per channel
   std::vector<double> std{1.0};   ///< reference standard deviation, > 0, one value or one per channel
@@ -29,7 +29,8 @@ struct Standardize {
 };
 
 /// y = low + (x - min) / (max - min) * (high - low), with min and max taken over the scope, or robust quantiles in their place.
-/// NaN is ignored by the quantiles; values outside the quantiles are clamped; where max = min (a constant image) x passes through.
+/// NaN and Inf are ignored by the quantiles and stay what they are; values outside the quantiles are clamped; where max = min (a constant image) x
+/// passes through.
 struct MinMax {
   double low = 0.0;              ///< value that the minimum maps to
   double high = 1.0;             ///< value that the maximum maps to, > low
@@ -41,10 +42,10 @@ struct MinMax {
 /// No scaling, standardisation, or min-max rescaling.
 using InputScaling = std::variant<std::monostate, Standardize, MinMax>;
 
-/// Standardises x [N, C, ...] of any floating type; same dtype, layout and device. Throws UsageError for bad options, c10::Error for a bad x.
+/// Standardises x [N, C, ...] of any floating type; same dtype, layout and device. Throws UsageError for bad options, DataError for a bad x.
 TTSCALE_API at::Tensor standardize(const at::Tensor& x, const Standardize& options);
 
-/// Rescales x [N, C, ...] of any floating type to [low, high]; same dtype, layout and device. Throws UsageError for bad options, c10::Error for a bad x.
+/// Rescales x [N, C, ...] of any floating type to [low, high]; same dtype, layout and device. Throws UsageError for bad options, DataError for a bad x.
 TTSCALE_API at::Tensor min_max(const at::Tensor& x, const MinMax& options);
 
 /// Applies whichever scaling is chosen; returns x itself when none is.

@@ -31,7 +31,7 @@ struct Site {
 /// The result of inspect().
 struct TTSCALE_API Inspection {
   std::vector<Site> sites;                        ///< norm layers in order of execution
-  std::map<std::string, std::int64_t> operators;  ///< how often other operators of interest occur: "convolution with bias", "convolution", "linear"
+  std::map<std::string, std::int64_t> operators;  ///< how often other operators of interest occur: "convolution with bias", "linear", "quantized operator" ...
   std::string summary;                            ///< one line: how many sites can be adapted, and if none, what was found in their place and what to do
 
   [[nodiscard]] std::int64_t adaptable() const;

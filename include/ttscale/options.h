@@ -14,8 +14,8 @@ namespace ttscale {
 struct AdaptOptions {
   Rule rule = rule::Prior{};             ///< how statistics follow the stream; each stream may have its own
   InputScaling input;                    ///< scaling of the images ahead of the model
-  std::vector<std::string> layers;       ///< name patterns (* and ?) of the sites to adapt; empty: all
-  std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as they are; wins over `layers`
+  std::vector<std::string> layers;       ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
+  std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`
 };
 
 }  // namespace ttscale

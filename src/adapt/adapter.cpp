@@ -2,8 +2,11 @@
 // adapt() and streams: one rewritten program, a state per stream.
 #include "ttscale/adapter.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 
+#include "adapt/state_file.h"
 #include "graph/archive.h"
 #include "graph/rewrite.h"
 #include "ops/norm.h"
@@ -15,18 +18,19 @@
 namespace ttscale {
 namespace {
 
-/// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. Counters come first.
+/// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In front lie the stream's own
+/// counters (a site in a loop or branch counts otherwise) and those of the sites.
 class StreamState {
  public:
   StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device) : sites_(static_cast<std::int64_t>(sites.size())) {
     // Normal tensors also under InferenceMode: they are updated in place for as long as the stream lives, in any mode.
     const c10::InferenceMode normal(false);
-    std::int64_t size = sites_ * ops::kCounters;
+    std::int64_t size = (1 + sites_) * ops::kCounters;
     for (const auto& site : sites) {
       size += (ops::kRunningRows + ops::kLastRows) * site.mean.numel();
     }
     all_ = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
-    std::int64_t offset = sites_ * ops::kCounters;
+    std::int64_t offset = (1 + sites_) * ops::kCounters;
     const auto take = [&](std::int64_t rows, std::int64_t channels) {
       offset += rows * channels;
       return all_.narrow(0, offset - rows * channels, rows * channels).view({rows, channels});
@@ -34,32 +38,61 @@ class StreamState {
     for (std::int64_t i = 0; i < sites_; ++i) {
       const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
       const at::Tensor running = take(ops::kRunningRows, channels);
-      tensors_.push_back({running, all_.narrow(0, i * ops::kCounters, ops::kCounters), take(ops::kLastRows, channels)});
+      tensors_.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
     }
   }
 
   [[nodiscard]] const std::vector<graph::SiteTensors>& tensors() const { return tensors_; }
+  [[nodiscard]] const at::Tensor& all() const { return all_; }
   [[nodiscard]] at::Tensor snapshot() const { return all_.clone(); }
   void restore(const at::Tensor& snapshot) { all_.copy_(snapshot); }
   void clear() { all_.zero_(); }
 
-  /// If any site refused the batch that came after the snapshot, all sites forget it and only count the refusal. No host synchronisation.
-  void keep_all_or_nothing(const at::Tensor& before) {
-    const auto refusals = [&](const at::Tensor& state) { return state.narrow(0, 0, sites_ * ops::kCounters).view({sites_, ops::kCounters}).select(1, 2); };
-    const at::Tensor refused = (refusals(all_) != refusals(before)).any();
-    const at::Tensor kept = refusals(before) + refused.to(at::kDouble);
+  /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites forget it and only the refusal
+  /// counts. No host synchronisation.
+  void keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {
+    if (images.numel() == 0) {
+      restore(before);
+      return;
+    }
+    const auto sites = [&](const at::Tensor& state) { return counters(state).narrow(0, 1, sites_); };
+    // A ReLU can hide an Inf of the images from every site behind it.
+    const at::Tensor refused = images.isfinite().all().logical_not().logical_or((sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
     all_.copy_(at::where(refused, before, all_));
-    refusals(all_).copy_(kept);
+    const at::Tensor no = refused.to(at::kDouble);
+    const at::Tensor yes = 1 - no;
+    counters(all_).select(0, 0).add_(at::stack({yes * static_cast<double>(images.size(0)), yes, no}));
   }
 
-  /// Columns: images, batches, batches rejected.
-  [[nodiscard]] at::Tensor counters() const { return all_.narrow(0, 0, sites_ * ops::kCounters).view({sites_, ops::kCounters}); }
+  /// Images, batches, batches rejected.
+  [[nodiscard]] at::Tensor totals() const { return counters(all_).select(0, 0).cpu(); }
 
  private:
+  [[nodiscard]] at::Tensor counters(const at::Tensor& state) const {
+    return state.narrow(0, 0, (1 + sites_) * ops::kCounters).view({1 + sites_, ops::kCounters});
+  }
+
   std::int64_t sites_;
   at::Tensor all_;
   std::vector<graph::SiteTensors> tensors_;
 };
+
+/// A row per moment; rows of zeros where nothing was measured.
+SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const at::Tensor none = at::full_like(site.mean, kNone);
+  SiteReport out{site.site.name, site.mean.clone(), site.var.clone(), none, none.clone(), site.mean.clone(), site.var.clone(), kNone, 0};
+  if (last.select(0, 3).gt(0).any().item<bool>()) {  // what was used has a positive variance somewhere
+    out.batch_mean = last[0];
+    out.batch_var = last[1];
+    out.used_mean = last[2];
+    out.used_var = last[3];
+    const stats::Moments source{out.source_mean, out.source_var};
+    out.batch_distance = stats::hellinger({last[0], last[1]}, source).mean().item<double>();
+    out.used_distance = stats::hellinger({last[2], last[3]}, source).mean().item<double>();
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -75,6 +108,8 @@ struct Stream::Impl {
   std::string rule;
   StreamState state;
   graph::Instance instance;
+
+  [[nodiscard]] StateFile describe() const;
 };
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -87,7 +122,7 @@ at::Tensor Stream::forward(const at::Tensor& images) {
   const at::Tensor before = impl_->state.snapshot();
   try {
     at::Tensor output = impl_->instance.forward(scale_input(images, impl_->input));
-    impl_->state.keep_all_or_nothing(before);
+    impl_->state.keep_all_or_nothing(images, before);
     return output;
   } catch (...) {
     impl_->state.restore(before);
@@ -97,30 +132,29 @@ at::Tensor Stream::forward(const at::Tensor& images) {
 
 void Stream::reset() { impl_->state.clear(); }
 
+StateFile Stream::Impl::describe() const {
+  StateFile out{program->fingerprint(), rule, {}, state.all().to(at::kCPU)};
+  for (const auto& site : program->sites()) {
+    out.sites.push_back(site.site.name);
+  }
+  return out;
+}
+
+void Stream::save(const std::filesystem::path& file) const { write_state(file, impl_->describe()); }
+
+void Stream::load(const std::filesystem::path& file) { impl_->state.restore(read_state(file, impl_->describe())); }
+
 StreamReport Stream::report() const {
   StreamReport out;
   out.rule = impl_->rule;
-  const at::Tensor most = std::get<0>(impl_->state.counters().cpu().max(0));  // a site in a branch may have run less often
-  const auto count = [&](std::int64_t column) { return static_cast<std::int64_t>(most[column].item<double>()); };
+  const at::Tensor totals = impl_->state.totals();
+  const auto count = [&](std::int64_t column) { return static_cast<std::int64_t>(totals[column].item<double>()); };
   out.images = count(0);
   out.batches = count(1);
   out.rejected = count(2);
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    const at::Tensor last = impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
-    const bool seen = last.select(0, 3).gt(0).any().item<bool>();  // what was used has a positive variance somewhere
-    const at::Tensor none = at::full_like(last[0], std::numeric_limits<double>::quiet_NaN());
-    SiteReport site{sites[i].site.name, sites[i].mean, sites[i].var, none, none, sites[i].mean, sites[i].var, 0, 0};
-    if (seen) {
-      site.batch_mean = last[0];
-      site.batch_var = last[1];
-      site.used_mean = last[2];
-      site.used_var = last[3];
-      const stats::Moments source{site.source_mean, site.source_var};
-      site.batch_distance = stats::hellinger({last[0], last[1]}, source).mean().item<double>();
-      site.used_distance = stats::hellinger({last[2], last[3]}, source).mean().item<double>();
-    }
-    out.sites.push_back(std::move(site));
+    out.sites.push_back(site_report(sites[i], impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
   }
   return out;
 }
@@ -137,8 +171,8 @@ Stream AdaptedModel::stream(const Rule& rule) const {
   return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->options.input, text, std::move(state), std::move(instance)}));
 }
 
-const std::vector<Site>& AdaptedModel::sites() const { return impl_->sites; }
-const AdaptOptions& AdaptedModel::options() const { return impl_->options; }
+std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }
+AdaptOptions AdaptedModel::options() const { return impl_->options; }
 
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);

@@ -2,6 +2,8 @@
 // Standardisation and min-max rescaling of image batches.
 #include "ttscale/input.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 
 #include "ttscale/error.h"
@@ -22,7 +24,9 @@ std::vector<std::int64_t> reduced(InputScope scope, std::int64_t dims) {
 }
 
 void check(const char* name, const at::Tensor& x) {
-  TORCH_CHECK(x.dim() >= 2 && x.is_floating_point(), name, ": expected floating-point images [N, C, ...], found ", x.sizes(), " of ", x.scalar_type());
+  if (x.dim() < 2 || !x.is_floating_point()) {
+    throw DataError(c10::str(name, ": expected floating-point images [N, C, ...], found ", x.sizes(), " of ", x.scalar_type(), "; divide bytes by 255"));
+  }
 }
 
 at::ScalarType working_type(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
@@ -39,12 +43,12 @@ at::Tensor reference(const char* field, const std::vector<double>& values, const
   return at::tensor(values, at::TensorOptions().dtype(at::kDouble)).view(shape).to(x.device(), x.scalar_type());
 }
 
-/// Whether each scope holds finite values only, shaped to broadcast. A NaN or Inf makes its image pass through, not the batch.
-at::Tensor finite_images(const at::Tensor& x) { return x.isfinite().flatten(1).all(1).view([&] {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
-    shape[0] = x.size(0);
-    return shape;
-  }()); }
+/// Whether each image holds finite values only, [N, 1, ...]. A NaN or Inf makes its image pass through, not the batch.
+at::Tensor finite_images(const at::Tensor& x) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  return x.isfinite().flatten(1).all(1).view(shape);
+}
 
 /// Flattens the reduced dimensions to one row per scope, [scopes, values].
 at::Tensor rows_of(const at::Tensor& x, InputScope scope) {
@@ -83,7 +87,8 @@ at::Tensor quantile(const at::Tensor& sorted, const at::Tensor& count, double q)
 }
 
 std::pair<at::Tensor, at::Tensor> extremes(const at::Tensor& z, const MinMax& options) {
-  const at::Tensor rows = rows_of(z, options.scope);
+  const at::Tensor all = rows_of(z, options.scope);
+  const at::Tensor rows = at::where(all.isfinite(), all, at::full({}, std::numeric_limits<double>::quiet_NaN(), all.options()));
   const at::Tensor sorted = std::get<0>(rows.sort(1));
   const at::Tensor count = rows.isnan().logical_not().sum(1);
   return {quantile(sorted, count, options.lower_quantile), quantile(sorted, count, options.upper_quantile)};
@@ -127,7 +132,7 @@ at::Tensor min_max(const at::Tensor& x, const MinMax& options) {
   const auto [bottom, top] = extremes(work, options);
   const at::Tensor low = broadcast(bottom, options.scope, work);
   const at::Tensor range = broadcast(top - bottom, options.scope, work);
-  const at::Tensor usable = range.isfinite().logical_and(range > 0);
+  const at::Tensor usable = (range > 0).logical_and(work.isfinite());
   const at::Tensor y = ((work - low) / range).clamp(0, 1) * (options.high - options.low) + options.low;
   return at::where(usable, y, work).to(x.scalar_type()).contiguous(x.suggest_memory_format());
 }

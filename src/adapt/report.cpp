@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The printed form of a stream's report.
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <ostream>
 #include <sstream>
@@ -21,10 +22,15 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
   }
   text << "\n" << std::left << std::setw(static_cast<int>(width)) << "site" << "  batch from source  used from source\n" << std::fixed << std::setprecision(4);
   for (const auto& site : report.sites) {
-    text << std::left << std::setw(static_cast<int>(width)) << site.name << std::right << std::setw(19) << site.batch_distance << std::setw(18)
-         << site.used_distance << "\n";
+    text << std::left << std::setw(static_cast<int>(width)) << site.name << std::right << std::setw(19);
+    if (std::isnan(site.batch_distance)) {
+      text << "-";
+    } else {
+      text << site.batch_distance;
+    }
+    text << std::setw(18) << site.used_distance << "\n";
   }
-  text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint\n";
+  text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint, - = not measured\n";
   return out << text.str();
 }
 

@@ -20,7 +20,7 @@ struct Log {
   LogSink sink = write_to_stderr;
 };
 
-// A function-local static: loggers may run while other statics are being made or destroyed.
+// A function-local static: loggers may run while other statics are being made.
 Log& process_log() {
   static Log instance;
   return instance;

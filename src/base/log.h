@@ -9,7 +9,7 @@ namespace ttscale {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-/// Receives every log line (without a newline at its end). Called from any thread, one call at a time.
+/// Receives every log line (without a newline at its end). Called from any thread, one call at a time; it must not log itself.
 using LogSink = std::function<void(LogLevel, const std::string&)>;
 
 /// Replaces the sink of the process; an empty function restores the default.

@@ -14,7 +14,7 @@
 #include "cli/preprocessing.h"
 #include "cli/streams.h"
 #include "eval/evaluate.h"
-#include "report/file.h"
+#include "base/file.h"
 #include "report/results.h"
 #include "report/table.h"
 #include "ttscale/error.h"
@@ -75,7 +75,7 @@ void check_outputs(const EvalFlags& flags) {
   (void)results_format(flags);
   for (const auto& file : {flags.results_file, flags.predictions}) {
     if (!file.empty()) {
-      report::check_writable(file);
+      check_writable(file);
     }
   }
 }

@@ -3,6 +3,8 @@
 #include "graph/archive.h"
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
 #include <sstream>
 
 #include <torch/csrc/jit/serialization/import.h>
@@ -34,29 +36,37 @@ std::string not_an_archive(const std::filesystem::path& archive, const std::stri
          "torch.jit.trace(model, example).save(...)";
 }
 
+/// The text behind "RuntimeError: ", "builtins.ValueError: ", "torch.jit.Error: " and the like at the start of a line.
+std::optional<std::string> after_exception_name(const std::string& line) {
+  const auto colon = line.find(": ");
+  const std::string name = line.substr(0, colon);
+  const auto ends_with = [&](const std::string& end) { return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0; };
+  const bool word = std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
+  return colon != std::string::npos && word && (ends_with("Error") || ends_with("Exception")) ? std::optional<std::string>(line.substr(colon + 2))
+                                                                                               : std::nullopt;
+}
+
 }  // namespace
 
 std::string reason(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::istringstream text(torch_error != nullptr ? torch_error->what_without_backtrace() : error.what());
-  std::string first;
-  std::string runtime;
+  std::string out;
+  bool found = false;  // the line that names the exception; what follows it belongs to its message
   for (std::string line; std::getline(text, line);) {
-    constexpr const char* kMark = "RuntimeError: ";
-    if (const auto at = line.find(kMark); at != std::string::npos) {
-      runtime = line.substr(at + std::char_traits<char>::length(kMark));
-    }
-    if (first.empty()) {
-      first = line;
+    if (const auto message = after_exception_name(line)) {
+      out = *message;
+      found = true;
+    } else if (found) {
+      out += " " + line;
+    } else if (out.empty()) {
+      out = line;
     }
   }
-  std::string out = runtime.empty() ? first : runtime;
   if (const auto dump = out.find(" Exception raised from "); dump != std::string::npos) {
     out.resize(dump);
   }
-  while (!out.empty() && (out.back() == '.' || out.back() == ' ')) {
-    out.pop_back();
-  }
+  out.erase(out.find_last_not_of(". \t") + 1);
   return out;
 }
 
@@ -75,12 +85,13 @@ torch::jit::Module load(const std::filesystem::path& archive, const std::string&
       throw ModelError(archive.string() + " has no forward method; save the module whose forward(images) returns the scores");
     }
     return module;
+  } catch (const ModelError&) {
+    throw;
   } catch (const c10::Error& error) {
     throw ModelError(not_an_archive(archive, reason(error)));
-  } catch (const torch::jit::ErrorReport& error) {
-    const std::string why = reason(error);
+  } catch (const std::exception& error) {  // code of the archive that does not compile, or that raises while it is loaded
     const bool unknown = std::string(error.what()).find("Unknown builtin op") != std::string::npos;
-    throw ModelError(archive.string() + " cannot be loaded: " + why + (unknown ? "; load the library that defines the operator first" : ""));
+    throw ModelError(archive.string() + " cannot be loaded: " + reason(error) + (unknown ? "; load the library that defines the operator first" : ""));
   }
 }
 

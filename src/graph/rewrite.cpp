@@ -27,8 +27,12 @@ constexpr const char* kRuleAttribute = "_ttscale_rule";
 
 std::string attribute(std::size_t site, const char* name) { return "_ttscale_" + std::to_string(site) + "_" + name; }
 
+/// A pattern that names a layer means all its calls: "bn" also "bn#2".
 bool matches(const std::string& name, const std::vector<std::string>& patterns) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return fnmatch(p.c_str(), name.c_str(), 0) == 0; });
+  const std::string layer = name.substr(0, name.find('#'));
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
+    return fnmatch(p.c_str(), name.c_str(), 0) == 0 || fnmatch(p.c_str(), layer.c_str(), 0) == 0;
+  });
 }
 
 void check_signature(const Module& module) {
@@ -41,7 +45,7 @@ void check_signature(const Module& module) {
   const auto& arguments = forward->function().getSchema().arguments();
   for (std::size_t i = 1; i < arguments.size(); ++i) {  // 0 is the module itself
     required += arguments[i].default_value() ? 0 : 1;
-    tensor = tensor && (i > 1 || arguments[i].type()->isSubtypeOf(*c10::TensorType::get()));
+    tensor = tensor && (i > 1 || c10::TensorType::get()->isSubtypeOf(*arguments[i].type()));
   }
   if (arguments.size() < 2 || required > 1 || !tensor) {
     throw ModelError("forward must take one image tensor, found (" +
@@ -53,6 +57,14 @@ void check_signature(const Module& module) {
                        return join(types);
                      }() +
                      "); wrap the model in a module that does");
+  }
+}
+
+Module clone(const Module& module) {
+  try {
+    return module.clone();
+  } catch (const std::exception& error) {  // attributes may be objects with code of their own
+    throw ModelError("the model cannot be copied: " + reason(error));
   }
 }
 
@@ -99,12 +111,15 @@ void replace(Graph& graph, const FoundSite& found, std::size_t index) {
 
 /// A graph traced in training mode has dropout switched on and counts its batches by constants that eval() cannot reach.
 void quiet_training_trace(Graph& graph, const Module& module) {
-  for_each_node(*graph.block(), [&](Node& node, bool) {
+  for_each_node(*graph.block(), [&module](Node& node, bool) {
     const std::string kind = node.kind().toUnqualString();
     constexpr std::size_t kDropoutTrain = 2;
-    if (kind.find("dropout") != std::string::npos && node.inputs().size() > kDropoutTrain) {
+    const bool dropout = kind.find("dropout") != std::string::npos && node.inputs().size() > kDropoutTrain;
+    // Layers that stay as they are would go on normalising by the batch and moving their buffers, which all streams share.
+    const bool norm = node.kind() == c10::aten::batch_norm && node.inputs()[kRunningMean]->type()->kind() != c10::TypeKind::NoneType;
+    if (dropout || norm) {
       const torch::jit::WithInsertPoint here(&node);
-      node.replaceInput(kDropoutTrain, graph.insertConstant(false));
+      node.replaceInput(dropout ? kDropoutTrain : static_cast<std::size_t>(kTraining), node.owningGraph()->insertConstant(false));
     } else if (node.kind() == c10::aten::add_) {
       const auto origin = trace_origin(*node.inputs().at(0), module);
       if (origin && !origin->path.empty() && origin->path.back() == "num_batches_tracked") {
@@ -113,14 +128,6 @@ void quiet_training_trace(Graph& graph, const Module& module) {
       }
     }
   });
-}
-
-at::Device device_of(const Module& module, const std::vector<RewrittenSite>&, const FoundSites& found) {
-  for (const at::Tensor& parameter : module.parameters()) {
-    return parameter.device();
-  }
-  // A frozen module has constants in place of parameters.
-  return found.sites.front().mean->value.toTensor().device();
 }
 
 void select(FoundSites& found, const std::vector<std::string>& layers, const std::vector<std::string>& skip) {
@@ -161,7 +168,7 @@ at::Tensor Instance::forward(const at::Tensor& images) {
 Program::Program(const Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip) {
   ops::link_operators();
   check_signature(module);
-  auto copy = std::make_shared<Module>(module.clone());
+  auto copy = std::make_shared<Module>(clone(module));
   copy->eval();
   const auto graph = copy->get_method("forward").graph();
   inline_calls(*graph);
@@ -173,7 +180,8 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
     quiet_training_trace(*graph, *copy);
   }
   select(found, layers, skip);
-  device_ = device_of(*copy, sites_, found);
+  device_ = found.sites.front().mean->value.toTensor().device();
+  changes_itself_ = found.operators.count(kAttributeChange) > 0;
 
   copy->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
   for (std::size_t i = 0; i < found.sites.size(); ++i) {
@@ -189,7 +197,8 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
 }
 
 Instance Program::instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const {
-  auto instance = std::make_shared<Module>(module_->copy());  // shallow: attributes of its own, weights and code shared
+  // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep one, or streams would meet.
+  auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
   instance->setattr(kRuleAttribute, rule);
   for (std::size_t i = 0; i < states.size(); ++i) {
     instance->setattr(attribute(i, "running"), states[i].running);

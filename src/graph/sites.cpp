@@ -45,7 +45,7 @@ std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, 
   }
   if (!found.mean || !found.var) {
     return is_none(node, kRunningMean, module) ? "no running statistics (track_running_stats=False): it already normalises by each batch's own"
-                                               : "its running statistics are computed by the graph, so that there is no source to start from";
+                                               : "its running statistics are computed or chosen by the graph, so that there is no one source to start from";
   }
   const at::Tensor& mean = found.mean->value.toTensor();
   if (mean.layout() != c10::kStrided) {
@@ -60,6 +60,15 @@ std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, 
 bool constant_true(Node& node, std::size_t input, const Module& module) {
   const auto origin = trace_origin(*node.inputs()[input], module);
   return origin && origin->path.empty() && origin->value.isBool() && origin->value.toBool();
+}
+
+bool in_loop(Node& node) {
+  for (auto* block = node.owningBlock(); block->owningNode() != nullptr; block = block->owningNode()->owningBlock()) {
+    if (block->owningNode()->kind() == c10::prim::Loop) {
+      return true;
+    }
+  }
+  return false;
 }
 
 FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
@@ -84,6 +93,9 @@ FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   }
   site.note = why_not_batch_norm(node, forked, found, module);
   site.adaptable = site.note.empty();
+  if (site.adaptable && in_loop(node)) {
+    site.note = "in a loop: its passes share one state";
+  }
   if (site.adaptable && constant_true(node, kTraining, module)) {
     site.note = "traced in training mode: untouched it uses each batch's statistics and overwrites its own; adapted, source means the stored ones";
   }
@@ -137,6 +149,20 @@ bool is_convolution(const std::string& kind) {
          (starts_with(kind, "aten::") && (starts_with(name, "conv") || starts_with(name, "_convolution")));
 }
 
+/// Whether the node writes into the module: a buffer updated in place, or an attribute set. The batch counter of BatchNorm is not meant: it moves in
+/// training only.
+bool changes_attribute(Node& node, const Module& module) {
+  if (node.kind() == c10::prim::SetAttr) {
+    return node.s(c10::attr::name) != "num_batches_tracked";
+  }
+  const std::string kind = kind_of(node);
+  if (!starts_with(kind, "aten::") || kind.back() != '_' || node.inputs().empty()) {
+    return false;
+  }
+  const auto origin = trace_origin(*node.inputs()[0], module);
+  return origin && !origin->path.empty() && origin->path.back() != "num_batches_tracked";
+}
+
 void count_operator(Node& node, const Module& module, std::map<std::string, std::int64_t>& operators) {
   constexpr std::size_t kConvolutionBias = 2;
   const std::string kind = kind_of(node);
@@ -150,6 +176,10 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
     ++operators["linear"];
   } else if (kind == "prim::CallMethod") {
     ++operators["call through an interface"];
+  } else if (starts_with(kind, "aten::bernoulli") || starts_with(kind, "aten::rand") || starts_with(kind, "aten::rrelu")) {
+    ++operators["random operator"];
+  } else if (changes_attribute(node, module)) {
+    ++operators[kAttributeChange];
   }
 }
 
@@ -176,7 +206,8 @@ FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
   for_each_node(*graph.block(), [&](Node& node, bool forked) {
     if (node.kind() == c10::aten::batch_norm) {
       out.sites.push_back(batch_norm_site(node, forked, module));
-      out.traced_in_training = out.traced_in_training || constant_true(node, kTraining, module);
+      // Without running statistics training=True is what the layer is, in any mode.
+      out.traced_in_training = out.traced_in_training || (constant_true(node, kTraining, module) && !is_none(node, kRunningMean, module));
     } else if (auto other = other_norm_site(node, module)) {
       out.sites.push_back(std::move(*other));
     } else {

@@ -21,6 +21,9 @@ struct FoundSite {
   std::optional<Origin> mean, var;  ///< running statistics of an adaptable site
 };
 
+/// The key in `operators` of nodes by which a model changes its own attributes.
+inline constexpr const char* kAttributeChange = "change of an attribute";
+
 /// What a graph holds.
 struct FoundSites {
   std::vector<FoundSite> sites;                   ///< in order of execution, names unique

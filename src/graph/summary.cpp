@@ -57,7 +57,23 @@ std::string summarise(const FoundSites& found) {
   if (folded > 0) {
     line += "; " + counted(folded, "convolution") + " with bias may hold folded BatchNorm, which stays as it is";
   }
-  return line + (found.traced_in_training ? "; traced in training mode" : "");
+  const auto opaque = count_of(found, "call through an interface");
+  if (opaque > 0) {
+    line += "; " + counted(opaque, "call") + " through module interfaces cannot be looked into, what they hold stays as it is";
+  }
+  const auto quantized = count_of(found, "quantized operator");
+  if (quantized > 0) {
+    line += "; " + counted(quantized, "quantized operator") + " stay as they are";
+  }
+  const auto changes = count_of(found, kAttributeChange);
+  if (changes > 0) {
+    line += "; the model changes " + counted(changes, "attribute") + " of its own, which each stream copies and reset() leaves alone";
+  }
+  if (found.traced_in_training) {
+    const auto random = count_of(found, "random operator");
+    line += "; traced in training mode" + (random > 0 ? ", in which " + counted(random, "random operator") + " stay random" : std::string());
+  }
+  return line;
 }
 
 }  // namespace ttscale::graph

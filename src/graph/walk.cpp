@@ -54,16 +54,27 @@ std::optional<Origin> attribute_origin(Node& node, const Module& module) {
   return object;
 }
 
+/// Whether two origins are one value: the same attribute, or one constant tensor.
+bool same_origin(const Origin& a, const Origin& b) {
+  if (!a.path.empty() || !b.path.empty()) {
+    return a.path == b.path;
+  }
+  return a.value.isTensor() && b.value.isTensor() && a.value.toTensor().equal(b.value.toTensor());
+}
+
+/// The value if all branches that do not give None give the same one.
 std::optional<Origin> branch_origin(Node& node, const Value& output, const Module& module) {
-  std::optional<Origin> none;
+  std::optional<Origin> common;
   for (Block* block : node.blocks()) {
     auto origin = trace_origin(*block->outputs().at(output.offset()), module);
-    if (origin && !origin->value.isNone()) {
-      return origin;
+    if (!origin || (common && !common->value.isNone() && !origin->value.isNone() && !same_origin(*common, *origin))) {
+      return std::nullopt;
     }
-    none = none ? none : origin;
+    if (!common || common->value.isNone()) {
+      common = std::move(origin);
+    }
   }
-  return none;
+  return common;
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Origin {
   c10::IValue value;
 };
 
-/// Follows attributes, constants, casts and branches (the first branch that gives something other than None) to where a value comes from.
+/// Follows attributes, constants, casts and branches (where all that do not give None agree) to where a value comes from.
 /// Empty if it depends on the input.
 std::optional<Origin> trace_origin(torch::jit::Value& value, const torch::jit::Module& module);
 

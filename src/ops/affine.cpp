@@ -20,20 +20,23 @@ void check_coefficient(const char* name, const at::Tensor& t, const at::Tensor& 
 
 }  // namespace
 
-at::Tensor affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+void check_affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
   check_activation("ttscale::affine", x);
   check_coefficient("center", center, x);
   check_coefficient("scale", scale, x);
   check_coefficient("shift", shift, x);
   TORCH_CHECK(center.sizes() == scale.sizes() && center.sizes() == shift.sizes(),
               "ttscale::affine: expected center, scale and shift of one shape, found ", center.sizes(), ", ", scale.sizes(), ", ", shift.sizes());
-  if (x.numel() == 0) {
-    return at::empty_like(x);
-  }
+}
+
+at::Tensor affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::affine", "").typed<decltype(affine)>();
   return op.call(x, center, scale, shift);
 }
 
-at::Tensor affine_meta(const at::Tensor& x, const at::Tensor&, const at::Tensor&, const at::Tensor&) { return at::empty_like(dense(x)); }
+at::Tensor affine_meta(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+  check_affine(x, center, scale, shift);
+  return at::empty_like(dense(x));
+}
 
 }  // namespace ttscale::ops

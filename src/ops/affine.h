@@ -11,6 +11,9 @@ namespace ttscale::ops {
 /// center keeps its digits. Throws c10::Error for shapes that do not match.
 at::Tensor affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift);
 
+/// Throws c10::Error unless affine() takes the arguments. Every kernel calls it: the dispatcher reaches kernels without affine().
+void check_affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift);
+
 at::Tensor affine_cpu(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift);
 at::Tensor affine_cuda(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift);
 at::Tensor affine_meta(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift);

@@ -2,6 +2,8 @@
 // ttscale::norm: moments, rule, apply.
 #include "ops/norm.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <torch/version.h>
@@ -35,7 +37,7 @@ at::Tensor in_double(const MaybeTensor& t, const at::Tensor& like, double fallba
 }
 
 at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const stats::Moments& used, double eps) {
-  const at::Tensor scale = in_double(weight, used.var, 1) / (used.var + eps).sqrt();
+  const at::Tensor scale = in_double(weight, used.var, 1) / (used.var + eps).clamp_min(std::numeric_limits<float>::min()).sqrt();  // eps may be 0
   const at::Tensor shift = in_double(bias, used.mean, 0).expand_as(scale);
   return affine(x, used.mean, scale, shift);
 }

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "eval/evaluate.h"
-#include "report/descriptor.h"
+#include "base/descriptor.h"
 
 namespace ttscale::report {
 

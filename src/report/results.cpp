@@ -3,7 +3,7 @@
 #include "report/results.h"
 
 #include "report/csv.h"
-#include "report/file.h"
+#include "base/file.h"
 #include "ttscale/error.h"
 
 namespace ttscale::report {

@@ -42,7 +42,7 @@ struct SiteState {
 /// Evaluates a rule for a batch, protects degenerate cases and advances the state in place. Returns the moments to normalise with.
 ///  - Images with NaN or Inf count for nothing; a batch that holds any leaves `running` untouched and counts as rejected.
 ///  - Without a finite image: the stream's statistics so far, or the source's for a rule without state.
-///  - A dead channel, whose variance fell below `kDeadShare` of its source's, keeps the source variance: its noise is never amplified.
+///  - A dead channel, whose variance in the batch is below `kDeadShare` of its source's, counts with the source variance: its noise is never amplified.
 Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state);
 
 /// A channel at 1e-5 of its source variance holds less than half a grey level of contrast for 8-bit images of ordinary contrast (standard

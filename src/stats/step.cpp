@@ -18,11 +18,13 @@ void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& 
 Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state) {
   const at::Tensor batches = state.counters.select(0, 1);
   const Moments running = where(batches > 0, row_pair(state.running, 0), source);
-  const RuleInput in{source, pool(images), running, state.counters.select(0, 0), batches};
+  RuleInput in{source, pool(images), running, state.counters.select(0, 0), batches};
+  const Moments measured = in.batch.pooled;
+  // Before the rule and not after it: a moving average would carry the dead variance on, and amplify all the way down.
+  in.batch.pooled.var = at::where(measured.var < kDeadShare * source.var, source.var, measured.var);
   const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
 
-  Moments used = where(in.batch.images > 0, out.used, running);
-  used.var = at::where(used.var < kDeadShare * source.var, source.var, used.var);
+  const Moments used = where(in.batch.images > 0, out.used, running);
 
   const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
   const at::Tensor accepted = complete.to(at::kDouble);
@@ -30,7 +32,7 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
   state.counters.add_(at::stack({accepted * in.batch.images, accepted, 1 - accepted}));
   // A rule may answer for each image; the report shows their mean.
   const auto summary = [](const at::Tensor& t) { return t.dim() == 2 ? t.mean(0) : t; };
-  state.last.copy_(at::stack({in.batch.pooled.mean, in.batch.pooled.var, summary(used.mean), summary(used.var)}));
+  state.last.copy_(at::stack({measured.mean, measured.var, summary(used.mean), summary(used.var)}));
   return used;
 }
 

@@ -51,7 +51,7 @@ TEST_P(AnyArchive, BatchEqualsEagerTrainingMode) {
 
 INSTANTIATE_TEST_SUITE_P(Archives, AnyArchive,
                          ::testing::Values("net.scripted", "net.traced", "net.frozen", "net.pooled", "net.plain", "net1d", "net3d", "features", "branches",
-                                           "shared"));
+                                           "shared", "split"));
 
 TEST(Adapt, TrainingModeArchivesAreAtRest) {
   for (const char* name : {"net.scripted-in-training", "traced-in-training"}) {
@@ -155,6 +155,45 @@ TEST(Adapt, ScalesTheInputAhead) {
   const at::Tensor x = golden("net.scripted", "input");
   const at::Tensor expected = untouched("net.scripted", standardize(x, std::get<Standardize>(options.input)));
   EXPECT_TRUE(adapt(load_archive("net.scripted"), options).stream().forward(x * 3 + 1).allclose(expected, 1e-4, 1e-5));
+}
+
+TEST(Adapt, SkippedLayersOfATrainingTraceAreAtRestToo) {
+  AdaptOptions options = with("source");
+  options.skip_layers = {"*bn2"};
+  const std::string name = "traced-in-training";
+  EXPECT_TRUE(adapt(load_archive(name), options).stream().forward(golden(name, "input")).allclose(golden(name, "source"), 1e-5, 1e-6));
+}
+
+TEST(Adapt, DropoutThatIsMeantStaysOn) {
+  Stream stream = adapt(load_archive("monte-carlo"), with("source")).stream();
+  const at::Tensor x = at::randn({8, 3, 6, 6});
+  EXPECT_FALSE(stream.forward(x).equal(stream.forward(x)));
+}
+
+TEST(Adapt, APatternNamesAllCallsOfALayer) {
+  AdaptOptions options = with("batch");
+  options.layers = {"bn"};
+  EXPECT_EQ(adapt(load_archive("shared"), options).sites().size(), 2U);
+  options.layers = {"bn#2"};
+  EXPECT_EQ(adapt(load_archive("shared"), options).sites().size(), 1U);
+}
+
+TEST(Adapt, TakesOptionalInputs) {
+  EXPECT_EQ(adapt(load_archive("optional-input")).stream().forward(at::randn({2, 3, 4, 4})).size(0), 2);
+}
+
+TEST(Adapt, GivesTheReasonOfAnExceptionInOneLine) {
+  Stream stream = adapt(load_archive("raises-value-error")).stream();
+  EXPECT_THAT(message<ModelError>([&] { stream.forward(at::randn({2, 3, 4, 4})); }), HasSubstr("expected images of 32 pixels"));
+  Stream net = adapt(load_archive("net.scripted")).stream();
+  EXPECT_THAT(message<ModelError>([&] { net.forward(at::randn({3, 4})); }), HasSubstr("[3, 4]"));
+}
+
+TEST(Adapt, ImagesThatScalingCannotTakeAreDataErrors) {
+  AdaptOptions options;
+  options.input = Standardize{};
+  Stream stream = adapt(load_archive("net.scripted"), options).stream();
+  EXPECT_THAT(message<DataError>([&] { stream.forward(at::ones({2, 3, 8, 8}, at::kByte)); }), HasSubstr("divide bytes by 255"));
 }
 
 // --- streams ---------------------------------------------------------------------------------------------------------
@@ -296,6 +335,52 @@ TEST(Stream, CountsAndReports) {
   EXPECT_LT(site.used_distance, site.batch_distance);
   const at::Tensor share = (site.used_mean - site.source_mean) / (site.batch_mean - site.source_mean);
   EXPECT_TRUE(share.allclose(at::full_like(share, 4.0 / 6.0)));
+}
+
+TEST(Stream, InfThatAReluHidesIsRefused) {
+  Stream stream = adapt(load_archive("relu-first"), with("ema")).stream();
+  at::Tensor x = at::randn({2, 3, 4, 4});
+  x[0][0][0][0] = -std::numeric_limits<double>::infinity();
+  stream.forward(x);
+  EXPECT_EQ(stream.report().rejected, 1);
+  EXPECT_EQ(stream.report().batches, 0);
+}
+
+TEST(Stream, SourceCountsAndSaysThatItMeasuresNothing) {
+  Stream stream = adapt(load_archive("net.scripted"), with("source")).stream();
+  const at::Tensor x = golden("net.scripted", "input");
+  stream.forward(x);
+  stream.forward(x * std::numeric_limits<double>::quiet_NaN());
+  const StreamReport report = stream.report();
+  EXPECT_EQ(report.images, x.size(0));
+  EXPECT_EQ(report.rejected, 1);
+  EXPECT_TRUE(std::isnan(report.sites[0].batch_distance));
+  EXPECT_EQ(report.sites[0].used_distance, 0);
+}
+
+TEST(Stream, CountsABatchOnceHoweverOftenASiteRuns) {
+  Stream stream = adapt(load_archive("branches"), with("ema")).stream();
+  stream.forward(golden("branches", "input"));
+  EXPECT_EQ(stream.report().batches, 1);
+  EXPECT_EQ(stream.report().images, 6);
+}
+
+TEST(Stream, ModelsThatWriteIntoThemselvesDoNotMeet) {
+  const AdaptedModel model = adapt(load_archive("mutating"), with("source"));
+  Stream a = model.stream();
+  Stream b = model.stream();
+  const at::Tensor x = at::randn({2, 3, 4, 4});
+  a.forward(x);
+  a.forward(x);
+  EXPECT_TRUE(b.forward(x).equal(adapt(load_archive("mutating"), with("source")).stream().forward(x)));
+}
+
+TEST(Stream, ReportsDoNotShareTheModelsTensors) {
+  const AdaptedModel model = adapt(load_archive("net.scripted"), with("ema"));
+  StreamReport report = model.stream().report();
+  report.sites[0].source_mean.fill_(99);
+  report.sites[0].used_mean.fill_(99);
+  EXPECT_LT(model.stream().report().sites[0].source_mean.abs().max().item<double>(), 10);
 }
 
 TEST(Stream, PrintsATable) {

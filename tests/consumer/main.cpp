@@ -17,4 +17,5 @@ int main(int, char** argv) {
     std::cout << logits.argmax(1).item() << ' ';
   }
   std::cout << '\n' << camera.report();
+  camera.save("camera-1.state");
 }

@@ -125,6 +125,24 @@ TEST(Inspect, RefusesLayersInsideAFork) {
   EXPECT_TRUE(found.sites[1].adaptable);
 }
 
+TEST(Inspect, RefusesStatisticsThatTheGraphChooses) {
+  const Inspection found = inspect(load_archive("split"));
+  ASSERT_EQ(found.sites.size(), 2U);
+  EXPECT_FALSE(found.sites[0].adaptable);
+  EXPECT_THAT(found.sites[0].note, HasSubstr("chosen by the graph"));
+  EXPECT_TRUE(found.sites[1].adaptable);
+}
+
+TEST(Inspect, TellsWhatItCannotLookInto) { EXPECT_THAT(inspect(load_archive("behind-interface")).summary, HasSubstr("1 call through module interfaces")); }
+
+TEST(Inspect, TellsOfModelsThatChangeThemselves) { EXPECT_THAT(inspect(load_archive("mutating")).summary, HasSubstr("changes 1 attribute")); }
+
+TEST(Inspect, NotesSitesInLoops) { EXPECT_THAT(inspect(load_archive("branches")).sites.at(2).note, HasSubstr("in a loop")); }
+
+TEST(Inspect, BatchNormWithoutStatisticsIsNoTrainingTrace) {
+  EXPECT_THAT(inspect(load_archive("monte-carlo")).summary, ::testing::Not(HasSubstr("traced in training mode")));
+}
+
 TEST(Inspect, SaysWhenThereIsNothing) { EXPECT_THAT(inspect(load_archive("bare")).summary, HasSubstr("found no normalisation layer")); }
 
 TEST(Inspect, LeavesTheModuleAlone) {
@@ -150,6 +168,7 @@ TEST(Load, SaysInOneLineWhatIsWrongWithAFile) {
   expect_model_error(__FILE__, "is not a TorchScript archive");
   expect_model_error(archive_path("checkpoint"), "is not a TorchScript archive");
   expect_model_error(archive_path("no-forward"), "has no forward method");
+  expect_model_error(archive_path("raises-when-loaded"), "made by a newer version");
 }
 
 }  // namespace

@@ -377,6 +377,22 @@ std::string torch_error(const Call& call) {
   return "no error";
 }
 
+TEST(Operators, CheckTheirArgumentsHoweverTheyAreCalled) {
+  link_operators();
+  static const auto moments_op = c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::moments", "").typed<decltype(moments)>();
+  static const auto affine_op = c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::affine", "").typed<decltype(affine)>();
+  const auto c = [](std::int64_t n) { return at::ones({n}, at::kDouble); };
+  EXPECT_THAT(torch_error([&] { moments_op.call(at::empty({0, 3, 4, 4})); }), HasSubstr("at least one image"));
+  EXPECT_THAT(torch_error([&] { affine_op.call(at::ones({2, 64, 4, 4}), c(64), c(1), c(1)); }), HasSubstr("scale"));
+  EXPECT_EQ(affine_op.call(at::empty({0, 3, 4, 4}), c(3), c(3), c(3)).numel(), 0);
+}
+
+TEST_F(Norm, AZeroEpsAndNoSpreadGiveTheBias) {
+  const at::Tensor x = at::full({2, 4, 3, 3}, 0.5);
+  const at::Tensor y = norm(x, {}, layer_.bias, at::zeros({4}), at::zeros({4}), 0, "batch", state_.running, state_.counters, state_.last);
+  EXPECT_TRUE(y.allclose(layer_.bias.view({1, 4, 1, 1}).expand_as(y)));
+}
+
 TEST_F(Norm, SaysWhatDoesNotFit) {
   EXPECT_THAT(torch_error([&] { layer_.run(at::ones({2, 5, 3, 3}), "batch", state_); }), HasSubstr("5 channels"));
   EXPECT_THAT(torch_error([&] { layer_.run(at::ones({4}), "batch", state_); }), HasSubstr("[N, C, ...]"));

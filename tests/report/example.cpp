@@ -45,28 +45,4 @@ eval::EvalResult example() {
                      {{24.8, 58.3, 54.1}, {91.7, 88.5, 91.7}});
 }
 
-std::string read(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-void FolderTest::SetUp() {
-  std::string name = (fs::temp_directory_path() / "ttscale_report_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::runtime_error("mkdtemp failed");
-  }
-  folder = name;
-}
-
-void FolderTest::TearDown() { fs::remove_all(folder); }
-
-std::vector<std::string> FolderTest::names() const {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    found.push_back(entry.path().filename().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
 }  // namespace ttscale::report

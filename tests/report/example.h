@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "eval/result.h"
+#include "folder_test.h"
 
 namespace ttscale::report {
 
@@ -19,19 +20,8 @@ eval::EvalResult make_result(const std::vector<std::string>& domains, const std:
 /// gaussian_noise/5 and clean under source, batch and prior:count=16.
 eval::EvalResult example();
 
-/// The bytes of a file.
-std::string read(const std::filesystem::path& file);
+using testing::read;
 
-/// A test with an empty folder of its own.
-class FolderTest : public ::testing::Test {
- protected:
-  void SetUp() override;
-  void TearDown() override;
-
-  /// Names of what lies in the folder.
-  [[nodiscard]] std::vector<std::string> names() const;
-
-  std::filesystem::path folder;
-};
+using testing::FolderTest;
 
 }  // namespace ttscale::report

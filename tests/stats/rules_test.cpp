@@ -174,15 +174,12 @@ TEST_P(EveryRule, ASingleValueGivesFiniteStatisticsWithASpread) {
 }
 
 TEST_P(EveryRule, NoiseOfADeadChannelIsNotAmplified) {
-  // Hundreds of batches, so that moving averages arrive: std 1e-4 where the source has 1.3.
-  Moments used;
-  for (int i = 0; i < 400; ++i) {
+  // Hundreds of batches, so that moving averages would arrive: std 1e-4 where the source has 1.3. At no time may it grow.
+  for (int i = 0; i < 200; ++i) {
     at::manual_seed(static_cast<std::uint64_t>(i));
-    used = feed(kSource.mean + 1e-4 * at::randn({5, 1, kPixels}, at::kDouble));
+    const Moments used = feed(kSource.mean + 1e-4 * at::randn({5, 1, kPixels}, at::kDouble));
+    ASSERT_LE(std::sqrt(kSource.var / used.var.item<double>()), 1.0 + 1e-9) << i;
   }
-  const double gain = std::sqrt(kSource.var / used.var.item<double>());
-  const bool arrived = std::string(GetParam()) == "batch" || std::string(GetParam()) == "cumulative" || std::string(GetParam()) == "ema";
-  EXPECT_LE(gain, arrived ? 1.0 + 1e-9 : 1 / std::sqrt(kDeadShare));
 }
 
 TEST_P(EveryRule, TheTextGivesTheRuleBack) {
@@ -190,7 +187,7 @@ TEST_P(EveryRule, TheTextGivesTheRuleBack) {
   EXPECT_EQ(parse_rule(to_string(rule_)).index(), rule_.index());
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, EveryRule, ::testing::Values("source", "batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative", "dua"));
+INSTANTIATE_TEST_SUITE_P(Rules, EveryRule, ::testing::Values("source", "batch", "prior", "prior:count=0.001", "alpha", "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua"));
 
 TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.

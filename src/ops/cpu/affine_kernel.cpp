@@ -72,7 +72,11 @@ void channels_last_kernel(const scalar_t* x, scalar_t* y, int64_t images, int64_
 }  // namespace
 
 at::Tensor affine_cpu(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+  check_affine(input, center, scale, shift);
   const at::Tensor x = dense(input);
+  if (x.numel() == 0) {
+    return at::empty_like(x);
+  }
   at::Tensor y = at::empty_like(x);
   const int64_t images = x.size(0);
   const int64_t channels = x.size(1);

@@ -152,6 +152,7 @@ void channels_last_kernel(const scalar_t* x, int64_t images, int64_t channels, i
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> moments_cpu(const at::Tensor& input) {
+  check_moments(input);
   const at::Tensor x = dense(input);
   const int64_t images = x.size(0);
   const int64_t channels = x.size(1);

@@ -8,7 +8,11 @@
 namespace ttscale::ops {
 
 at::Tensor affine_cuda(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+  check_affine(input, center, scale, shift);
   const at::Tensor x = dense(input);
+  if (x.numel() == 0) {
+    return at::empty_like(x);
+  }
   const auto type = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor rounded = center.to(type);
   const at::Tensor bias = (shift - (center - rounded.to(at::kDouble)) * scale).to(type);

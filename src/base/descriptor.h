@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace ttscale::report {
+namespace ttscale {
 
 /// An open file that closes itself.
 class Descriptor {
@@ -37,4 +37,4 @@ class Descriptor {
 /// Throws Error: "cannot write FILE: REASON; ...".
 [[noreturn]] void throw_cannot_write(const std::filesystem::path& file, int error);
 
-}  // namespace ttscale::report
+}  // namespace ttscale

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // open, write, fsync, close.
-#include "report/descriptor.h"
+#include "base/descriptor.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 #include "ttscale/error.h"
 
-namespace ttscale::report {
+namespace ttscale {
 namespace {
 
 constexpr int kReadWriteByAll = 0666;  // less the umask
@@ -75,4 +75,4 @@ void Descriptor::close() {
   }
 }
 
-}  // namespace ttscale::report
+}  // namespace ttscale

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Result files are complete or not there, and what goes wrong is said in one line.
-#include "report/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -9,10 +9,10 @@
 
 #include <fstream>
 
-#include "example.h"
+#include "folder_test.h"
 #include "ttscale/error.h"
 
-namespace ttscale::report {
+namespace ttscale {
 namespace {
 
 using ::testing::AllOf;
@@ -23,6 +23,8 @@ using ::testing::Not;
 using ::testing::ThrowsMessage;
 
 namespace fs = std::filesystem;
+using testing::FolderTest;
+using testing::read;
 
 class FileTest : public FolderTest {
  protected:
@@ -138,4 +140,4 @@ TEST_F(FileTest, CheckFailsBeforeTheWork) {
 }
 
 }  // namespace
-}  // namespace ttscale::report
+}  // namespace ttscale

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Write beside, sync, rename.
-#include "report/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <system_error>
 
-#include "report/descriptor.h"
+#include "base/descriptor.h"
 #include "ttscale/error.h"
 
-namespace ttscale::report {
+namespace ttscale {
 namespace {
 
 namespace fs = std::filesystem;
@@ -135,4 +135,4 @@ void check_writable(const fs::path& file) {
   const Temporary probe(target, file);
 }
 
-}  // namespace ttscale::report
+}  // namespace ttscale

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace ttscale::report {
+namespace ttscale {
 
 /// Replaces the content of a file, all or nothing: written beside it, synced to disk, renamed over it. A link is
 /// followed; a device, pipe or open stream (/dev/stdout) is written to directly. Throws Error naming the path and the
@@ -15,4 +15,4 @@ void write_file(const std::filesystem::path& file, const std::string& content);
 /// Finds out, before hours of work, whether write_file() could succeed, leaving no trace. Throws Error like it.
 void check_writable(const std::filesystem::path& file);
 
-}  // namespace ttscale::report
+}  // namespace ttscale
