@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The TorchScript archives of tests/archives (made by scripts/make_test_archives.py) and what eager PyTorch computes with them.
+// The TorchScript archives of tests/archives (made by scripts/make_test_archives.py) and what eager PyTorch computes
+// with them.
 #pragma once
 
 #include <fstream>
@@ -14,9 +15,13 @@
 
 namespace ttscale::testing {
 
-inline std::filesystem::path archive_path(const std::string& name) { return source_dir() / "tests" / "archives" / (name + ".pt"); }
+inline std::filesystem::path archive_path(const std::string& name) {
+  return source_dir() / "tests" / "archives" / (name + ".pt");
+}
 
-inline torch::jit::Module load_archive(const std::string& name) { return torch::jit::load(archive_path(name).string()); }
+inline torch::jit::Module load_archive(const std::string& name) {
+  return torch::jit::load(archive_path(name).string());
+}
 
 /// One tensor of NAME.golden.pt: "input", "source" or "batch".
 inline at::Tensor golden(const std::string& name, const std::string& key) {

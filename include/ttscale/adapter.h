@@ -15,17 +15,18 @@
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 
-
 namespace ttscale {
 
 /// The last batch at one site: moments are [C], float64, on the CPU.
 struct SiteReport {
   std::string name;
   at::Tensor source_mean, source_var;  ///< of training
-  at::Tensor batch_mean, batch_var;    ///< of the last batch (biased variance); NaN before the first, and under `source`, which measures nothing
-  at::Tensor used_mean, used_var;      ///< what the last batch was normalised with
-  double batch_distance = 0;           ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1; or NaN
-  double used_distance = 0;            ///< the same for what was used: how far the rule went
+  at::Tensor batch_mean, batch_var;  ///< of the last batch (biased variance); NaN before the first, and under `source`,
+                                     ///< which measures nothing
+  at::Tensor used_mean, used_var;    ///< what the last batch was normalised with
+  double batch_distance =
+      0;  ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1; or NaN
+  double used_distance = 0;  ///< the same for what was used: how far the rule went
 };
 
 /// What a stream has seen and done.
@@ -33,24 +34,25 @@ struct StreamReport {
   std::string rule;
   std::int64_t images = 0;    ///< images that entered the statistics since the last reset
   std::int64_t batches = 0;   ///< batches likewise
-  std::int64_t rejected = 0; ///< batches that left the statistics untouched because they held NaN or Inf
+  std::int64_t rejected = 0;  ///< batches that left the statistics untouched because they held NaN or Inf
   std::vector<SiteReport> sites;
 };
 
 /// Prints a table: a row a site, with its distances.
 TTSCALE_API std::ostream& operator<<(std::ostream& out, const StreamReport& report);
 
-/// One sequence of batches with its own statistics: a camera, a domain, a request. Weights and graph are shared with all other streams of
-/// the model. Streams may run concurrently; one stream is used by one thread at a time.
+/// One sequence of batches with its own statistics: a camera, a domain, a request. Weights and graph are shared with
+/// all other streams of the model. Streams may run concurrently; one stream is used by one thread at a time.
 class TTSCALE_API Stream {
  public:
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
 
-  /// Runs the model on images [N, C, H, W] and moves the statistics by the stream's rule. Returns the model's output tensor, computed without
-  /// gradients. If the batch holds NaN or Inf, is empty, or anything throws, the statistics are afterwards what they were before.
-  /// Throws ModelError if the model does not take one tensor and return one, or fails on it; DataError for images that input scaling cannot take.
+  /// Runs the model on images [N, C, H, W] and moves the statistics by the stream's rule. Returns the model's output
+  /// tensor, computed without gradients. If the batch holds NaN or Inf, is empty, or anything throws, the statistics
+  /// are afterwards what they were before. Throws ModelError if the model does not take one tensor and return one, or
+  /// fails on it; DataError for images that input scaling cannot take.
   at::Tensor forward(const at::Tensor& images);
 
   /// Forgets everything seen: the statistics of training again.
@@ -58,12 +60,12 @@ class TTSCALE_API Stream {
 
   [[nodiscard]] StreamReport report() const;
 
-  /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, the layers and the rule.
-  /// Throws Error naming the path and the reason.
+  /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, the layers
+  /// and the rule. Throws Error naming the path and the reason.
   void save(const std::filesystem::path& file) const;
 
-  /// Goes on from saved statistics. Throws DataError that names the difference if the file belongs to another model, set of layers or rule, or is
-  /// damaged; the stream is then what it was before.
+  /// Goes on from saved statistics. Throws DataError that names the difference if the file belongs to another model,
+  /// set of layers or rule, or is damaged; the stream is then what it was before.
   void load(const std::filesystem::path& file);
 
  private:
@@ -93,12 +95,14 @@ class TTSCALE_API AdaptedModel {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Copies the module, and replaces each selected BatchNorm of the copy by an operator that follows the stream. The caller's module is not
-/// touched. Throws ModelError if nothing can be adapted (saying what was found), UsageError if a pattern selects nothing.
+/// Copies the module, and replaces each selected BatchNorm of the copy by an operator that follows the stream. The
+/// caller's module is not touched. Throws ModelError if nothing can be adapted (saying what was found), UsageError if a
+/// pattern selects nothing.
 TTSCALE_API AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options = {});
 
-/// The same from a file, onto a device ("cpu", "cuda:0"). Throws ModelError if the file is not a TorchScript archive, UsageError for a device
-/// that is not there. Archives are code: load only what you trust.
-TTSCALE_API AdaptedModel adapt(const std::filesystem::path& archive, const AdaptOptions& options = {}, const std::string& device = "cpu");
+/// The same from a file, onto a device ("cpu", "cuda:0"). Throws ModelError if the file is not a TorchScript archive,
+/// UsageError for a device that is not there. Archives are code: load only what you trust.
+TTSCALE_API AdaptedModel adapt(const std::filesystem::path& archive, const AdaptOptions& options = {},
+                               const std::string& device = "cpu");
 
 }  // namespace ttscale

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The errors that ttscale throws for what a user can cause; each message is one line: what was expected, what was found, what to do.
+// The errors that ttscale throws for what a user can cause; each message is one line: what was expected, what was
+// found, what to do.
 #pragma once
 
 #include <stdexcept>

@@ -12,9 +12,10 @@ namespace ttscale {
 
 /// What to adapt and how.
 struct AdaptOptions {
-  Rule rule = rule::Prior{};             ///< how statistics follow the stream; each stream may have its own
-  InputScaling input;                    ///< scaling of the images ahead of the model
-  std::vector<std::string> layers;       ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
+  Rule rule = rule::Prior{};  ///< how statistics follow the stream; each stream may have its own
+  InputScaling input;         ///< scaling of the images ahead of the model
+  std::vector<std::string>
+      layers;  ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The rules: how a site's statistics follow the stream. Options as structs, and the text they are written as everywhere ("ema:momentum=0.1").
+// The rules: how a site's statistics follow the stream. Options as structs, and the text they are written as everywhere
+// ("ema:momentum=0.1").
 #pragma once
 
 #include <optional>
@@ -10,12 +11,12 @@
 
 namespace ttscale {
 
-/// Which estimate of a batch's variance a rule uses: the mean of squared deviations (divide by n), or Bessel's (divide by n - 1).
-/// With n = 1 the unbiased estimate does not exist; the source variance stands in for it.
+/// Which estimate of a batch's variance a rule uses: the mean of squared deviations (divide by n), or Bessel's (divide
+/// by n - 1). With n = 1 the unbiased estimate does not exist; the source variance stands in for it.
 enum class Variance { kBiased, kUnbiased };
 
-/// How two variances are mixed with weights (1-w, w): linearly as most papers do, or by the law of total variance, which adds
-/// w(1-w)(mean_1 - mean_2)^2 for the distance between the means.
+/// How two variances are mixed with weights (1-w, w): linearly as most papers do, or by the law of total variance,
+/// which adds w(1-w)(mean_1 - mean_2)^2 for the distance between the means.
 enum class Mixing { kConvex, kTotal };
 
 /// Whether a batch is normalised with statistics that contain it already, or with those of the batches before it.
@@ -23,8 +24,8 @@ enum class Order { kUpdateUse, kUseUpdate };
 
 namespace rule {
 
-// Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n = images in the batch.
-// `eps` replaces the layer's own eps where set; the published formulas use the layer's.
+// Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n =
+// images in the batch. `eps` replaces the layer's own eps where set; the published formulas use the layer's.
 
 /// The model as it is: mean and variance of training.
 struct Source {};
@@ -60,7 +61,8 @@ struct Ema {
   std::optional<double> eps;
 };
 
-/// Mean over all images seen since the last reset; the source may count as `count` images more. Before the first image: the source.
+/// Mean over all images seen since the last reset; the source may count as `count` images more. Before the first image:
+/// the source.
 struct Cumulative {
   double count = 0;  ///< images the source counts for, >= 0
   Order order = Order::kUpdateUse;
@@ -69,8 +71,8 @@ struct Cumulative {
   std::optional<double> eps;
 };
 
-/// Moving average whose momentum decays from batch to batch: m_k = initial * decay^k + floor, k = 1, 2, ... (DUA, Mirza et al. 2022).
-/// The 64 augmented views that the paper makes of each image are the caller's business.
+/// Moving average whose momentum decays from batch to batch: m_k = initial * decay^k + floor, k = 1, 2, ... (DUA, Mirza
+/// et al. 2022). The 64 augmented views that the paper makes of each image are the caller's business.
 struct Dua {
   double initial = 0.1;  ///< momentum before the first decay, 0 to 1
   double decay = 0.94;   ///< 0 to 1

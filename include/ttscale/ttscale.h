@@ -16,7 +16,8 @@
 
 namespace ttscale::detail {
 
-/// A reference into the library: without one the linker leaves out a library whose operators are used only through TorchScript.
+/// A reference into the library: without one the linker leaves out a library whose operators are used only through
+/// TorchScript.
 inline const bool kLibraryIsLinked = !version().empty();
 
 }  // namespace ttscale::detail

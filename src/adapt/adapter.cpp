@@ -18,11 +18,12 @@
 namespace ttscale {
 namespace {
 
-/// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In front lie the stream's own
-/// counters (a site in a loop or branch counts otherwise) and those of the sites.
+/// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In
+/// front lie the stream's own counters (a site in a loop or branch counts otherwise) and those of the sites.
 class StreamState {
  public:
-  StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device) : sites_(static_cast<std::int64_t>(sites.size())) {
+  StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device)
+      : sites_(static_cast<std::int64_t>(sites.size())) {
     // Normal tensors also under InferenceMode: they are updated in place for as long as the stream lives, in any mode.
     const c10::InferenceMode normal(false);
     std::int64_t size = (1 + sites_) * ops::kCounters;
@@ -48,8 +49,8 @@ class StreamState {
   void restore(const at::Tensor& snapshot) { all_.copy_(snapshot); }
   void clear() { all_.zero_(); }
 
-  /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites forget it and only the refusal
-  /// counts. No host synchronisation.
+  /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites
+  /// forget it and only the refusal counts. No host synchronisation.
   void keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {
     if (images.numel() == 0) {
       restore(before);
@@ -57,7 +58,8 @@ class StreamState {
     }
     const auto sites = [&](const at::Tensor& state) { return counters(state).narrow(0, 1, sites_); };
     // A ReLU can hide an Inf of the images from every site behind it.
-    const at::Tensor refused = images.isfinite().all().logical_not().logical_or((sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
+    const at::Tensor refused = images.isfinite().all().logical_not().logical_or(
+        (sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
     all_.copy_(at::where(refused, before, all_));
     const at::Tensor no = refused.to(at::kDouble);
     const at::Tensor yes = 1 - no;
@@ -81,7 +83,15 @@ class StreamState {
 SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const at::Tensor none = at::full_like(site.mean, kNone);
-  SiteReport out{site.site.name, site.mean.clone(), site.var.clone(), none, none.clone(), site.mean.clone(), site.var.clone(), kNone, 0};
+  SiteReport out{site.site.name,
+                 site.mean.clone(),
+                 site.var.clone(),
+                 none,
+                 none.clone(),
+                 site.mean.clone(),
+                 site.var.clone(),
+                 kNone,
+                 0};
   if (last.select(0, 3).gt(0).any().item<bool>()) {  // what was used has a positive variance somewhere
     out.batch_mean = last[0];
     out.batch_var = last[1];
@@ -154,7 +164,8 @@ StreamReport Stream::report() const {
   out.rejected = count(2);
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    out.sites.push_back(site_report(sites[i], impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
+    out.sites.push_back(
+        site_report(sites[i], impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
   }
   return out;
 }
@@ -168,7 +179,8 @@ Stream AdaptedModel::stream(const Rule& rule) const {
   StreamState state(impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
   graph::Instance instance = impl_->program->instantiate(text, state.tensors());
-  return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->options.input, text, std::move(state), std::move(instance)}));
+  return Stream(std::make_unique<Stream::Impl>(
+      Stream::Impl{impl_->program, impl_->options.input, text, std::move(state), std::move(instance)}));
 }
 
 std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }
@@ -182,7 +194,8 @@ AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options
   for (const auto& site : program->sites()) {
     sites.push_back(site.site);
   }
-  return AdaptedModel(std::make_shared<const AdaptedModel::Impl>(AdaptedModel::Impl{std::move(program), options, std::move(sites)}));
+  return AdaptedModel(
+      std::make_shared<const AdaptedModel::Impl>(AdaptedModel::Impl{std::move(program), options, std::move(sites)}));
 }
 
 AdaptedModel adapt(const std::filesystem::path& archive, const AdaptOptions& options, const std::string& device) {

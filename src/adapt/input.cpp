@@ -25,7 +25,8 @@ std::vector<std::int64_t> reduced(InputScope scope, std::int64_t dims) {
 
 void check(const char* name, const at::Tensor& x) {
   if (x.dim() < 2 || !x.is_floating_point()) {
-    throw DataError(c10::str(name, ": expected floating-point images [N, C, ...], found ", x.sizes(), " of ", x.scalar_type(), "; divide bytes by 255"));
+    throw DataError(c10::str(name, ": expected floating-point images [N, C, ...], found ", x.sizes(), " of ",
+                             x.scalar_type(), "; divide bytes by 255"));
   }
 }
 
@@ -35,8 +36,8 @@ at::ScalarType working_type(const at::Tensor& x) { return x.scalar_type() == at:
 at::Tensor reference(const char* field, const std::vector<double>& values, const at::Tensor& x) {
   const auto channels = static_cast<std::int64_t>(values.size());
   if (channels != 1 && channels != x.size(1)) {
-    throw UsageError(std::string("standardize: ") + field + " must have one value or one per channel: expected 1 or " + std::to_string(x.size(1)) +
-                     " values, found " + std::to_string(channels));
+    throw UsageError(std::string("standardize: ") + field + " must have one value or one per channel: expected 1 or " +
+                     std::to_string(x.size(1)) + " values, found " + std::to_string(channels));
   }
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[1] = channels;
@@ -74,13 +75,16 @@ at::Tensor broadcast(const at::Tensor& values, InputScope scope, const at::Tenso
   return values.view(shape);
 }
 
-/// The q-quantile of each row [R, n] by linear interpolation between order statistics, over the values that are not NaN; NaN for a row without any.
-/// at::quantile refuses more than 16 million values and is slow on rows this long; a sort puts NaN last.
+/// The q-quantile of each row [R, n] by linear interpolation between order statistics, over the values that are not
+/// NaN; NaN for a row without any. at::quantile refuses more than 16 million values and is slow on rows this long; a
+/// sort puts NaN last.
 at::Tensor quantile(const at::Tensor& sorted, const at::Tensor& count, double q) {
   const at::Tensor position = (count - 1).clamp_min(0).to(at::kDouble) * q;
   const at::Tensor below = position.floor();
   const at::Tensor fraction = (position - below).to(sorted.scalar_type());
-  const auto at_index = [&](const at::Tensor& index) { return sorted.gather(1, index.to(at::kLong).unsqueeze(1)).squeeze(1); };
+  const auto at_index = [&](const at::Tensor& index) {
+    return sorted.gather(1, index.to(at::kLong).unsqueeze(1)).squeeze(1);
+  };
   const at::Tensor low = at_index(below);
   const at::Tensor high = at_index(position.ceil());
   return low + (high - low) * fraction;
@@ -88,7 +92,8 @@ at::Tensor quantile(const at::Tensor& sorted, const at::Tensor& count, double q)
 
 std::pair<at::Tensor, at::Tensor> extremes(const at::Tensor& z, const MinMax& options) {
   const at::Tensor all = rows_of(z, options.scope);
-  const at::Tensor rows = at::where(all.isfinite(), all, at::full({}, std::numeric_limits<double>::quiet_NaN(), all.options()));
+  const at::Tensor rows =
+      at::where(all.isfinite(), all, at::full({}, std::numeric_limits<double>::quiet_NaN(), all.options()));
   const at::Tensor sorted = std::get<0>(rows.sort(1));
   const at::Tensor count = rows.isnan().logical_not().sum(1);
   return {quantile(sorted, count, options.lower_quantile), quantile(sorted, count, options.upper_quantile)};
@@ -109,7 +114,8 @@ at::Tensor standardize(const at::Tensor& x, const Standardize& options) {
   const at::Tensor z = (work - mean) / std;
   const at::Tensor finite = finite_images(z);
 
-  // Two passes in float64: images are small, and their mean is often large against their spread. Images with NaN or Inf count for nothing.
+  // Two passes in float64: images are small, and their mean is often large against their spread. Images with NaN or Inf
+  // count for nothing.
   const auto dims = reduced(options.scope, x.dim());
   const at::Tensor wide = at::where(finite, z, at::zeros({}, z.options())).to(at::kDouble);
   const at::Tensor counted = finite.to(at::kDouble).expand_as(wide);

@@ -14,7 +14,8 @@ constexpr Bounds kAny{-kInfinity, kInfinity};
 constexpr Bounds kShare{0, 1};
 
 const Choices<InputScope>& scopes() {
-  static const Choices<InputScope> choices{{"batch", InputScope::kBatch}, {"image", InputScope::kImage}, {"channel", InputScope::kChannel}};
+  static const Choices<InputScope> choices{
+      {"batch", InputScope::kBatch}, {"image", InputScope::kImage}, {"channel", InputScope::kChannel}};
   return choices;
 }
 

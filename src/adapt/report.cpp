@@ -20,7 +20,10 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
   if (report.rejected > 0) {
     text << ", " << report.rejected << " rejected for NaN or Inf";
   }
-  text << "\n" << std::left << std::setw(static_cast<int>(width)) << "site" << "  batch from source  used from source\n" << std::fixed << std::setprecision(4);
+  text << "\n"
+       << std::left << std::setw(static_cast<int>(width)) << "site"
+       << "  batch from source  used from source\n"
+       << std::fixed << std::setprecision(4);
   for (const auto& site : report.sites) {
     text << std::left << std::setw(static_cast<int>(width)) << site.name << std::right << std::setw(19);
     if (std::isnan(site.batch_distance)) {

@@ -30,27 +30,31 @@ c10::impl::GenericDict parse(const std::filesystem::path& file) {
   const std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   try {
     c10::IValue value = graph::unpickle(bytes);
-    if (value.isGenericDict() && value.toGenericDict().contains("format") && value.toGenericDict().at("format").isString() &&
-        value.toGenericDict().at("format").toStringRef() == kFormat) {
+    if (value.isGenericDict() && value.toGenericDict().contains("format") &&
+        value.toGenericDict().at("format").isString() && value.toGenericDict().at("format").toStringRef() == kFormat) {
       return value.toGenericDict();
     }
   } catch (const std::exception& error) {
-    throw DataError(file.string() + " is damaged or no state file (" + graph::reason(error) + "); name one that save() wrote");
+    throw DataError(file.string() + " is damaged or no state file (" + graph::reason(error) +
+                    "); name one that save() wrote");
   }
   throw DataError(file.string() + " is no state file; name one that save() wrote");
 }
 
-void expect_same(const std::filesystem::path& file, const char* what, const std::string& expected, const std::string& found) {
+void expect_same(const std::filesystem::path& file, const char* what, const std::string& expected,
+                 const std::string& found) {
   if (expected != found) {
-    throw DataError("state file " + file.string() + " belongs to another " + what + ": expected " + expected + ", found " + found);
+    throw DataError("state file " + file.string() + " belongs to another " + what + ": expected " + expected +
+                    ", found " + found);
   }
 }
 
-at::Tensor checked_state(const std::filesystem::path& file, const c10::impl::GenericDict& dict, const StateFile& expected) {
+at::Tensor checked_state(const std::filesystem::path& file, const c10::impl::GenericDict& dict,
+                         const StateFile& expected) {
   const auto version = dict.at("format_version").toInt();
   if (version != kFormatVersion) {
-    throw DataError("state file " + file.string() + " has format version " + std::to_string(version) + ", this is ttscale " + ttscale::version() +
-                    " which reads " + std::to_string(kFormatVersion));
+    throw DataError("state file " + file.string() + " has format version " + std::to_string(version) +
+                    ", this is ttscale " + ttscale::version() + " which reads " + std::to_string(kFormatVersion));
   }
   expect_same(file, "rule", expected.rule, dict.at("rule").toStringRef());
   std::vector<std::string> sites;
@@ -61,7 +65,8 @@ at::Tensor checked_state(const std::filesystem::path& file, const c10::impl::Gen
   expect_same(file, "model", expected.model, dict.at("model").toStringRef());
   at::Tensor state = dict.at("state").toTensor();
   if (state.scalar_type() != at::kDouble || state.sizes() != expected.state.sizes()) {
-    throw DataError("state file " + file.string() + " holds " + c10::str(state.sizes()) + " numbers, expected " + c10::str(expected.state.sizes()));
+    throw DataError("state file " + file.string() + " holds " + c10::str(state.sizes()) + " numbers, expected " +
+                    c10::str(expected.state.sizes()));
   }
   return state;
 }

@@ -21,8 +21,8 @@ struct StateFile {
 /// Writes the file whole or not at all. Throws Error naming the path and the reason.
 void write_state(const std::filesystem::path& file, const StateFile& content);
 
-/// Reads a file that must have been written for `expected` (all but its `state` values, whose number counts). Throws DataError that names the
-/// first difference, or says that the file is missing, damaged, or of another format.
+/// Reads a file that must have been written for `expected` (all but its `state` values, whose number counts). Throws
+/// DataError that names the first difference, or says that the file is missing, damaged, or of another format.
 at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected);
 
 }  // namespace ttscale

@@ -10,7 +10,8 @@ namespace ttscale {
 std::string version() { return TTSCALE_VERSION; }
 
 std::string torch_version() {
-  // The library's own words count; the headers' version only where a build does not say (they agree unless a binary was moved).
+  // The library's own words count; the headers' version only where a build does not say (they agree unless a binary was
+  // moved).
   const std::string config = at::show_config();
   constexpr const char* kKey = "TORCH_VERSION=";
   const auto start = config.find(kKey);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Log facade: libraries say things here, the program decides where they go. Without a sink, lines of level warning and above go to stderr.
+// Log facade: libraries say things here, the program decides where they go. Without a sink, lines of level warning and
+// above go to stderr.
 #pragma once
 
 #include <functional>
@@ -9,7 +10,8 @@ namespace ttscale {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-/// Receives every log line (without a newline at its end). Called from any thread, one call at a time; it must not log itself.
+/// Receives every log line (without a newline at its end). Called from any thread, one call at a time; it must not log
+/// itself.
 using LogSink = std::function<void(LogLevel, const std::string&)>;
 
 /// Replaces the sink of the process; an empty function restores the default.

@@ -78,12 +78,14 @@ std::string join(const std::vector<std::string>& words, const char* separator) {
   return out;
 }
 
-void throw_unknown_choice(const std::string& option, const std::string& field, const std::string& text, const std::vector<std::string>& valid) {
+void throw_unknown_choice(const std::string& option, const std::string& field, const std::string& text,
+                          const std::vector<std::string>& valid) {
   throw UsageError(option + ": " + field + " must be one of " + join(valid) + "; found '" + text + "'");
 }
 
 void throw_unknown_field(const std::string& option, const std::string& field, const std::vector<std::string>& valid) {
-  throw UsageError("'" + option + "' has no field '" + field + "'" + (valid.empty() ? "; it takes none" : "; its fields are " + join(valid)));
+  throw UsageError("'" + option + "' has no field '" + field + "'" +
+                   (valid.empty() ? "; it takes none" : "; its fields are " + join(valid)));
 }
 
 void throw_unknown_name(const std::string& what, const std::string& name, const std::vector<std::string>& valid) {
@@ -92,7 +94,8 @@ void throw_unknown_name(const std::string& what, const std::string& name, const 
 
 std::optional<std::string> FieldReader::take(const char* name) {
   known_.emplace_back(name);
-  const auto found = std::find_if(text_.fields.begin(), text_.fields.end(), [&](const auto& field) { return field.first == name; });
+  const auto found =
+      std::find_if(text_.fields.begin(), text_.fields.end(), [&](const auto& field) { return field.first == name; });
   return found == text_.fields.end() ? std::nullopt : std::optional<std::string>(found->second);
 }
 
@@ -104,9 +107,12 @@ void FieldReader::finish() const {
   }
 }
 
-void FieldWriter::add(const char* name, std::string value, const Bounds& bounds) { fields_.push_back({name, std::move(value), bounds_text(bounds)}); }
+void FieldWriter::add(const char* name, std::string value, const Bounds& bounds) {
+  fields_.push_back({name, std::move(value), bounds_text(bounds)});
+}
 
-std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields, const std::vector<FieldWriter::Field>& defaults) {
+std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields,
+                        const std::vector<FieldWriter::Field>& defaults) {
   std::string out;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (fields[i].value != defaults[i].value) {

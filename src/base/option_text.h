@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Options written as text, `name:field=value,field=value`: one reader, writer and help line for rules and input scalings alike.
-// An option struct describes itself once, by a function `fields(struct&, visitor)` that calls `visitor(name, member, bounds or choices)`.
+// Options written as text, `name:field=value,field=value`: one reader, writer and help line for rules and input
+// scalings alike. An option struct describes itself once, by a function `fields(struct&, visitor)` that calls
+// `visitor(name, member, bounds or choices)`.
 #pragma once
 
 #include <array>
@@ -29,7 +30,8 @@ struct OptionText {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
-/// Splits the text. `what` names the kind of thing in messages ("rule"). Throws UsageError for a pair without '=' and for a field set twice.
+/// Splits the text. `what` names the kind of thing in messages ("rule"). Throws UsageError for a pair without '=' and
+/// for a field set twice.
 OptionText split_option_text(const std::string& what, const std::string& text);
 
 /// Reads a finite number within bounds. Throws UsageError naming the option, the field, the bounds and the text found.
@@ -44,9 +46,12 @@ std::string number_text(double value);
 /// "a, b, c"
 std::string join(const std::vector<std::string>& words, const char* separator = ", ");
 
-[[noreturn]] void throw_unknown_choice(const std::string& option, const std::string& field, const std::string& text, const std::vector<std::string>& valid);
-[[noreturn]] void throw_unknown_field(const std::string& option, const std::string& field, const std::vector<std::string>& valid);
-[[noreturn]] void throw_unknown_name(const std::string& what, const std::string& name, const std::vector<std::string>& valid);
+[[noreturn]] void throw_unknown_choice(const std::string& option, const std::string& field, const std::string& text,
+                                       const std::vector<std::string>& valid);
+[[noreturn]] void throw_unknown_field(const std::string& option, const std::string& field,
+                                      const std::vector<std::string>& valid);
+[[noreturn]] void throw_unknown_name(const std::string& what, const std::string& name,
+                                     const std::vector<std::string>& valid);
 
 /// Visitor that sets the members named in the text. Call finish() after visiting.
 class FieldReader {
@@ -95,7 +100,9 @@ class FieldChecker {
  public:
   explicit FieldChecker(std::string option) : option_(std::move(option)) {}
 
-  void operator()(const char* name, double member, const Bounds& bounds) const { check_number(option_, name, member, bounds); }
+  void operator()(const char* name, double member, const Bounds& bounds) const {
+    check_number(option_, name, member, bounds);
+  }
   void operator()(const char* name, const std::optional<double>& member, const Bounds& bounds) const {
     if (member) {
       check_number(option_, name, *member, bounds);
@@ -140,6 +147,7 @@ class FieldWriter {
 };
 
 /// "name:field=value,...", with the fields whose value is not that of `defaults`.
-std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields, const std::vector<FieldWriter::Field>& defaults);
+std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields,
+                        const std::vector<FieldWriter::Field>& defaults);
 
 }  // namespace ttscale

@@ -7,6 +7,7 @@
 #include <exception>
 #include <string>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/eval_observer.h"
@@ -14,7 +15,6 @@
 #include "cli/preprocessing.h"
 #include "cli/streams.h"
 #include "eval/evaluate.h"
-#include "base/file.h"
 #include "report/results.h"
 #include "report/table.h"
 #include "ttscale/error.h"

@@ -28,11 +28,13 @@ c10::Device parse_device(const std::string& text) {
   if (device->is_cpu() || (device->is_cuda() && index < gpus)) {
     return *device;
   }
-  throw UsageError("device '" + text + "' is not there: this machine and LibTorch offer cpu and " + std::to_string(gpus) + " CUDA devices");
+  throw UsageError("device '" + text + "' is not there: this machine and LibTorch offer cpu and " +
+                   std::to_string(gpus) + " CUDA devices");
 }
 
 std::string not_an_archive(const std::filesystem::path& archive, const std::string& why) {
-  return archive.string() + " is not a TorchScript archive (" + why + "); write one in Python with torch.jit.script(model).save(...) or " +
+  return archive.string() + " is not a TorchScript archive (" + why +
+         "); write one in Python with torch.jit.script(model).save(...) or " +
          "torch.jit.trace(model, example).save(...)";
 }
 
@@ -40,10 +42,14 @@ std::string not_an_archive(const std::filesystem::path& archive, const std::stri
 std::optional<std::string> after_exception_name(const std::string& line) {
   const auto colon = line.find(": ");
   const std::string name = line.substr(0, colon);
-  const auto ends_with = [&](const std::string& end) { return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0; };
-  const bool word = std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
-  return colon != std::string::npos && word && (ends_with("Error") || ends_with("Exception")) ? std::optional<std::string>(line.substr(colon + 2))
-                                                                                               : std::nullopt;
+  const auto ends_with = [&](const std::string& end) {
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  const bool word = std::all_of(name.begin(), name.end(),
+                                [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
+  return colon != std::string::npos && word && (ends_with("Error") || ends_with("Exception"))
+             ? std::optional<std::string>(line.substr(colon + 2))
+             : std::nullopt;
 }
 
 }  // namespace
@@ -82,16 +88,19 @@ torch::jit::Module load(const std::filesystem::path& archive, const std::string&
   try {
     torch::jit::Module module = torch::jit::load(archive.string(), target);
     if (!module.find_method("forward")) {
-      throw ModelError(archive.string() + " has no forward method; save the module whose forward(images) returns the scores");
+      throw ModelError(archive.string() +
+                       " has no forward method; save the module whose forward(images) returns the scores");
     }
     return module;
   } catch (const ModelError&) {
     throw;
   } catch (const c10::Error& error) {
     throw ModelError(not_an_archive(archive, reason(error)));
-  } catch (const std::exception& error) {  // code of the archive that does not compile, or that raises while it is loaded
+  } catch (
+      const std::exception& error) {  // code of the archive that does not compile, or that raises while it is loaded
     const bool unknown = std::string(error.what()).find("Unknown builtin op") != std::string::npos;
-    throw ModelError(archive.string() + " cannot be loaded: " + reason(error) + (unknown ? "; load the library that defines the operator first" : ""));
+    throw ModelError(archive.string() + " cannot be loaded: " + reason(error) +
+                     (unknown ? "; load the library that defines the operator first" : ""));
   }
 }
 

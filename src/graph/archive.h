@@ -12,8 +12,8 @@ struct Module;
 
 namespace ttscale::graph {
 
-/// Loads an archive onto a device ("cpu", "cuda", "cuda:1"). Throws ModelError if the file is missing or no TorchScript archive with a forward,
-/// UsageError for a device that does not exist here. Loading runs code of the archive.
+/// Loads an archive onto a device ("cpu", "cuda", "cuda:1"). Throws ModelError if the file is missing or no TorchScript
+/// archive with a forward, UsageError for a device that does not exist here. Loading runs code of the archive.
 torch::jit::Module load(const std::filesystem::path& archive, const std::string& device = "cpu");
 
 /// The reason in a LibTorch exception, without backtrace and TorchScript source listing: one line.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// clone -> inline -> replace. The graph is changed before its first run: after one the executor keeps a plan of its own and edits are ignored.
+// clone -> inline -> replace. The graph is changed before its first run: after one the executor keeps a plan of its own
+// and edits are ignored.
 #include "graph/rewrite.h"
 
 #include <algorithm>
@@ -48,15 +49,13 @@ void check_signature(const Module& module) {
     tensor = tensor && (i > 1 || c10::TensorType::get()->isSubtypeOf(*arguments[i].type()));
   }
   if (arguments.size() < 2 || required > 1 || !tensor) {
-    throw ModelError("forward must take one image tensor, found (" +
-                     [&] {
-                       std::vector<std::string> types;
-                       for (std::size_t i = 1; i < arguments.size(); ++i) {
-                         types.push_back(arguments[i].name() + ": " + arguments[i].type()->str());
-                       }
-                       return join(types);
-                     }() +
-                     "); wrap the model in a module that does");
+    throw ModelError("forward must take one image tensor, found (" + [&] {
+      std::vector<std::string> types;
+      for (std::size_t i = 1; i < arguments.size(); ++i) {
+        types.push_back(arguments[i].name() + ": " + arguments[i].type()->str());
+      }
+      return join(types);
+    }() + "); wrap the model in a module that does");
   }
 }
 
@@ -87,7 +86,8 @@ Value* read_statistics(Graph& graph, Node& node, const Origin& origin) {
   return graph.insertConstant(origin.value);
 }
 
-/// `#2` and later calls of a shared layer read the same statistics but keep a state of their own: they see other activations.
+/// `#2` and later calls of a shared layer read the same statistics but keep a state of their own: they see other
+/// activations.
 void replace(Graph& graph, const FoundSite& found, std::size_t index) {
   Node& node = *found.node;
   const auto& inputs = node.inputs();
@@ -109,17 +109,21 @@ void replace(Graph& graph, const FoundSite& found, std::size_t index) {
   node.destroy();
 }
 
-/// A graph traced in training mode has dropout switched on and counts its batches by constants that eval() cannot reach.
+/// A graph traced in training mode has dropout switched on and counts its batches by constants that eval() cannot
+/// reach.
 void quiet_training_trace(Graph& graph, const Module& module) {
   for_each_node(*graph.block(), [&module](Node& node, bool) {
     const std::string kind = node.kind().toUnqualString();
     constexpr std::size_t kDropoutTrain = 2;
     const bool dropout = kind.find("dropout") != std::string::npos && node.inputs().size() > kDropoutTrain;
-    // Layers that stay as they are would go on normalising by the batch and moving their buffers, which all streams share.
-    const bool norm = node.kind() == c10::aten::batch_norm && node.inputs()[kRunningMean]->type()->kind() != c10::TypeKind::NoneType;
+    // Layers that stay as they are would go on normalising by the batch and moving their buffers, which all streams
+    // share.
+    const bool norm =
+        node.kind() == c10::aten::batch_norm && node.inputs()[kRunningMean]->type()->kind() != c10::TypeKind::NoneType;
     if (dropout || norm) {
       const torch::jit::WithInsertPoint here(&node);
-      node.replaceInput(dropout ? kDropoutTrain : static_cast<std::size_t>(kTraining), node.owningGraph()->insertConstant(false));
+      node.replaceInput(dropout ? kDropoutTrain : static_cast<std::size_t>(kTraining),
+                        node.owningGraph()->insertConstant(false));
     } else if (node.kind() == c10::aten::add_) {
       const auto origin = trace_origin(*node.inputs().at(0), module);
       if (origin && !origin->path.empty() && origin->path.back() == "num_batches_tracked") {
@@ -132,18 +136,23 @@ void quiet_training_trace(Graph& graph, const Module& module) {
 
 void select(FoundSites& found, const std::vector<std::string>& layers, const std::vector<std::string>& skip) {
   auto& sites = found.sites;
-  sites.erase(std::remove_if(sites.begin(), sites.end(), [](const FoundSite& s) { return !s.site.adaptable; }), sites.end());
+  sites.erase(std::remove_if(sites.begin(), sites.end(), [](const FoundSite& s) { return !s.site.adaptable; }),
+              sites.end());
   const std::string names = sites.front().site.name + " ... " + sites.back().site.name;
   for (const std::string& pattern : layers) {
     if (std::none_of(sites.begin(), sites.end(), [&](const FoundSite& s) { return matches(s.site.name, {pattern}); })) {
-      throw UsageError("layer pattern '" + pattern + "' matches no adaptable layer; they are called " + names + " (ttscale inspect lists them)");
+      throw UsageError("layer pattern '" + pattern + "' matches no adaptable layer; they are called " + names +
+                       " (ttscale inspect lists them)");
     }
   }
   sites.erase(std::remove_if(sites.begin(), sites.end(),
-                             [&](const FoundSite& s) { return (!layers.empty() && !matches(s.site.name, layers)) || matches(s.site.name, skip); }),
+                             [&](const FoundSite& s) {
+                               return (!layers.empty() && !matches(s.site.name, layers)) || matches(s.site.name, skip);
+                             }),
               sites.end());
   if (sites.empty()) {
-    throw UsageError("the layer patterns leave no layer to adapt; they are called " + names + " (ttscale inspect lists them)");
+    throw UsageError("the layer patterns leave no layer to adapt; they are called " + names +
+                     " (ttscale inspect lists them)");
   }
 }
 
@@ -160,7 +169,8 @@ at::Tensor Instance::forward(const at::Tensor& images) {
                      "; check the size, the channels and the preprocessing of the images");
   }
   if (!output.isTensor()) {
-    throw ModelError("the model returns " + output.type()->str() + ", expected one tensor; wrap it in a module that returns the scores");
+    throw ModelError("the model returns " + output.type()->str() +
+                     ", expected one tensor; wrap it in a module that returns the scores");
   }
   return output.toTensor();
 }
@@ -188,7 +198,9 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
     for (const char* name : {"running", "counters", "last"}) {
       copy->register_attribute(attribute(i, name), c10::TensorType::get(), at::Tensor(at::zeros({0}, at::kDouble)));
     }
-    const auto on_cpu = [](const Origin& origin) { return origin.value.toTensor().detach().to(at::kCPU, at::kDouble, false, /*copy=*/true); };
+    const auto on_cpu = [](const Origin& origin) {
+      return origin.value.toTensor().detach().to(at::kCPU, at::kDouble, false, /*copy=*/true);
+    };
     sites_.push_back({found.sites[i].site, on_cpu(*found.sites[i].mean), on_cpu(*found.sites[i].var)});
     replace(*graph, found.sites[i], i);
   }
@@ -197,7 +209,8 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
 }
 
 Instance Program::instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const {
-  // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep one, or streams would meet.
+  // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep
+  // one, or streams would meet.
   auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
   instance->setattr(kRuleAttribute, rule);
   for (std::size_t i = 0; i < states.size(); ++i) {

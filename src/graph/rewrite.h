@@ -42,16 +42,19 @@ class Instance {
 /// A rewritten module: immutable, shared by its instances.
 class Program {
  public:
-  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm whose name passes the patterns (fnmatch(3): * ? and [...]; `skip` wins).
-  /// Dropout and running statistics of the copy are at rest, also where the archive was traced in training mode.
-  /// Throws ModelError if nothing can be adapted or forward does not take one tensor, UsageError if the patterns select nothing.
-  Program(const torch::jit::Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip);
+  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm whose name passes the patterns
+  /// (fnmatch(3): * ? and [...]; `skip` wins). Dropout and running statistics of the copy are at rest, also where the
+  /// archive was traced in training mode. Throws ModelError if nothing can be adapted or forward does not take one
+  /// tensor, UsageError if the patterns select nothing.
+  Program(const torch::jit::Module& module, const std::vector<std::string>& layers,
+          const std::vector<std::string>& skip);
 
   [[nodiscard]] const std::vector<RewrittenSite>& sites() const { return sites_; }
   /// Where the statistics are.
   [[nodiscard]] const at::Device& device() const { return device_; }
 
-  /// Hexadecimal number that tells this rewritten model from others: operators, parameters, buffers, constants. Reads all of them.
+  /// Hexadecimal number that tells this rewritten model from others: operators, parameters, buffers, constants. Reads
+  /// all of them.
   [[nodiscard]] std::string fingerprint() const;
 
   /// An instance under a rule (its text), whose sites keep their state in `states`, one per site.

@@ -16,7 +16,9 @@ using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
 
-bool starts_with(const std::string& text, std::string_view prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
+bool starts_with(const std::string& text, std::string_view prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
 
 std::string kind_of(const Node& node) { return node.kind().toQualString(); }
 
@@ -44,8 +46,10 @@ std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, 
     return "inside torch.jit.fork, whose graph has no access to a stream's state; call the layer outside the fork";
   }
   if (!found.mean || !found.var) {
-    return is_none(node, kRunningMean, module) ? "no running statistics (track_running_stats=False): it already normalises by each batch's own"
-                                               : "its running statistics are computed or chosen by the graph, so that there is no one source to start from";
+    return is_none(node, kRunningMean, module)
+               ? "no running statistics (track_running_stats=False): it already normalises by each batch's own"
+               : "its running statistics are computed or chosen by the graph, so that there is no one source to start "
+                 "from";
   }
   const at::Tensor& mean = found.mean->value.toTensor();
   if (mean.layout() != c10::kStrided) {
@@ -97,7 +101,9 @@ FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
     site.note = "in a loop: its passes share one state";
   }
   if (site.adaptable && constant_true(node, kTraining, module)) {
-    site.note = "traced in training mode: untouched it uses each batch's statistics and overwrites its own; adapted, source means the stored ones";
+    site.note =
+        "traced in training mode: untouched it uses each batch's statistics and overwrites its own; adapted, source "
+        "means the stored ones";
   }
   return found;
 }
@@ -107,7 +113,8 @@ struct OtherNorm {
   std::size_t weight;  // position of the weight input, for the name
   const char* why;
 };
-constexpr const char* kPerImage = "takes its statistics from each image already: nothing to adapt; --input standardize works ahead of it";
+constexpr const char* kPerImage =
+    "takes its statistics from each image already: nothing to adapt; --input standardize works ahead of it";
 constexpr std::array<OtherNorm, 10> kOtherNorms{{
     {"aten::layer_norm", 2, kPerImage},
     {"aten::native_layer_norm", 2, kPerImage},
@@ -115,9 +122,11 @@ constexpr std::array<OtherNorm, 10> kOtherNorms{{
     {"aten::native_group_norm", 1, kPerImage},
     {"aten::instance_norm", 1, kPerImage},
     {"aten::native_batch_norm", 1, "calls native_batch_norm directly; use torch.nn.functional.batch_norm in the model"},
-    {"aten::_batch_norm_impl_index", 1, "calls a backend of batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"aten::_batch_norm_impl_index", 1,
+     "calls a backend of batch_norm directly; use torch.nn.functional.batch_norm in the model"},
     {"aten::cudnn_batch_norm", 1, "calls cuDNN's batch_norm directly; use torch.nn.functional.batch_norm in the model"},
-    {"aten::miopen_batch_norm", 1, "calls MIOpen's batch_norm directly; use torch.nn.functional.batch_norm in the model"},
+    {"aten::miopen_batch_norm", 1,
+     "calls MIOpen's batch_norm directly; use torch.nn.functional.batch_norm in the model"},
     {"ttscale::norm", 1, "is adapted already; use the archive that this one was made from"},
 }};
 
@@ -130,7 +139,8 @@ std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
     found.site.note = "quantized: integer arithmetic has its statistics baked in; bring the float model";
     return found;
   }
-  const auto* other = std::find_if(kOtherNorms.begin(), kOtherNorms.end(), [&](const OtherNorm& norm) { return kind == norm.kind; });
+  const auto* other =
+      std::find_if(kOtherNorms.begin(), kOtherNorms.end(), [&](const OtherNorm& norm) { return kind == norm.kind; });
   if (other == kOtherNorms.end()) {
     return std::nullopt;
   }
@@ -149,8 +159,8 @@ bool is_convolution(const std::string& kind) {
          (starts_with(kind, "aten::") && (starts_with(name, "conv") || starts_with(name, "_convolution")));
 }
 
-/// Whether the node writes into the module: a buffer updated in place, or an attribute set. The batch counter of BatchNorm is not meant: it moves in
-/// training only.
+/// Whether the node writes into the module: a buffer updated in place, or an attribute set. The batch counter of
+/// BatchNorm is not meant: it moves in training only.
 bool changes_attribute(Node& node, const Module& module) {
   if (node.kind() == c10::prim::SetAttr) {
     return node.s(c10::attr::name) != "num_batches_tracked";
@@ -176,7 +186,8 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
     ++operators["linear"];
   } else if (kind == "prim::CallMethod") {
     ++operators["call through an interface"];
-  } else if (starts_with(kind, "aten::bernoulli") || starts_with(kind, "aten::rand") || starts_with(kind, "aten::rrelu")) {
+  } else if (starts_with(kind, "aten::bernoulli") || starts_with(kind, "aten::rand") ||
+             starts_with(kind, "aten::rrelu")) {
     ++operators["random operator"];
   } else if (changes_attribute(node, module)) {
     ++operators[kAttributeChange];
@@ -207,7 +218,8 @@ FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
     if (node.kind() == c10::aten::batch_norm) {
       out.sites.push_back(batch_norm_site(node, forked, module));
       // Without running statistics training=True is what the layer is, in any mode.
-      out.traced_in_training = out.traced_in_training || (constant_true(node, kTraining, module) && !is_none(node, kRunningMean, module));
+      out.traced_in_training =
+          out.traced_in_training || (constant_true(node, kTraining, module) && !is_none(node, kRunningMean, module));
     } else if (auto other = other_norm_site(node, module)) {
       out.sites.push_back(std::move(*other));
     } else {

@@ -7,7 +7,9 @@
 namespace ttscale::graph {
 namespace {
 
-std::string counted(std::int64_t n, const std::string& noun) { return std::to_string(n) + " " + noun + (n == 1 ? "" : "s"); }
+std::string counted(std::int64_t n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
 
 std::int64_t count_of(const FoundSites& found, const std::string& name) {
   const auto it = found.operators.find(name);
@@ -20,35 +22,47 @@ std::string summarise_nothing(const FoundSites& found) {
   if (quantized > 0) {
     return nothing + "found " + counted(quantized, "quantized operator") + "; bring the float model";
   }
-  const auto batch_norm = std::find_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.kind.find("batch_norm") != std::string::npos; });
+  const auto batch_norm = std::find_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) {
+    return s.site.kind.find("batch_norm") != std::string::npos;
+  });
   if (batch_norm != found.sites.end()) {
     return nothing + batch_norm->site.name + ": " + batch_norm->site.note;
   }
   if (!found.sites.empty()) {
-    return nothing + "found " + counted(static_cast<std::int64_t>(found.sites.size()), found.sites.front().site.kind + " call") + " in its place, which " +
-           (found.sites.front().site.note.find("already") != std::string::npos ? "take statistics from each image already" : "cannot be adapted") +
+    return nothing + "found " +
+           counted(static_cast<std::int64_t>(found.sites.size()), found.sites.front().site.kind + " call") +
+           " in its place, which " +
+           (found.sites.front().site.note.find("already") != std::string::npos
+                ? "take statistics from each image already"
+                : "cannot be adapted") +
            "; only --input scaling ahead of the model applies";
   }
   const auto folded = count_of(found, "convolution with bias");
   if (folded > 0) {
     return nothing + "found " + counted(folded, "convolution") +
-           " with bias in its place, into which freeze or optimize_for_inference folds BatchNorm; bring the archive as it was saved before that "
+           " with bias in its place, into which freeze or optimize_for_inference folds BatchNorm; bring the archive as "
+           "it was saved before that "
            "(or freeze with optimize_numerics=False)";
   }
   if (count_of(found, "prepacked mobile operator") > 0) {
-    return nothing + "found prepacked mobile operators, into which optimize_for_mobile folds BatchNorm; bring the archive as it was saved before that";
+    return nothing +
+           "found prepacked mobile operators, into which optimize_for_mobile folds BatchNorm; bring the archive as it "
+           "was saved before that";
   }
   if (count_of(found, "call through an interface") > 0) {
-    return nothing + "found calls through module interfaces, which cannot be looked into; script the model without them";
+    return nothing +
+           "found calls through module interfaces, which cannot be looked into; script the model without them";
   }
-  return nothing + "found no normalisation layer and no convolution with bias; only --input scaling ahead of the model applies";
+  return nothing +
+         "found no normalisation layer and no convolution with bias; only --input scaling ahead of the model applies";
 }
 
 }  // namespace
 
 std::string summarise(const FoundSites& found) {
   const auto total = static_cast<std::int64_t>(found.sites.size());
-  const auto adaptable = std::count_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; });
+  const auto adaptable =
+      std::count_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; });
   if (adaptable == 0) {
     return summarise_nothing(found);
   }
@@ -59,7 +73,8 @@ std::string summarise(const FoundSites& found) {
   }
   const auto opaque = count_of(found, "call through an interface");
   if (opaque > 0) {
-    line += "; " + counted(opaque, "call") + " through module interfaces cannot be looked into, what they hold stays as it is";
+    line += "; " + counted(opaque, "call") +
+            " through module interfaces cannot be looked into, what they hold stays as it is";
   }
   const auto quantized = count_of(found, "quantized operator");
   if (quantized > 0) {
@@ -67,11 +82,13 @@ std::string summarise(const FoundSites& found) {
   }
   const auto changes = count_of(found, kAttributeChange);
   if (changes > 0) {
-    line += "; the model changes " + counted(changes, "attribute") + " of its own, which each stream copies and reset() leaves alone";
+    line += "; the model changes " + counted(changes, "attribute") +
+            " of its own, which each stream copies and reset() leaves alone";
   }
   if (found.traced_in_training) {
     const auto random = count_of(found, "random operator");
-    line += "; traced in training mode" + (random > 0 ? ", in which " + counted(random, "random operator") + " stay random" : std::string());
+    line += "; traced in training mode" +
+            (random > 0 ? ", in which " + counted(random, "random operator") + " stay random" : std::string());
   }
   return line;
 }

@@ -22,9 +22,11 @@ namespace ttscale::graph {
 /// Inlines all calls of the graph, those in the graphs of forks included.
 void inline_calls(torch::jit::Graph& graph);
 
-/// Calls `visit` for every node of the block in order of execution, those of nested blocks (If, Loop) included. `forked` says whether the node
-/// lies in a graph of its own (prim::fork), where the values of the outer graph are not at hand. `visit` may destroy the node it is given.
-void for_each_node(torch::jit::Block& block, const std::function<void(torch::jit::Node&, bool forked)>& visit, bool forked = false);
+/// Calls `visit` for every node of the block in order of execution, those of nested blocks (If, Loop) included.
+/// `forked` says whether the node lies in a graph of its own (prim::fork), where the values of the outer graph are not
+/// at hand. `visit` may destroy the node it is given.
+void for_each_node(torch::jit::Block& block, const std::function<void(torch::jit::Node&, bool forked)>& visit,
+                   bool forked = false);
 
 /// A value that is known without running the graph.
 struct Origin {
@@ -32,8 +34,8 @@ struct Origin {
   c10::IValue value;
 };
 
-/// Follows attributes, constants, casts and branches (where all that do not give None agree) to where a value comes from.
-/// Empty if it depends on the input.
+/// Follows attributes, constants, casts and branches (where all that do not give None agree) to where a value comes
+/// from. Empty if it depends on the input.
 std::optional<Origin> trace_origin(torch::jit::Value& value, const torch::jit::Module& module);
 
 /// "layer1.0.bn1" for the path {layer1, 0, bn1, running_mean}: the owner of the attribute.

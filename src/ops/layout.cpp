@@ -17,7 +17,8 @@ void check_activation(const char* op, const at::Tensor& x) {
   TORCH_CHECK(x.dim() >= 2, op, ": expected activations [N, C, ...], found shape ", x.sizes());
   const auto type = x.scalar_type();
   TORCH_CHECK(type == at::kFloat || type == at::kDouble || type == at::kHalf || type == at::kBFloat16, op,
-              ": expected float32, float64, float16 or bfloat16, found ", type, "; quantized and integer activations are not supported");
+              ": expected float32, float64, float16 or bfloat16, found ", type,
+              "; quantized and integer activations are not supported");
 }
 
 }  // namespace ttscale::ops

@@ -9,7 +9,8 @@ namespace ttscale::ops {
 /// x itself if it is contiguous or channels_last, else a copy in the layout that x suggests.
 at::Tensor dense(const at::Tensor& x);
 
-/// Throws c10::Error unless x is [N, C, ...] of a supported floating type in a strided layout. `op` names the operator in the message.
+/// Throws c10::Error unless x is [N, C, ...] of a supported floating type in a strided layout. `op` names the operator
+/// in the message.
 void check_activation(const char* op, const at::Tensor& x);
 
 }  // namespace ttscale::ops

@@ -19,25 +19,27 @@ namespace {
 using MaybeTensor = c10::optional<at::Tensor>;
 
 void check_channels(const char* name, const at::Tensor& t, const at::Tensor& x) {
-  TORCH_CHECK(t.dim() == 1 && t.size(0) == x.size(1), "ttscale::norm: expected ", name, " of ", x.size(1), " channels for x ", x.sizes(), ", found ",
-              t.sizes());
+  TORCH_CHECK(t.dim() == 1 && t.size(0) == x.size(1), "ttscale::norm: expected ", name, " of ", x.size(1),
+              " channels for x ", x.sizes(), ", found ", t.sizes());
   TORCH_CHECK(t.device() == x.device(), "ttscale::norm: expected ", name, " on ", x.device(), ", found ", t.device(),
               "; move model, state and images to one device");
 }
 
 void check_state(const char* name, const at::Tensor& t, at::IntArrayRef sizes, const at::Tensor& x) {
-  TORCH_CHECK(t.scalar_type() == at::kDouble && t.sizes() == sizes, "ttscale::norm: expected state ", name, " ", sizes, " of float64, found ", t.sizes(),
-              " of ", t.scalar_type());
-  TORCH_CHECK(t.device() == x.device(), "ttscale::norm: expected state ", name, " on ", x.device(), ", found ", t.device(),
-              "; move model, state and images to one device");
+  TORCH_CHECK(t.scalar_type() == at::kDouble && t.sizes() == sizes, "ttscale::norm: expected state ", name, " ", sizes,
+              " of float64, found ", t.sizes(), " of ", t.scalar_type());
+  TORCH_CHECK(t.device() == x.device(), "ttscale::norm: expected state ", name, " on ", x.device(), ", found ",
+              t.device(), "; move model, state and images to one device");
 }
 
 at::Tensor in_double(const MaybeTensor& t, const at::Tensor& like, double fallback) {
   return t && t->defined() ? t->detach().to(at::kDouble) : at::full_like(like, fallback);
 }
 
-at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const stats::Moments& used, double eps) {
-  const at::Tensor scale = in_double(weight, used.var, 1) / (used.var + eps).clamp_min(std::numeric_limits<float>::min()).sqrt();  // eps may be 0
+at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const stats::Moments& used,
+                 double eps) {
+  const at::Tensor scale = in_double(weight, used.var, 1) /
+                           (used.var + eps).clamp_min(std::numeric_limits<float>::min()).sqrt();  // eps may be 0
   const at::Tensor shift = in_double(bias, used.mean, 0).expand_as(scale);
   return affine(x, used.mean, scale, shift);
 }
@@ -46,18 +48,20 @@ at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTens
 bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !x.is_cpu() || x.scalar_type() != at::kHalf; }
 
 /// Source: the very operator that the model called, for the very bits. The activations are not read for statistics.
-at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean, const at::Tensor& var,
-                       double eps, at::Tensor& counters) {
+at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean,
+                       const at::Tensor& var, double eps, at::Tensor& counters) {
   counters.select(0, 0).add_(static_cast<double>(x.size(0)));
   counters.select(0, 1).add_(1);
   if (!aten_can(x)) {
     return apply(x, weight, bias, {mean.to(at::kDouble), var.to(at::kDouble)}, eps);
   }
-  return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0.0, eps, at::globalContext().userEnabledCuDNN());
+  return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0.0, eps,
+                        at::globalContext().userEnabledCuDNN());
 }
 
-void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean, const at::Tensor& source_var,
-           double eps, const at::Tensor& running, const at::Tensor& counters, const at::Tensor& last) {
+void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+           const at::Tensor& source_var, double eps, const at::Tensor& running, const at::Tensor& counters,
+           const at::Tensor& last) {
   check_activation("ttscale::norm", x);
   TORCH_CHECK(eps >= 0, "ttscale::norm: expected eps >= 0, found ", eps);
   check_channels("source_mean", source_mean, x);
@@ -75,8 +79,9 @@ void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bi
 
 }  // namespace
 
-at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean, const at::Tensor& source_var,
-                double eps, const std::string& rule_text, at::Tensor& running, at::Tensor& counters, at::Tensor& last) {
+at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+                const at::Tensor& source_var, double eps, const std::string& rule_text, at::Tensor& running,
+                at::Tensor& counters, at::Tensor& last) {
   check(x, weight, bias, source_mean, source_var, eps, running, counters, last);
   const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
   const Rule rule = parse_rule(rule_text);
@@ -94,8 +99,9 @@ at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTenso
   return apply(x, weight, bias, used, stats::eps_override(rule).value_or(eps));
 }
 
-at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-                     const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last) {
+at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
+                     at::Tensor& running, at::Tensor& counters, at::Tensor& last) {
   check(x, weight, bias, source_mean, source_var, eps, running, counters, last);
   parse_rule(rule);
   return at::empty_like(dense(x));

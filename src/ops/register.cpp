@@ -7,8 +7,8 @@
 #include "ops/moments.h"
 #include "ops/norm.h"
 
-// `running`, `counters` and `last` are declared as written: a call is then neither removed as dead code nor merged with an equal one, and the
-// state stays an attribute when the module is frozen.
+// `running`, `counters` and `last` are declared as written: a call is then neither removed as dead code nor merged with
+// an equal one, and the state stays an attribute when the module is frozen.
 TORCH_LIBRARY_FRAGMENT(ttscale, m) {
   m.def("moments(Tensor x) -> (Tensor mean, Tensor var)");
   m.def("affine(Tensor x, Tensor center, Tensor scale, Tensor shift) -> Tensor");
@@ -36,7 +36,8 @@ TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
 // norm is a composition of the two and small tensor arithmetic: one implementation for every device.
 TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) { m.impl("norm", ttscale::ops::norm); }
 
-// Training through these operators would ignore that statistics depend on the activations: backward() says that it is not implemented.
+// Training through these operators would ignore that statistics depend on the activations: backward() says that it is
+// not implemented.
 TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
   m.impl("moments", torch::autograd::autogradNotImplementedFallback());
   m.impl("affine", torch::autograd::autogradNotImplementedFallback());

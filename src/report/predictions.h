@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "eval/evaluate.h"
 #include "base/descriptor.h"
+#include "eval/evaluate.h"
 
 namespace ttscale::report {
 

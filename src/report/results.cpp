@@ -2,8 +2,8 @@
 // The CSV of results, and which format a file has.
 #include "report/results.h"
 
-#include "report/csv.h"
 #include "base/file.h"
+#include "report/csv.h"
 #include "ttscale/error.h"
 
 namespace ttscale::report {

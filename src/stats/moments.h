@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Means and variances per channel: how those of images are pooled, and how two are mixed. All tensors float64 on one device, no host synchronisation.
+// Means and variances per channel: how those of images are pooled, and how two are mixed. All tensors float64 on one
+// device, no host synchronisation.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ struct Moments {
   at::Tensor var;
 };
 
-/// Moments of each image of a batch over its pixels: mean and biased variance [N, C]; each image has `pixels` values a channel.
+/// Moments of each image of a batch over its pixels: mean and biased variance [N, C]; each image has `pixels` values a
+/// channel.
 struct ImageMoments {
   Moments each;
   std::int64_t pixels = 0;
@@ -25,19 +27,21 @@ struct ImageMoments {
 /// Moments of a batch: the mean and biased variance [C] of all pixels of its finite images.
 struct BatchMoments {
   Moments pooled;
-  at::Tensor images;        ///< [] number of images whose moments are finite; the others count for nothing
+  at::Tensor images;         ///< [] number of images whose moments are finite; the others count for nothing
   std::int64_t offered = 0;  ///< number of images in the batch
   std::int64_t pixels = 0;   ///< values a channel and image
 };
 
-/// Pools the images of a batch: the variance is the mean of their variances plus the variance of their means (law of total variance).
-/// With no finite image the pooled moments are NaN.
+/// Pools the images of a batch: the variance is the mean of their variances plus the variance of their means (law of
+/// total variance). With no finite image the pooled moments are NaN.
 BatchMoments pool(const ImageMoments& images);
 
-/// The batch's moments with the variance estimate asked for. The unbiased variance of a single value is undefined: `source.var` stands in.
+/// The batch's moments with the variance estimate asked for. The unbiased variance of a single value is undefined:
+/// `source.var` stands in.
 Moments estimate(const BatchMoments& batch, const Moments& source, Variance variance);
 
-/// (1 - w) a + w b, elementwise in mean and variance; Mixing::kTotal adds w(1-w)(a.mean - b.mean)^2 to the variance. w is [] or a number.
+/// (1 - w) a + w b, elementwise in mean and variance; Mixing::kTotal adds w(1-w)(a.mean - b.mean)^2 to the variance. w
+/// is [] or a number.
 Moments mix(const Moments& a, const Moments& b, const at::Tensor& w, Mixing mixing);
 Moments mix(const Moments& a, const Moments& b, double w, Mixing mixing);
 
@@ -45,7 +49,8 @@ Moments mix(const Moments& a, const Moments& b, double w, Mixing mixing);
 Moments where(const at::Tensor& condition, const Moments& a, const Moments& b);
 
 /// Squared Hellinger distance of two Gaussians per channel, in [0, 1]:
-/// 1 - sqrt(2 sqrt(v1 v2) / (v1 + v2)) exp(-(m1 - m2)^2 / (4 (v1 + v2))). Two channels without any variance and with equal means: 0.
+/// 1 - sqrt(2 sqrt(v1 v2) / (v1 + v2)) exp(-(m1 - m2)^2 / (4 (v1 + v2))). Two channels without any variance and with
+/// equal means: 0.
 at::Tensor hellinger(const Moments& a, const Moments& b);
 
 }  // namespace ttscale::stats

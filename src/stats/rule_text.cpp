@@ -56,7 +56,8 @@ void fields(R& rule, Visitor& visit) {
   using T = std::remove_const_t<R>;
   own_fields(rule, visit);
   if constexpr (!std::is_same_v<T, rule::Source>) {
-    constexpr bool kHasState = std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
+    constexpr bool kHasState =
+        std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
     if constexpr (kHasState) {
       visit("order", rule.order, orders());
     }
@@ -110,7 +111,9 @@ void validate(const Rule& rule) {
   }
 }
 
-std::string to_string(const Rule& rule) { return option_text(name_of(rule), fields_of(rule), fields_of(default_rules()[rule.index()])); }
+std::string to_string(const Rule& rule) {
+  return option_text(name_of(rule), fields_of(rule), fields_of(default_rules()[rule.index()]));
+}
 
 std::string describe_rules() {
   std::string out;

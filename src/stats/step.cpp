@@ -7,7 +7,9 @@
 namespace ttscale::stats {
 namespace {
 
-Moments row_pair(const at::Tensor& rows, std::int64_t first) { return {rows.select(0, first), rows.select(0, first + 1)}; }
+Moments row_pair(const at::Tensor& rows, std::int64_t first) {
+  return {rows.select(0, first), rows.select(0, first + 1)};
+}
 
 void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& target) {
   target.copy_(at::where(condition, value, target));

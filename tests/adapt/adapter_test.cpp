@@ -13,12 +13,12 @@
 namespace ttscale {
 namespace {
 
-using testing::archive_path;
-using testing::golden;
-using testing::load_archive;
 using ::testing::AllOf;
+using testing::archive_path;
 using ::testing::ElementsAre;
+using testing::golden;
 using ::testing::HasSubstr;
+using testing::load_archive;
 
 AdaptOptions with(const char* rule) {
   AdaptOptions options;
@@ -50,8 +50,8 @@ TEST_P(AnyArchive, BatchEqualsEagerTrainingMode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Archives, AnyArchive,
-                         ::testing::Values("net.scripted", "net.traced", "net.frozen", "net.pooled", "net.plain", "net1d", "net3d", "features", "branches",
-                                           "shared", "split"));
+                         ::testing::Values("net.scripted", "net.traced", "net.frozen", "net.pooled", "net.plain",
+                                           "net1d", "net3d", "features", "branches", "shared", "split"));
 
 TEST(Adapt, TrainingModeArchivesAreAtRest) {
   for (const char* name : {"net.scripted-in-training", "traced-in-training"}) {
@@ -105,7 +105,8 @@ TEST(Adapt, PooledConstantsStayWhatTheyAre) {
 TEST(Adapt, SelectsLayersByPattern) {
   AdaptOptions options = with("batch");
   options.layers = {"stem.*"};
-  EXPECT_THAT(adapt(load_archive("net.scripted"), options).sites(), ElementsAre(::testing::Field(&Site::name, "stem.1")));
+  EXPECT_THAT(adapt(load_archive("net.scripted"), options).sites(),
+              ElementsAre(::testing::Field(&Site::name, "stem.1")));
   options.layers = {};
   options.skip_layers = {"stem.?"};
   EXPECT_THAT(adapt(load_archive("net.scripted"), options).sites(), ElementsAre(::testing::Field(&Site::name, "bn2")));
@@ -126,7 +127,8 @@ std::string message(const std::function<void()>& call) {
 TEST(Adapt, PatternsThatSelectNothingAreErrors) {
   AdaptOptions options;
   options.layers = {"layer9*"};
-  EXPECT_THAT(message<UsageError>([&] { adapt(load_archive("net.scripted"), options); }), AllOf(HasSubstr("'layer9*'"), HasSubstr("stem.1")));
+  EXPECT_THAT(message<UsageError>([&] { adapt(load_archive("net.scripted"), options); }),
+              AllOf(HasSubstr("'layer9*'"), HasSubstr("stem.1")));
   options.layers = {};
   options.skip_layers = {"*"};
   EXPECT_THAT(message<UsageError>([&] { adapt(load_archive("net.scripted"), options); }), HasSubstr("leave no layer"));
@@ -139,13 +141,15 @@ TEST(Adapt, RefusesModelsWithNothingToAdapt) {
 }
 
 TEST(Adapt, RefusesOtherSignatures) {
-  EXPECT_THAT(message<ModelError>([] { adapt(archive_path("two-inputs")); }), AllOf(HasSubstr("one image tensor"), HasSubstr("y: Tensor")));
+  EXPECT_THAT(message<ModelError>([] { adapt(archive_path("two-inputs")); }),
+              AllOf(HasSubstr("one image tensor"), HasSubstr("y: Tensor")));
   Stream stream = adapt(archive_path("tuple-output")).stream();
   EXPECT_THAT(message<ModelError>([&] { stream.forward(at::ones({2, 3, 4, 4})); }), HasSubstr("expected one tensor"));
 }
 
 TEST(Adapt, RefusesDevicesThatAreNotThere) {
-  EXPECT_THAT(message<UsageError>([] { adapt(archive_path("net.scripted"), {}, "cuda:99"); }), HasSubstr("is not there"));
+  EXPECT_THAT(message<UsageError>([] { adapt(archive_path("net.scripted"), {}, "cuda:99"); }),
+              HasSubstr("is not there"));
   EXPECT_THAT(message<UsageError>([] { adapt(archive_path("net.scripted"), {}, "gpu"); }), HasSubstr("expected cpu"));
 }
 
@@ -161,7 +165,10 @@ TEST(Adapt, SkippedLayersOfATrainingTraceAreAtRestToo) {
   AdaptOptions options = with("source");
   options.skip_layers = {"*bn2"};
   const std::string name = "traced-in-training";
-  EXPECT_TRUE(adapt(load_archive(name), options).stream().forward(golden(name, "input")).allclose(golden(name, "source"), 1e-5, 1e-6));
+  EXPECT_TRUE(adapt(load_archive(name), options)
+                  .stream()
+                  .forward(golden(name, "input"))
+                  .allclose(golden(name, "source"), 1e-5, 1e-6));
 }
 
 TEST(Adapt, DropoutThatIsMeantStaysOn) {
@@ -184,7 +191,10 @@ TEST(Adapt, TakesOptionalInputs) {
 
 TEST(Adapt, GivesTheReasonOfAnExceptionInOneLine) {
   Stream stream = adapt(load_archive("raises-value-error")).stream();
-  EXPECT_THAT(message<ModelError>([&] { stream.forward(at::randn({2, 3, 4, 4})); }), HasSubstr("expected images of 32 pixels"));
+  EXPECT_THAT(message<ModelError>([&] {
+                stream.forward(at::randn({2, 3, 4, 4}));
+              }),
+              HasSubstr("expected images of 32 pixels"));
   Stream net = adapt(load_archive("net.scripted")).stream();
   EXPECT_THAT(message<ModelError>([&] { net.forward(at::randn({3, 4})); }), HasSubstr("[3, 4]"));
 }
@@ -193,7 +203,10 @@ TEST(Adapt, ImagesThatScalingCannotTakeAreDataErrors) {
   AdaptOptions options;
   options.input = Standardize{};
   Stream stream = adapt(load_archive("net.scripted"), options).stream();
-  EXPECT_THAT(message<DataError>([&] { stream.forward(at::ones({2, 3, 8, 8}, at::kByte)); }), HasSubstr("divide bytes by 255"));
+  EXPECT_THAT(message<DataError>([&] {
+                stream.forward(at::ones({2, 3, 8, 8}, at::kByte));
+              }),
+              HasSubstr("divide bytes by 255"));
 }
 
 // --- streams ---------------------------------------------------------------------------------------------------------
@@ -255,8 +268,14 @@ TEST_P(StatefulRule, AnExceptionLeavesTheStateAlone) {
   failed.forward(x);
   clean.forward(x);
   // The model's only site has run when the forward fails.
-  EXPECT_THAT(message<ModelError>([&] { failed.forward(at::randn({3, 3, 5, 5})); }), HasSubstr("three images are too many"));
-  EXPECT_THAT(message<ModelError>([&] { failed.forward(at::randn({3, 4, 5, 5})); }), AllOf(HasSubstr("4 channels"), HasSubstr("[3, 4, 5, 5]")));
+  EXPECT_THAT(message<ModelError>([&] {
+                failed.forward(at::randn({3, 3, 5, 5}));
+              }),
+              HasSubstr("three images are too many"));
+  EXPECT_THAT(message<ModelError>([&] {
+                failed.forward(at::randn({3, 4, 5, 5}));
+              }),
+              AllOf(HasSubstr("4 channels"), HasSubstr("[3, 4, 5, 5]")));
   expect_same_report(failed.report(), clean.report());
   EXPECT_TRUE(failed.forward(x + 1).equal(clean.forward(x + 1)));
 }
@@ -316,7 +335,9 @@ TEST_P(StatefulRule, StreamsInThreadsEqualStreamsAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, StatefulRule, ::testing::Values("batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative", "dua"));
+INSTANTIATE_TEST_SUITE_P(Rules, StatefulRule,
+                         ::testing::Values("batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative",
+                                           "dua"));
 
 TEST(Stream, CountsAndReports) {
   const at::Tensor x = golden("net.scripted", "input");

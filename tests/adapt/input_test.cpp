@@ -21,7 +21,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 at::Tensor images() {
   at::manual_seed(5);
-  return at::rand({4, 3, 6, 5}, at::kDouble) * at::tensor({0.2, 0.5, 1.0}, at::kDouble).view({1, 3, 1, 1}) + at::rand({4, 1, 1, 1}, at::kDouble);
+  return at::rand({4, 3, 6, 5}, at::kDouble) * at::tensor({0.2, 0.5, 1.0}, at::kDouble).view({1, 3, 1, 1}) +
+         at::rand({4, 1, 1, 1}, at::kDouble);
 }
 
 /// The part of x that one scope covers, for the image and channel given.
@@ -126,10 +127,12 @@ TEST_P(Scoped, TypeAndLayoutStay) {
   EXPECT_EQ(standardize(x.narrow(0, 0, 0), {}).size(0), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scopes, Scoped, ::testing::Values(InputScope::kBatch, InputScope::kImage, InputScope::kChannel));
+INSTANTIATE_TEST_SUITE_P(Scopes, Scoped,
+                         ::testing::Values(InputScope::kBatch, InputScope::kImage, InputScope::kChannel));
 
 TEST(InputText, RoundTripsAndRefuses) {
-  for (const char* text : {"none", "standardize", "standardize:scope=image", "min-max", "min-max:low=-1,upper-quantile=0.995,scope=batch"}) {
+  for (const char* text : {"none", "standardize", "standardize:scope=image", "min-max",
+                           "min-max:low=-1,upper-quantile=0.995,scope=batch"}) {
     EXPECT_EQ(to_string(parse_input_scaling(text)), text);
   }
   const auto message = [](const char* text) -> std::string {

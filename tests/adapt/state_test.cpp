@@ -12,11 +12,11 @@
 namespace ttscale {
 namespace {
 
-using testing::golden;
-using testing::load_archive;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using testing::golden;
 using ::testing::HasSubstr;
+using testing::load_archive;
 
 AdaptOptions with(const char* rule) {
   AdaptOptions options;
@@ -67,8 +67,10 @@ TEST_F(StateFileTest, AnotherStreamGoesOnFromIt) {
 
 TEST_F(StateFileTest, IsRefusedWhereItDoesNotBelong) {
   const auto file = saved();
-  EXPECT_THAT(refusal(model_.stream(parse_rule("ema:momentum=0.2")), file), AllOf(HasSubstr("another rule"), HasSubstr("expected ema:momentum=0.2, found ema")));
-  EXPECT_THAT(refusal(adapt(load_archive("net.pooled"), with("ema")).stream(), file), HasSubstr("another set of layers"));
+  EXPECT_THAT(refusal(model_.stream(parse_rule("ema:momentum=0.2")), file),
+              AllOf(HasSubstr("another rule"), HasSubstr("expected ema:momentum=0.2, found ema")));
+  EXPECT_THAT(refusal(adapt(load_archive("net.pooled"), with("ema")).stream(), file),
+              HasSubstr("another set of layers"));
   EXPECT_THAT(refusal(adapt(load_archive("net.plain"), with("ema")).stream(), file), HasSubstr("another model"));
   AdaptOptions some = with("ema");
   some.skip_layers = {"bn2"};

@@ -10,11 +10,11 @@
 namespace ttscale {
 namespace {
 
-using testing::archive_path;
-using testing::load_archive;
 using ::testing::AllOf;
+using testing::archive_path;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::load_archive;
 
 std::vector<std::string> names(const Inspection& inspection) {
   std::vector<std::string> out;
@@ -38,7 +38,8 @@ TEST_P(NamedSites, FollowTheAttributePath) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Archives, NamedSites,
-                         ::testing::Values("net.scripted", "net.traced", "net.scripted-in-training", "net1d", "net3d", "net.plain", "net.bfloat16"));
+                         ::testing::Values("net.scripted", "net.traced", "net.scripted-in-training", "net1d", "net3d",
+                                           "net.plain", "net.bfloat16"));
 
 TEST(Inspect, FrozenConstantsHaveNoPathAndGetNumbers) {
   for (const char* name : {"net.frozen", "net.pooled"}) {
@@ -60,7 +61,9 @@ TEST(Inspect, FindsSitesInBranchesAndLoops) {
   EXPECT_EQ(found.adaptable(), 3);
 }
 
-TEST(Inspect, NumbersTheCallsOfASharedLayer) { EXPECT_THAT(names(inspect(load_archive("shared"))), ElementsAre("bn", "bn#2")); }
+TEST(Inspect, NumbersTheCallsOfASharedLayer) {
+  EXPECT_THAT(names(inspect(load_archive("shared"))), ElementsAre("bn", "bn#2"));
+}
 
 TEST(Inspect, FindsFunctionalBatchNorm) {
   for (const char* name : {"functional", "functional.traced"}) {
@@ -83,12 +86,14 @@ TEST(Inspect, RefusesLayersWithoutRunningStatistics) {
   const Inspection found = inspect(load_archive("no-statistics"));
   EXPECT_EQ(found.adaptable(), 0);
   EXPECT_THAT(found.sites.at(0).note, HasSubstr("no running statistics"));
-  EXPECT_THAT(found.summary, AllOf(HasSubstr("no BatchNorm layer that can be adapted"), HasSubstr("no running statistics")));
+  EXPECT_THAT(found.summary,
+              AllOf(HasSubstr("no BatchNorm layer that can be adapted"), HasSubstr("no running statistics")));
 }
 
 TEST(Inspect, ListsOtherNormsWithTheReason) {
   const Inspection found = inspect(load_archive("other-norms"));
-  EXPECT_THAT(names(found), ElementsAre("group", "instance", "instance#2", "layer"));  // instance norm: one call per branch
+  EXPECT_THAT(names(found),
+              ElementsAre("group", "instance", "instance#2", "layer"));  // instance norm: one call per branch
   for (const Site& site : found.sites) {
     EXPECT_FALSE(site.adaptable);
     EXPECT_THAT(site.note, HasSubstr("already")) << site.name;
@@ -133,17 +138,25 @@ TEST(Inspect, RefusesStatisticsThatTheGraphChooses) {
   EXPECT_TRUE(found.sites[1].adaptable);
 }
 
-TEST(Inspect, TellsWhatItCannotLookInto) { EXPECT_THAT(inspect(load_archive("behind-interface")).summary, HasSubstr("1 call through module interfaces")); }
+TEST(Inspect, TellsWhatItCannotLookInto) {
+  EXPECT_THAT(inspect(load_archive("behind-interface")).summary, HasSubstr("1 call through module interfaces"));
+}
 
-TEST(Inspect, TellsOfModelsThatChangeThemselves) { EXPECT_THAT(inspect(load_archive("mutating")).summary, HasSubstr("changes 1 attribute")); }
+TEST(Inspect, TellsOfModelsThatChangeThemselves) {
+  EXPECT_THAT(inspect(load_archive("mutating")).summary, HasSubstr("changes 1 attribute"));
+}
 
-TEST(Inspect, NotesSitesInLoops) { EXPECT_THAT(inspect(load_archive("branches")).sites.at(2).note, HasSubstr("in a loop")); }
+TEST(Inspect, NotesSitesInLoops) {
+  EXPECT_THAT(inspect(load_archive("branches")).sites.at(2).note, HasSubstr("in a loop"));
+}
 
 TEST(Inspect, BatchNormWithoutStatisticsIsNoTrainingTrace) {
   EXPECT_THAT(inspect(load_archive("monte-carlo")).summary, ::testing::Not(HasSubstr("traced in training mode")));
 }
 
-TEST(Inspect, SaysWhenThereIsNothing) { EXPECT_THAT(inspect(load_archive("bare")).summary, HasSubstr("found no normalisation layer")); }
+TEST(Inspect, SaysWhenThereIsNothing) {
+  EXPECT_THAT(inspect(load_archive("bare")).summary, HasSubstr("found no normalisation layer"));
+}
 
 TEST(Inspect, LeavesTheModuleAlone) {
   const auto module = load_archive("net.scripted");

@@ -48,7 +48,8 @@ class Typed : public ::testing::TestWithParam<std::tuple<at::Device, Type, at::M
   double tolerance() const { return std::get<1>(GetParam()).tolerance; }
   at::MemoryFormat format() const { return std::get<2>(GetParam()); }
 
-  /// Activations in the dtype and layout under test; the reference reads them back, so that rounding to the dtype is no error.
+  /// Activations in the dtype and layout under test; the reference reads them back, so that rounding to the dtype is no
+  /// error.
   at::Tensor activations(at::IntArrayRef shape, double mean = 0.3, double spread = 1.5) const {
     at::Tensor x = (at::randn(shape, at::kDouble) * spread + mean).to(device(), dtype());
     return shape.size() == 4 ? x.contiguous(format()) : x;
@@ -66,7 +67,8 @@ void expect_moments(const at::Tensor& x, double relative) {
   const at::Tensor spread = want_var.sqrt().clamp_min(1e-30);
   EXPECT_EQ(mean.scalar_type(), at::kDouble);
   EXPECT_LE(((mean.cpu() - want_mean).abs() / spread).max().item<double>(), relative) << x.sizes() << x.strides();
-  EXPECT_LE(((var.cpu() - want_var).abs() / spread.square()).max().item<double>(), relative) << x.sizes() << x.strides();
+  EXPECT_LE(((var.cpu() - want_var).abs() / spread.square()).max().item<double>(), relative)
+      << x.sizes() << x.strides();
 }
 
 TEST_P(Typed, MomentsEqualTheReference) {
@@ -122,24 +124,28 @@ TEST_P(Typed, OtherDimensionsAndViews) {
   expect_moments(activations({4, 6, 20, 20}).transpose(2, 3), 1e-5);
 }
 
-void expect_affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift, double tolerance) {
+void expect_affine(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift,
+                   double tolerance) {
   const at::Tensor y = affine(x, center.to(x.device()), scale.to(x.device()), shift.to(x.device()));
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[1] = x.size(1);
   shape[0] = center.dim() == 2 ? x.size(0) : 1;
   const at::Tensor want = (x.to(at::kCPU, at::kDouble) - center.view(shape)) * scale.view(shape) + shift.view(shape);
   EXPECT_EQ(y.scalar_type(), x.scalar_type());
-  EXPECT_LE(((y.cpu().to(at::kDouble) - want).abs() / want.abs().clamp_min(1)).max().item<double>(), tolerance) << x.sizes();
+  EXPECT_LE(((y.cpu().to(at::kDouble) - want).abs() / want.abs().clamp_min(1)).max().item<double>(), tolerance)
+      << x.sizes();
   if (x.is_non_overlapping_and_dense()) {
     EXPECT_EQ(y.strides(), x.strides());
   }
 }
 
 TEST_P(Typed, AffineEqualsTheReferencePerChannelAndPerImage) {
-  for (const auto& shape : std::vector<std::vector<std::int64_t>>{{2, 3, 5, 7}, {3, 70, 9, 9}, {4, 6, 1, 1}, {1, 1, 3, 1}}) {
+  for (const auto& shape :
+       std::vector<std::vector<std::int64_t>>{{2, 3, 5, 7}, {3, 70, 9, 9}, {4, 6, 1, 1}, {1, 1, 3, 1}}) {
     const at::Tensor x = activations(shape);
     for (const auto& size : std::vector<std::vector<std::int64_t>>{{shape[1]}, {shape[0], shape[1]}}) {
-      expect_affine(x, at::randn(size, at::kDouble), at::randn(size, at::kDouble), at::randn(size, at::kDouble), tolerance());
+      expect_affine(x, at::randn(size, at::kDouble), at::randn(size, at::kDouble), at::randn(size, at::kDouble),
+                    tolerance());
     }
   }
 }
@@ -149,7 +155,8 @@ TEST_P(Typed, AffineKeepsDigitsNearALargeCenter) {
     GTEST_SKIP() << "N(1000, 0.1) rounds to a handful of values in 16 bits";
   }
   const at::Tensor center = at::full({3}, 1000.0001, at::kDouble);
-  expect_affine(activations({2, 3, 20, 20}, 1000, 0.1), center, at::full({3}, 10.0, at::kDouble), at::zeros({3}, at::kDouble), 1e-6);
+  expect_affine(activations({2, 3, 20, 20}, 1000, 0.1), center, at::full({3}, 10.0, at::kDouble),
+                at::zeros({3}, at::kDouble), 1e-6);
 }
 
 struct State {
@@ -212,22 +219,24 @@ TEST_P(Typed, BatchSurvivesALargeMean) {
   }
   const at::Tensor x = activations({4, 8, 64, 64}, 1000, 0.1);
   State state(8, device());
-  const at::Tensor y = norm(x, {}, {}, at::zeros({8}, x.options().memory_format(c10::nullopt)), at::ones({8}, x.options().memory_format(c10::nullopt)),
-                            0, "batch", state.running, state.counters, state.last);
+  const at::Tensor y = norm(x, {}, {}, at::zeros({8}, x.options().memory_format(c10::nullopt)),
+                            at::ones({8}, x.options().memory_format(c10::nullopt)), 0, "batch", state.running,
+                            state.counters, state.last);
   const at::Tensor wide = x.to(at::kCPU, at::kDouble);
   const at::Tensor want = at::batch_norm(wide, {}, {}, {}, {}, true, 0, 0, false);
   EXPECT_LE((y.cpu().to(at::kDouble) - want).abs().max().item<double>(), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kernels, Typed,
-    ::testing::Combine(::testing::ValuesIn(devices()),
-                       ::testing::Values(Type{at::kFloat, 1e-6}, Type{at::kDouble, 1e-13}, Type{at::kBFloat16, 8e-3}, Type{at::kHalf, 1e-3}),
-                       ::testing::Values(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast)),
-    [](const auto& test) {
-      return c10::str(std::get<0>(test.param).type(), "_", std::get<1>(test.param).dtype, "_",
-                      std::get<2>(test.param) == at::MemoryFormat::Contiguous ? "NCHW" : "NHWC");
-    });
+INSTANTIATE_TEST_SUITE_P(Kernels, Typed,
+                         ::testing::Combine(::testing::ValuesIn(devices()),
+                                            ::testing::Values(Type{at::kFloat, 1e-6}, Type{at::kDouble, 1e-13},
+                                                              Type{at::kBFloat16, 8e-3}, Type{at::kHalf, 1e-3}),
+                                            ::testing::Values(at::MemoryFormat::Contiguous,
+                                                              at::MemoryFormat::ChannelsLast)),
+                         [](const auto& test) {
+                           return c10::str(std::get<0>(test.param).type(), "_", std::get<1>(test.param).dtype, "_",
+                                           std::get<2>(test.param) == at::MemoryFormat::Contiguous ? "NCHW" : "NHWC");
+                         });
 
 TEST(Moments, DoNotDependOnTheNumberOfThreads) {
   const at::Tensor x = at::randn({7, 33, 60, 60});
@@ -249,7 +258,8 @@ class Norm : public ::testing::Test {
 };
 
 TEST_F(Norm, AffineParametersMayBeAbsent) {
-  const at::Tensor y = norm(x_, {}, {}, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y =
+      norm(x_, {}, {}, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters, state_.last);
   EXPECT_TRUE(y.allclose(at::batch_norm(x_, {}, {}, {}, {}, true, 0, 1e-5, false), 1e-4, 1e-5));
 }
 
@@ -257,15 +267,18 @@ TEST_F(Norm, LayersKeepTheirOwnEpsUnlessTheRuleSetsOne) {
   const at::Tensor tiny = x_ * 1e-3;
   const auto run = [&](double eps, const char* rule) {
     State state(4, at::kCPU);
-    return norm(tiny, {}, {}, at::zeros({4}), at::full({4}, 1e-6), eps, rule, state.running, state.counters, state.last);
+    return norm(tiny, {}, {}, at::zeros({4}), at::full({4}, 1e-6), eps, rule, state.running, state.counters,
+                state.last);
   };
   EXPECT_TRUE(run(1e-3, "batch").allclose(at::batch_norm(tiny, {}, {}, {}, {}, true, 0, 1e-3, false), 1e-4, 1e-6));
-  EXPECT_TRUE(run(1e-3, "batch:eps=1e-5").allclose(at::batch_norm(tiny, {}, {}, {}, {}, true, 0, 1e-5, false), 1e-4, 1e-6));
+  EXPECT_TRUE(
+      run(1e-3, "batch:eps=1e-5").allclose(at::batch_norm(tiny, {}, {}, {}, {}, true, 0, 1e-5, false), 1e-4, 1e-6));
 }
 
 TEST_F(Norm, ADeadChannelIsNotAmplified) {
   const at::Tensor noise = 1e-4 * at::randn({8, 4, 6, 6});
-  const at::Tensor y = norm(noise, {}, {}, at::zeros({4}), at::ones({4}), 1e-5, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y =
+      norm(noise, {}, {}, at::zeros({4}), at::ones({4}), 1e-5, "batch", state_.running, state_.counters, state_.last);
   EXPECT_LT(y.std().item<double>(), 1.1e-4);
 }
 
@@ -286,9 +299,11 @@ TEST_F(Norm, AnEmptyBatchGivesAnEmptyResultAndNoChange) {
 
 TEST_F(Norm, NothingButTheStateIsWritten) {
   const Layer copy = layer_;
-  const std::vector<at::Tensor> before{layer_.weight.clone(), layer_.bias.clone(), layer_.mean.clone(), layer_.var.clone(), x_.clone()};
+  const std::vector<at::Tensor> before{layer_.weight.clone(), layer_.bias.clone(), layer_.mean.clone(),
+                                       layer_.var.clone(), x_.clone()};
   layer_.run(x_, "ema", state_);
-  EXPECT_TRUE(copy.weight.equal(before[0]) && copy.bias.equal(before[1]) && copy.mean.equal(before[2]) && copy.var.equal(before[3]) && x_.equal(before[4]));
+  EXPECT_TRUE(copy.weight.equal(before[0]) && copy.bias.equal(before[1]) && copy.mean.equal(before[2]) &&
+              copy.var.equal(before[3]) && x_.equal(before[4]));
 }
 
 TEST_F(Norm, RunsUnderInferenceModeAutocastAndGrad) {
@@ -304,8 +319,8 @@ TEST_F(Norm, RunsUnderInferenceModeAutocastAndGrad) {
     c10::impl::tls_set_dispatch_key_excluded(c10::DispatchKey::AutocastCPU, false);
     const at::Tensor half = at::conv2d(x_, at::randn({4, 4, 1, 1}));
     static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
-    const at::Tensor y =
-        op.call(half, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters, state_.last);
+    const at::Tensor y = op.call(half, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch",
+                                 state_.running, state_.counters, state_.last);
     c10::impl::tls_set_dispatch_key_excluded(c10::DispatchKey::AutocastCPU, true);
     EXPECT_EQ(half.scalar_type(), at::kBFloat16);
     EXPECT_EQ(y.scalar_type(), at::kBFloat16);
@@ -314,7 +329,9 @@ TEST_F(Norm, RunsUnderInferenceModeAutocastAndGrad) {
 }
 
 TEST_F(Norm, MetaTensorsGiveShapes) {
-  const auto meta = [](at::IntArrayRef shape, at::ScalarType type) { return at::empty(shape, at::TensorOptions().dtype(type).device(at::kMeta)); };
+  const auto meta = [](at::IntArrayRef shape, at::ScalarType type) {
+    return at::empty(shape, at::TensorOptions().dtype(type).device(at::kMeta));
+  };
   at::Tensor running = meta({kRunningRows, 4}, at::kDouble);
   at::Tensor counters = meta({kCounters}, at::kDouble);
   at::Tensor last = meta({kLastRows, 4}, at::kDouble);
@@ -338,7 +355,8 @@ TEST_F(Norm, TheSchemaDeclaresItsStateAsWritten) {
 TEST_F(Norm, BackwardSaysThatItIsNotImplemented) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
   const at::Tensor x = x_.clone().requires_grad_();
-  const at::Tensor y = op.call(x, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y = op.call(x, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch", state_.running,
+                               state_.counters, state_.last);
   EXPECT_ANY_THROW(y.sum().backward());
 }
 
@@ -379,8 +397,10 @@ std::string torch_error(const Call& call) {
 
 TEST(Operators, CheckTheirArgumentsHoweverTheyAreCalled) {
   link_operators();
-  static const auto moments_op = c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::moments", "").typed<decltype(moments)>();
-  static const auto affine_op = c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::affine", "").typed<decltype(affine)>();
+  static const auto moments_op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::moments", "").typed<decltype(moments)>();
+  static const auto affine_op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("ttscale::affine", "").typed<decltype(affine)>();
   const auto c = [](std::int64_t n) { return at::ones({n}, at::kDouble); };
   EXPECT_THAT(torch_error([&] { moments_op.call(at::empty({0, 3, 4, 4})); }), HasSubstr("at least one image"));
   EXPECT_THAT(torch_error([&] { affine_op.call(at::ones({2, 64, 4, 4}), c(64), c(1), c(1)); }), HasSubstr("scale"));
@@ -389,15 +409,22 @@ TEST(Operators, CheckTheirArgumentsHoweverTheyAreCalled) {
 
 TEST_F(Norm, AZeroEpsAndNoSpreadGiveTheBias) {
   const at::Tensor x = at::full({2, 4, 3, 3}, 0.5);
-  const at::Tensor y = norm(x, {}, layer_.bias, at::zeros({4}), at::zeros({4}), 0, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y = norm(x, {}, layer_.bias, at::zeros({4}), at::zeros({4}), 0, "batch", state_.running,
+                            state_.counters, state_.last);
   EXPECT_TRUE(y.allclose(layer_.bias.view({1, 4, 1, 1}).expand_as(y)));
 }
 
 TEST_F(Norm, SaysWhatDoesNotFit) {
   EXPECT_THAT(torch_error([&] { layer_.run(at::ones({2, 5, 3, 3}), "batch", state_); }), HasSubstr("5 channels"));
   EXPECT_THAT(torch_error([&] { layer_.run(at::ones({4}), "batch", state_); }), HasSubstr("[N, C, ...]"));
-  EXPECT_THAT(torch_error([&] { layer_.run(at::ones({2, 4, 3, 3}, at::kInt), "batch", state_); }), HasSubstr("float32, float64, float16 or bfloat16"));
-  EXPECT_THAT(torch_error([&] { layer_.run(at::ones({2, 4, 3, 3}).to_sparse(), "batch", state_); }), HasSubstr("strided"));
+  EXPECT_THAT(torch_error([&] {
+                layer_.run(at::ones({2, 4, 3, 3}, at::kInt), "batch", state_);
+              }),
+              HasSubstr("float32, float64, float16 or bfloat16"));
+  EXPECT_THAT(torch_error([&] {
+                layer_.run(at::ones({2, 4, 3, 3}).to_sparse(), "batch", state_);
+              }),
+              HasSubstr("strided"));
   State small(3, at::kCPU);
   EXPECT_THAT(torch_error([&] { layer_.run(x_, "batch", small); }), HasSubstr("state running"));
   EXPECT_THROW(layer_.run(x_, "tent", state_), UsageError);

@@ -15,7 +15,8 @@ namespace {
 /// [N, C, L] of random values, each image with a mean and spread of its own.
 at::Tensor images(std::int64_t n, std::int64_t c, std::int64_t l) {
   at::manual_seed(3);
-  return at::randn({n, c, l}, at::kDouble) * (0.5 + at::rand({n, c, 1}, at::kDouble)) + at::randn({n, c, 1}, at::kDouble);
+  return at::randn({n, c, l}, at::kDouble) * (0.5 + at::rand({n, c, 1}, at::kDouble)) +
+         at::randn({n, c, 1}, at::kDouble);
 }
 
 ImageMoments per_image(const at::Tensor& x) { return {{x.mean(2), x.var(2, /*unbiased=*/false)}, x.size(2)}; }
@@ -79,9 +80,13 @@ double hellinger_by_integration(double m1, double v1, double m2, double v2) {
 }
 
 TEST(Hellinger, EqualsTheIntegral) {
-  for (const auto& [m1, v1, m2, v2] : {std::array<double, 4>{0, 1, 0, 1}, {0, 1, 1, 2}, {-3, 0.2, 2, 5}, {1, 4, 1, 0.1}}) {
-    const auto moments = [](double m, double v) { return Moments{at::full({1}, m, at::kDouble), at::full({1}, v, at::kDouble)}; };
-    EXPECT_NEAR(hellinger(moments(m1, v1), moments(m2, v2)).item<double>(), hellinger_by_integration(m1, v1, m2, v2), 1e-6);
+  for (const auto& [m1, v1, m2, v2] :
+       {std::array<double, 4>{0, 1, 0, 1}, {0, 1, 1, 2}, {-3, 0.2, 2, 5}, {1, 4, 1, 0.1}}) {
+    const auto moments = [](double m, double v) {
+      return Moments{at::full({1}, m, at::kDouble), at::full({1}, v, at::kDouble)};
+    };
+    EXPECT_NEAR(hellinger(moments(m1, v1), moments(m2, v2)).item<double>(), hellinger_by_integration(m1, v1, m2, v2),
+                1e-6);
   }
 }
 

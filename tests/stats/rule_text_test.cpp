@@ -12,7 +12,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(RuleText, ReadsFields) {
-  const auto ema = std::get<rule::Ema>(parse_rule("ema:momentum=0.25,order=use-update,variance=biased,mixing=total,eps=1e-3"));
+  const auto ema =
+      std::get<rule::Ema>(parse_rule("ema:momentum=0.25,order=use-update,variance=biased,mixing=total,eps=1e-3"));
   EXPECT_EQ(ema.momentum, 0.25);
   EXPECT_EQ(ema.order, Order::kUseUpdate);
   EXPECT_EQ(ema.variance, Variance::kBiased);
@@ -38,7 +39,8 @@ TEST(RuleText, DefaultsAreThePublishedOnes) {
 
 TEST(RuleText, WritesWhatDiffersFromTheDefaults) {
   EXPECT_EQ(to_string(rule::Ema{}), "ema");
-  EXPECT_EQ(to_string(rule::Prior{32, Variance::kBiased, Mixing::kConvex, 0.001}), "prior:count=32,variance=biased,eps=0.001");
+  EXPECT_EQ(to_string(rule::Prior{32, Variance::kBiased, Mixing::kConvex, 0.001}),
+            "prior:count=32,variance=biased,eps=0.001");
   EXPECT_EQ(to_string(parse_rule("dua:decay=0.5,initial=0.1")), "dua:decay=0.5");
 }
 
@@ -63,17 +65,23 @@ TEST_P(BadRule, IsRefusedInOneLineThatListsWhatIsValid) {
 
 INSTANTIATE_TEST_SUITE_P(
     Texts, BadRule,
-    ::testing::Values(BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua"}}, BadText{"", {"unknown rule ''"}},
-                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, eps"}}, BadText{"source:count=1", {"takes none"}},
-                      BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}}, BadText{"ema:momentum=abc", {"found 'abc'"}},
-                      BadText{"ema:momentum=0,1", {"found '1'", "field=value"}}, BadText{"ema:momentum=nan", {"found 'nan'"}},
-                      BadText{"ema:momentum=", {"found ''"}}, BadText{"prior:count=-1", {">= 0"}}, BadText{"prior:eps=0", {"> 0"}},
-                      BadText{"ema:order=sometimes", {"update-use, use-update", "'sometimes'"}}, BadText{"ema:momentum=.1,momentum=.2", {"set twice"}},
-                      BadText{"ema:", {"expected field=value"}}, BadText{"ema:momentum=0.1,", {"expected field=value"}},
+    ::testing::Values(BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua"}},
+                      BadText{"", {"unknown rule ''"}},
+                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, eps"}},
+                      BadText{"source:count=1", {"takes none"}},
+                      BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
+                      BadText{"ema:momentum=abc", {"found 'abc'"}},
+                      BadText{"ema:momentum=0,1", {"found '1'", "field=value"}},
+                      BadText{"ema:momentum=nan", {"found 'nan'"}}, BadText{"ema:momentum=", {"found ''"}},
+                      BadText{"prior:count=-1", {">= 0"}}, BadText{"prior:eps=0", {"> 0"}},
+                      BadText{"ema:order=sometimes", {"update-use, use-update", "'sometimes'"}},
+                      BadText{"ema:momentum=.1,momentum=.2", {"set twice"}}, BadText{"ema:", {"expected field=value"}},
+                      BadText{"ema:momentum=0.1,", {"expected field=value"}},
                       BadText{"dua:initial=1,decay=1,floor=1", {"first momentum"}}));
 
 TEST(RuleText, HelpNamesEveryRuleAndField) {
-  EXPECT_THAT(describe_rules(), AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"), HasSubstr("update-use|use-update"), HasSubstr("eps=layer's")));
+  EXPECT_THAT(describe_rules(), AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"),
+                                      HasSubstr("update-use|use-update"), HasSubstr("eps=layer's")));
 }
 
 }  // namespace

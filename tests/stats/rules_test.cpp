@@ -34,7 +34,8 @@ at::Tensor batch(int index) {
 
 Scalars scalars(const at::Tensor& x) {
   const at::Tensor flat = x.flatten();
-  return {flat.mean().item<double>(), flat.var(false).item<double>(), flat.var(true).item<double>(), static_cast<double>(x.size(0))};
+  return {flat.mean().item<double>(), flat.var(false).item<double>(), flat.var(true).item<double>(),
+          static_cast<double>(x.size(0))};
 }
 
 SiteState fresh_state(std::int64_t channels) {
@@ -56,10 +57,13 @@ void expect_follows(const std::string& rule, const std::function<Pair(const Scal
   }
 }
 
-Pair convex(const Pair& a, const Pair& b, double w) { return {(1 - w) * a.mean + w * b.mean, (1 - w) * a.var + w * b.var}; }
+Pair convex(const Pair& a, const Pair& b, double w) {
+  return {(1 - w) * a.mean + w * b.mean, (1 - w) * a.var + w * b.var};
+}
 
 Pair total(const Pair& a, const Pair& b, double w) {
-  return {(1 - w) * a.mean + w * b.mean, (1 - w) * a.var + w * b.var + w * (1 - w) * (a.mean - b.mean) * (a.mean - b.mean)};
+  return {(1 - w) * a.mean + w * b.mean,
+          (1 - w) * a.var + w * b.var + w * (1 - w) * (a.mean - b.mean) * (a.mean - b.mean)};
 }
 
 TEST(Rules, SourceIsTheSource) {
@@ -72,14 +76,20 @@ TEST(Rules, BatchIsTheBatch) {
 }
 
 TEST(Rules, PriorWeighsBySizeOfEachBatch) {
-  expect_follows("prior:count=3", [](const Scalars& b, int) { return convex(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n)); });
-  expect_follows("prior:count=3,mixing=total", [](const Scalars& b, int) { return total(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n)); });
+  expect_follows("prior:count=3", [](const Scalars& b, int) {
+    return convex(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n));
+  });
+  expect_follows("prior:count=3,mixing=total", [](const Scalars& b, int) {
+    return total(kSource, {b.mean, b.unbiased}, b.n / (3 + b.n));
+  });
   expect_follows("prior:count=0,variance=biased", [](const Scalars& b, int) { return Pair{b.mean, b.biased}; });
 }
 
 TEST(Rules, AlphaMixesAFixedShare) {
   expect_follows("alpha:weight=0.3", [](const Scalars& b, int) { return convex(kSource, {b.mean, b.unbiased}, 0.3); });
-  expect_follows("alpha:weight=0.3,mixing=total", [](const Scalars& b, int) { return total(kSource, {b.mean, b.unbiased}, 0.3); });
+  expect_follows("alpha:weight=0.3,mixing=total", [](const Scalars& b, int) {
+    return total(kSource, {b.mean, b.unbiased}, 0.3);
+  });
 }
 
 TEST(Rules, EmaUpdatesThenUses) {
@@ -139,7 +149,8 @@ TEST(Rules, DuaDecaysItsMomentum) {
   });
 }
 
-// --- step() ------------------------------------------------------------------------------------------------------------
+// --- step()
+// ------------------------------------------------------------------------------------------------------------
 
 class EveryRule : public ::testing::TestWithParam<const char*> {
  protected:
@@ -174,7 +185,8 @@ TEST_P(EveryRule, ASingleValueGivesFiniteStatisticsWithASpread) {
 }
 
 TEST_P(EveryRule, NoiseOfADeadChannelIsNotAmplified) {
-  // Hundreds of batches, so that moving averages would arrive: std 1e-4 where the source has 1.3. At no time may it grow.
+  // Hundreds of batches, so that moving averages would arrive: std 1e-4 where the source has 1.3. At no time may it
+  // grow.
   for (int i = 0; i < 200; ++i) {
     at::manual_seed(static_cast<std::uint64_t>(i));
     const Moments used = feed(kSource.mean + 1e-4 * at::randn({5, 1, kPixels}, at::kDouble));
@@ -187,12 +199,15 @@ TEST_P(EveryRule, TheTextGivesTheRuleBack) {
   EXPECT_EQ(parse_rule(to_string(rule_)).index(), rule_.index());
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, EveryRule, ::testing::Values("source", "batch", "prior", "prior:count=0.001", "alpha", "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua"));
+INSTANTIATE_TEST_SUITE_P(Rules, EveryRule,
+                         ::testing::Values("source", "batch", "prior", "prior:count=0.001", "alpha",
+                                           "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua"));
 
 TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.
   SiteState state = fresh_state(1);
-  const Moments used = step(rule::Batch{}, source_moments(), per_image(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
+  const Moments used = step(rule::Batch{}, source_moments(),
+                            per_image(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
   EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
 }
 

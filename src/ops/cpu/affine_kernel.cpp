@@ -52,7 +52,8 @@ void rows_kernel(const scalar_t* x, scalar_t* y, int64_t rows, int64_t length, c
 }
 
 template <typename scalar_t, typename acc_t>
-void channels_last_kernel(const scalar_t* x, scalar_t* y, int64_t images, int64_t channels, int64_t pixels, const Coefficients<acc_t>& k) {
+void channels_last_kernel(const scalar_t* x, scalar_t* y, int64_t images, int64_t channels, int64_t pixels,
+                          const Coefficients<acc_t>& k) {
   const bool per_image = static_cast<int64_t>(k.center.size()) != channels;
   at::parallel_for(0, images * pixels, std::max<int64_t>(1, kGrain / channels), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
@@ -71,7 +72,8 @@ void channels_last_kernel(const scalar_t* x, scalar_t* y, int64_t images, int64_
 
 }  // namespace
 
-at::Tensor affine_cpu(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+at::Tensor affine_cpu(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale,
+                      const at::Tensor& shift) {
   check_affine(input, center, scale, shift);
   const at::Tensor x = dense(input);
   if (x.numel() == 0) {
@@ -85,7 +87,8 @@ at::Tensor affine_cpu(const at::Tensor& input, const at::Tensor& center, const a
   const at::Tensor s = scale.contiguous();
   const at::Tensor t = shift.contiguous();
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, x.scalar_type(), "ttscale::affine", [&] {
-    const Coefficients<at::opmath_type<scalar_t>> k(c.data_ptr<double>(), s.data_ptr<double>(), t.data_ptr<double>(), c.numel());
+    const Coefficients<at::opmath_type<scalar_t>> k(c.data_ptr<double>(), s.data_ptr<double>(), t.data_ptr<double>(),
+                                                    c.numel());
     if (x.is_contiguous()) {
       rows_kernel(x.data_ptr<scalar_t>(), y.data_ptr<scalar_t>(), images * channels, pixels, k);
     } else {

@@ -17,7 +17,8 @@ namespace {
 
 using std::int64_t;
 
-// Elements of a row handled at once: 2048 floats are 8 KiB, a quarter of a first-level cache, so that the second pass reads no memory.
+// Elements of a row handled at once: 2048 floats are 8 KiB, a quarter of a first-level cache, so that the second pass
+// reads no memory.
 constexpr int64_t kBlock = 2048;
 // Independent partial sums: the compiler may not reorder float additions, so the vector lanes are spelled out.
 constexpr int64_t kLanes = 16;
@@ -38,7 +39,9 @@ struct Running {
     m2 += other_m2 + delta * delta * (count * other_count / total);
     count = total;
   }
-  [[nodiscard]] double variance() const { return std::max(m2 / count, 0.0) + (m2 - m2); }  // m2 - m2: NaN stays NaN in spite of max
+  [[nodiscard]] double variance() const {
+    return std::max(m2 / count, 0.0) + (m2 - m2);
+  }  // m2 - m2: NaN stays NaN in spite of max
 };
 
 template <typename acc_t>
@@ -81,7 +84,8 @@ void merge_block(const scalar_t* x, int64_t n, Running& running) {
   }
   const double count = static_cast<double>(n);
   const double residual = static_cast<double>(total(deviations)) / count;
-  running.merge(static_cast<double>(mean) + residual, static_cast<double>(total(squares)) - residual * residual * count, count);
+  running.merge(static_cast<double>(mean) + residual, static_cast<double>(total(squares)) - residual * residual * count,
+                count);
 }
 
 template <typename scalar_t>
@@ -125,12 +129,14 @@ void merge_tile(const scalar_t* x, int64_t rows, int64_t stride, int64_t width, 
   for (int64_t c = 0; c < width; ++c) {
     const auto k = static_cast<std::size_t>(c);
     const double residual = static_cast<double>(deviations[k]) / count;
-    running[k].merge(static_cast<double>(mean[k]) + residual, static_cast<double>(squares[k]) - residual * residual * count, count);
+    running[k].merge(static_cast<double>(mean[k]) + residual,
+                     static_cast<double>(squares[k]) - residual * residual * count, count);
   }
 }
 
 template <typename scalar_t>
-void channels_last_kernel(const scalar_t* x, int64_t images, int64_t channels, int64_t pixels, double* mean, double* var) {
+void channels_last_kernel(const scalar_t* x, int64_t images, int64_t channels, int64_t pixels, double* mean,
+                          double* var) {
   const int64_t tiles = (channels + kTile - 1) / kTile;
   at::parallel_for(0, images * tiles, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
@@ -139,7 +145,8 @@ void channels_last_kernel(const scalar_t* x, int64_t images, int64_t channels, i
       const int64_t width = std::min(kTile, channels - first);
       std::array<Running, kTile> running{};
       for (int64_t row = 0; row < pixels; row += kTileRows) {
-        merge_tile(x + (image * pixels + row) * channels + first, std::min(kTileRows, pixels - row), channels, width, running);
+        merge_tile(x + (image * pixels + row) * channels + first, std::min(kTileRows, pixels - row), channels, width,
+                   running);
       }
       for (int64_t c = 0; c < width; ++c) {
         mean[image * channels + first + c] = running[static_cast<std::size_t>(c)].mean;
@@ -157,7 +164,8 @@ std::tuple<at::Tensor, at::Tensor> moments_cpu(const at::Tensor& input) {
   const int64_t images = x.size(0);
   const int64_t channels = x.size(1);
   const int64_t pixels = x.numel() / (images * channels);
-  at::Tensor mean = at::empty({images, channels}, x.options().dtype(at::kDouble).memory_format(at::MemoryFormat::Contiguous));
+  at::Tensor mean =
+      at::empty({images, channels}, x.options().dtype(at::kDouble).memory_format(at::MemoryFormat::Contiguous));
   at::Tensor var = at::empty_like(mean);
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, x.scalar_type(), "ttscale::moments", [&] {
     const auto* data = x.data_ptr<scalar_t>();

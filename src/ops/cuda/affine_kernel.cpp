@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CUDA implementation of ttscale::affine by ATen's batch_norm_elemt, (x - mean) * invstd * weight + bias. Compiles without CUDA.
+// CUDA implementation of ttscale::affine by ATen's batch_norm_elemt, (x - mean) * invstd * weight + bias. Compiles
+// without CUDA.
 #include <ATen/ATen.h>
 
 #include "ops/affine.h"
@@ -7,7 +8,8 @@
 
 namespace ttscale::ops {
 
-at::Tensor affine_cuda(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {
+at::Tensor affine_cuda(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale,
+                       const at::Tensor& shift) {
   check_affine(input, center, scale, shift);
   const at::Tensor x = dense(input);
   if (x.numel() == 0) {
@@ -23,7 +25,8 @@ at::Tensor affine_cuda(const at::Tensor& input, const at::Tensor& center, const 
   }
   // Coefficients of every image: its channels pose as channels of one image, which needs N C ... order.
   const at::Tensor rows = x.contiguous().view({1, x.size(0) * x.size(1), -1});
-  const at::Tensor y = at::batch_norm_elemt(rows, weight.flatten(), bias.flatten(), rounded.flatten(), one.flatten(), /*eps=*/0.0);
+  const at::Tensor y =
+      at::batch_norm_elemt(rows, weight.flatten(), bias.flatten(), rounded.flatten(), one.flatten(), /*eps=*/0.0);
   return y.view(x.sizes()).contiguous(x.suggest_memory_format());
 }
 

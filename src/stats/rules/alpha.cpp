@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// alpha: a fixed share of the batch beside the source (You et al. 2021, "Test-time batch statistics calibration for covariate shift").
+// alpha: a fixed share of the batch beside the source (You et al. 2021, "Test-time batch statistics calibration for
+// covariate shift").
 #include "stats/rules.h"
 
 namespace ttscale::stats {

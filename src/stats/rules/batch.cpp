@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// batch: the statistics of the batch alone, as BatchNorm in training mode uses them (Nado et al. 2020, "Evaluating prediction-time batch
-// normalization for robustness under covariate shift").
+// batch: the statistics of the batch alone, as BatchNorm in training mode uses them (Nado et al. 2020, "Evaluating
+// prediction-time batch normalization for robustness under covariate shift").
 #include "stats/rules.h"
 
 namespace ttscale::stats {

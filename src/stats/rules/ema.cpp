@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ema: exponential moving average from the source on, in one pass (Mancini et al. 2018, "Kitting in the wild through online domain adaptation").
+// ema: exponential moving average from the source on, in one pass (Mancini et al. 2018, "Kitting in the wild through
+// online domain adaptation").
 #include "stats/rules.h"
 
 namespace ttscale::stats {
