@@ -34,7 +34,6 @@ def main() -> None:
     for module in model.modules():
         if hasattr(module, "running_mean"):
             module.train()
-            module.momentum = 0.0
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
     images, start = 0, time.perf_counter()
     for root in domains(args.root):

@@ -13,6 +13,7 @@
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/logging.h"
+#include "cli/memory.h"
 #include "cli/streams.h"
 #include "ttscale/error.h"
 
@@ -22,6 +23,7 @@ namespace {
 void run(std::monostate) {}
 
 void run_program(int argc, const char* const* argv) {
+  keep_freed_memory();
   prepare_streams();
   install_log(Verbosity::kNormal);
   const Invocation invocation = parse_command_line(argc, argv);

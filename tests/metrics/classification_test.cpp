@@ -49,7 +49,8 @@ void expect_metrics(const Classification& sums, const nlohmann::json& expected) 
 }
 
 TEST(Classification, EqualsOtherLibraries) {
-  for (const auto& expected : golden()["cases"]) {
+  const auto stored = golden();  // a name: the loop would not keep a temporary alive
+  for (const auto& expected : stored["cases"]) {
     SCOPED_TRACE(expected["name"].get<std::string>());
     Classification sums;
     const auto predictions = sums.add(logits_of(expected["logits"]), labels_of(expected["labels"]));
@@ -168,7 +169,8 @@ TEST(Classification, SaysWhatIsWrongWithLabelsAndAddsNothing) {
 }
 
 TEST(WilsonInterval, EqualsScipy) {
-  for (const auto& expected : golden()["wilson"]) {
+  const auto stored = golden();
+  for (const auto& expected : stored["wilson"]) {
     const Interval interval = wilson_interval(expected[0], expected[1]);
     EXPECT_NEAR(interval.low, expected[2], 1e-12);
     EXPECT_NEAR(interval.high, expected[3], 1e-12);
