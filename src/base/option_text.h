@@ -130,11 +130,7 @@ class FieldWriter {
   void operator()(const char* name, const Enum& member, const Choices<Enum>& choices) {
     Field field{name, {}, {}};
     for (const auto& [word, choice] : choices) {
-      // Step by step: g++ 12 sees an overflow in `const char* + std::string` under C++20 that is none (GCC bug 105329).
-      if (!field.allowed.empty()) {
-        field.allowed += '|';
-      }
-      field.allowed += word;
+      field.allowed += (field.allowed.empty() ? "" : "|") + std::string(word);
       if (choice == member) {
         field.value = word;
       }
