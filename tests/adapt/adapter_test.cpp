@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "adapt/with_rule.h"
 #include "archives.h"
 #include "ttscale/error.h"
 
@@ -19,12 +20,7 @@ using ::testing::ElementsAre;
 using testing::golden;
 using ::testing::HasSubstr;
 using testing::load_archive;
-
-AdaptOptions with(const char* rule) {
-  AdaptOptions options;
-  options.rule = parse_rule(rule);
-  return options;
-}
+using testing::with;
 
 at::Tensor untouched(const std::string& name, const at::Tensor& x) {
   const at::NoGradGuard no_grad;

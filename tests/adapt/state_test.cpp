@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "adapt/with_rule.h"
 #include "archives.h"
 #include "folder_test.h"
 #include "ttscale/adapter.h"
@@ -17,12 +18,7 @@ using ::testing::ElementsAre;
 using testing::golden;
 using ::testing::HasSubstr;
 using testing::load_archive;
-
-AdaptOptions with(const char* rule) {
-  AdaptOptions options;
-  options.rule = parse_rule(rule);
-  return options;
-}
+using testing::with;
 
 class StateFileTest : public testing::FolderTest {
  protected:
