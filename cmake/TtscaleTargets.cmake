@@ -36,7 +36,7 @@ function(ttscale_test name)
     target_precompile_headers(${target} REUSE_FROM ttscale_pch)
   endif()
   add_test(NAME ${name} COMMAND ${target})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT "OMP_NUM_THREADS=1;${TTSCALE_TEST_ENVIRONMENT}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT "${TTSCALE_TEST_ENVIRONMENT}")
 endfunction()
 
 # The precompiled header can be shared only between targets with the same -fPIC or -fPIE: -fPIC everywhere, which programs may use as well.
