@@ -26,7 +26,9 @@ struct SiteReport {
   at::Tensor used_mean, used_var;    ///< what the last batch was normalised with
   double batch_distance =
       0;  ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1; or NaN
-  double used_distance = 0;  ///< the same for what was used: how far the rule went
+  double used_distance = 0;        ///< the same for what was used: how far the rule went
+  std::int64_t dead_channels = 0;  ///< channels that hardly vary in the last batch, against the source: they counted
+                                   ///< with the source variance, so that their noise was not amplified
 };
 
 /// What a stream has seen and done.
@@ -40,6 +42,20 @@ struct StreamReport {
 
 /// Prints a table: a row a site, with its distances.
 TTSCALE_API std::ostream& operator<<(std::ostream& out, const StreamReport& report);
+
+namespace graph {
+class Program;
+}
+
+/// Statistics of a stream at one moment, in memory.
+class TTSCALE_API Snapshot {
+ private:
+  friend class Stream;
+  Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state);
+  std::shared_ptr<const graph::Program> program_;
+  std::string rule_;
+  at::Tensor state_;
+};
 
 /// One sequence of batches with its own statistics: a camera, a domain, a request. Weights and graph are shared with
 /// all other streams of the model. Streams may run concurrently; one stream is used by one thread at a time.
@@ -58,14 +74,21 @@ class TTSCALE_API Stream {
   /// Forgets everything seen: the statistics of training again.
   void reset();
 
+  /// The statistics now. Costs one copy of them.
+  [[nodiscard]] Snapshot snapshot() const;
+
+  /// Goes back to a snapshot of this stream, or of another of the same model and rule; it may be used again. Throws
+  /// UsageError for one of another model or rule.
+  void rollback(const Snapshot& snapshot);
+
   [[nodiscard]] StreamReport report() const;
 
-  /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, the layers
-  /// and the rule. Throws Error naming the path and the reason.
+  /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, its
+  /// reference, the layers, the rule and the number of images seen. Throws Error naming the path and the reason.
   void save(const std::filesystem::path& file) const;
 
   /// Goes on from saved statistics. Throws DataError that names the difference if the file belongs to another model,
-  /// set of layers or rule, or is damaged; the stream is then what it was before.
+  /// reference, set of layers or rule, or is damaged; the stream is then what it was before.
   void load(const std::filesystem::path& file);
 
  private:
@@ -95,9 +118,9 @@ class TTSCALE_API AdaptedModel {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Copies the module, and replaces each selected BatchNorm of the copy by an operator that follows the stream. The
-/// caller's module is not touched. Throws ModelError if nothing can be adapted (saying what was found), UsageError if a
-/// pattern selects nothing.
+/// Copies the module, and replaces each selected BatchNorm of the copy by an operator that follows the stream; with a
+/// reference, the outputs of its sites too. The caller's module is not touched. Throws ModelError if nothing can be
+/// adapted (saying what was found) or the reference is another model's, UsageError if a pattern selects nothing.
 TTSCALE_API AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options = {});
 
 /// The same from a file, onto a device ("cpu", "cuda:0"). Throws ModelError if the file is not a TorchScript archive,

@@ -17,27 +17,33 @@ struct Module;
 
 namespace ttscale {
 
-/// One normalisation layer as it is called in the model's forward graph, in order of execution.
+/// One place in the model's forward graph whose statistics can follow a stream: a normalisation layer, or the output of
+/// another layer (a feature site), which takes the moments that calibrate() measured on clean images for its own.
 struct Site {
   std::string name;  ///< attribute path ("layer1.0.bn1"); "batch_norm_3" where the archive kept no names; "bn#2":
                      ///< second call of a shared layer
-  std::string kind;  ///< operator without its namespace: "batch_norm", "layer_norm", ...
+  std::string kind;  ///< of a normalisation layer its operator ("batch_norm", "layer_norm", ...); of a feature site
+                     ///< "convolution", or "features" for the input of the last layer
   std::int64_t channels = 0;  ///< 0 where the archive does not say
   double eps = 0;
-  bool affine = false;  ///< has weight and bias
-  bool adaptable = false;
+  bool affine = false;     ///< has weight and bias
+  bool adaptable = false;  ///< a feature site: once there is a reference for it
+  bool feature = false;    ///< needs a reference
+  bool chosen = false;     ///< of a feature site: calibrate() takes it unless told otherwise
   std::string note;  ///< where adaptable: what is special about it, or empty; else exactly why not and what would help
 };
 
 /// The result of inspect().
 struct TTSCALE_API Inspection {
-  std::vector<Site> sites;                        ///< norm layers in order of execution
+  std::vector<Site> sites;                        ///< normalisation layers in order of execution
+  std::vector<Site> features;                     ///< candidates for feature sites, likewise
   std::map<std::string, std::int64_t> operators;  ///< how often other operators of interest occur: "convolution with
                                                   ///< bias", "linear", "quantized operator" ...
   std::string
       summary;  ///< one line: how many sites can be adapted, and if none, what was found in their place and what to do
 
-  [[nodiscard]] std::int64_t adaptable() const;
+  [[nodiscard]] std::int64_t adaptable() const;  ///< normalisation layers that can be adapted
+  [[nodiscard]] std::int64_t chosen() const;     ///< feature sites that calibrate() takes unless told otherwise
 };
 
 /// Lists the sites of a module's forward graph. The module is not changed. Throws ModelError if it has no forward.

@@ -2,10 +2,12 @@
 // Options of adapt().
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ttscale/input.h"
+#include "ttscale/reference.h"
 #include "ttscale/rule.h"
 
 namespace ttscale {
@@ -13,7 +15,10 @@ namespace ttscale {
 /// What to adapt and how.
 struct AdaptOptions {
   Rule rule = rule::Prior{};  ///< how statistics follow the stream; each stream may have its own
-  InputScaling input;         ///< scaling of the images ahead of the model
+  std::optional<Reference>
+      reference;       ///< of calibrate(): its sites are brought back to these moments, feature sites included; other
+                       ///< BatchNorm layers, or without it all, use their running statistics
+  InputScaling input;  ///< scaling of the images ahead of the model
   std::vector<std::string>
       layers;  ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`

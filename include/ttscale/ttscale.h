@@ -6,11 +6,13 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include "ttscale/adapter.h"
+#include "ttscale/calibrate.h"
 #include "ttscale/error.h"
 #include "ttscale/frame.h"
 #include "ttscale/input.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
+#include "ttscale/reference.h"
 #include "ttscale/rule.h"
 #include "ttscale/version.h"
 

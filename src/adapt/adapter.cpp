@@ -2,14 +2,16 @@
 // adapt() and streams: one rewritten program, a state per stream.
 #include "ttscale/adapter.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <ATen/ATen.h>
 
 #include "adapt/state_file.h"
 #include "graph/archive.h"
+#include "graph/fingerprint.h"
 #include "graph/rewrite.h"
-#include "ops/norm.h"
+#include "ops/site_checks.h"
 #include "stats/rules.h"
 #include "ttscale/error.h"
 
@@ -91,6 +93,7 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
                  site.mean.clone(),
                  site.var.clone(),
                  kNone,
+                 0,
                  0};
   if (last.select(0, 3).gt(0).any().item<bool>()) {  // what was used has a positive variance somewhere
     out.batch_mean = last[0];
@@ -100,20 +103,53 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
     const stats::Moments source{out.source_mean, out.source_var};
     out.batch_distance = stats::hellinger({last[0], last[1]}, source).mean().item<double>();
     out.used_distance = stats::hellinger({last[2], last[3]}, source).mean().item<double>();
+    out.dead_channels = (last[1] < stats::kDeadShare * out.source_var).sum().item<std::int64_t>();
   }
   return out;
 }
 
+/// The sites of a reference that belongs to the model.
+const std::vector<ReferenceSite>& checked(const Reference& reference, const torch::jit::Module& module) {
+  const std::string model = graph::fingerprint(module);
+  if (reference.model != model) {
+    throw ModelError("the reference belongs to another model: expected " + model + ", found " + reference.model +
+                     "; calibrate this one");
+  }
+  return reference.sites;
+}
+
+std::string fingerprint_of(const std::vector<ReferenceSite>& sites) {
+  std::vector<at::Tensor> tensors;
+  for (const ReferenceSite& site : sites) {
+    tensors.insert(tensors.end(), {site.mean, site.var, site.eps});
+  }
+  return tensors.empty() ? std::string() : graph::fingerprint(tensors);
+}
+
+/// An eps is in the units of a BatchNorm's input, which a feature site does not know.
+void refuse_eps(const Rule& rule, const std::vector<Site>& sites) {
+  const auto feature = std::find_if(sites.begin(), sites.end(), [](const Site& site) { return site.feature; });
+  if (stats::eps_override(rule) && feature != sites.end()) {
+    throw UsageError("rule " + to_string(rule) + ": eps belongs to BatchNorm layers, and " + feature->name +
+                     " is a feature site, which has none; leave eps out");
+  }
+}
+
 }  // namespace
+
+Snapshot::Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state)
+    : program_(std::move(program)), rule_(std::move(rule)), state_(std::move(state)) {}
 
 struct AdaptedModel::Impl {
   std::shared_ptr<const graph::Program> program;
+  std::string reference;  ///< fingerprint of the reference in use; empty without
   AdaptOptions options;
   std::vector<Site> sites;
 };
 
 struct Stream::Impl {
   std::shared_ptr<const graph::Program> program;
+  std::string reference;  ///< fingerprint
   InputScaling input;
   std::string rule;
   StreamState state;
@@ -142,8 +178,20 @@ at::Tensor Stream::forward(const at::Tensor& images) {
 
 void Stream::reset() { impl_->state.clear(); }
 
+Snapshot Stream::snapshot() const { return Snapshot(impl_->program, impl_->rule, impl_->state.snapshot()); }
+
+void Stream::rollback(const Snapshot& snapshot) {
+  if (snapshot.program_ != impl_->program || snapshot.rule_ != impl_->rule) {
+    throw UsageError("rollback: expected a snapshot of a stream of this model under rule " + impl_->rule +
+                     ", found one of " +
+                     (snapshot.program_ != impl_->program ? "another model" : "rule " + snapshot.rule_));
+  }
+  impl_->state.restore(snapshot.state_);
+}
+
 StateFile Stream::Impl::describe() const {
-  StateFile out{program->fingerprint(), rule, {}, state.all().to(at::kCPU)};
+  const auto images = static_cast<std::int64_t>(state.totals()[0].item<double>());
+  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
   for (const auto& site : program->sites()) {
     out.sites.push_back(site.site.name);
   }
@@ -176,11 +224,12 @@ Stream AdaptedModel::stream() const { return stream(impl_->options.rule); }
 
 Stream AdaptedModel::stream(const Rule& rule) const {
   validate(rule);
+  refuse_eps(rule, impl_->sites);
   StreamState state(impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
   graph::Instance instance = impl_->program->instantiate(text, state.tensors());
-  return Stream(std::make_unique<Stream::Impl>(
-      Stream::Impl{impl_->program, impl_->options.input, text, std::move(state), std::move(instance)}));
+  return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->reference, impl_->options.input,
+                                                            text, std::move(state), std::move(instance)}));
 }
 
 std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }
@@ -189,13 +238,19 @@ AdaptOptions AdaptedModel::options() const { return impl_->options; }
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);
   validate(options.input);
-  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers);
+  std::vector<ReferenceSite> references;
+  std::string fingerprint;
+  if (options.reference) {
+    references = checked(*options.reference, module);
+    fingerprint = fingerprint_of(references);
+  }
+  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers, references);
   std::vector<Site> sites;
   for (const auto& site : program->sites()) {
     sites.push_back(site.site);
   }
-  return AdaptedModel(
-      std::make_shared<const AdaptedModel::Impl>(AdaptedModel::Impl{std::move(program), options, std::move(sites)}));
+  return AdaptedModel(std::make_shared<const AdaptedModel::Impl>(
+      AdaptedModel::Impl{std::move(program), std::move(fingerprint), options, std::move(sites)}));
 }
 
 AdaptedModel adapt(const std::filesystem::path& archive, const AdaptOptions& options, const std::string& device) {

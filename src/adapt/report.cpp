@@ -31,7 +31,11 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
     } else {
       text << site.batch_distance;
     }
-    text << std::setw(18) << site.used_distance << "\n";
+    text << std::setw(18) << site.used_distance;
+    if (site.dead_channels > 0) {
+      text << "  " << site.dead_channels << " dead channels kept the source variance";
+    }
+    text << "\n";
   }
   text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint, - = not measured\n";
   return out << text.str();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The file of a stream's statistics.
+// Statistics of a stream as a file that torch.load(weights_only=True) reads in Python.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,19 +11,21 @@
 
 namespace ttscale {
 
-/// What the statistics belong to, and they themselves.
+/// What a state belongs to, and the state.
 struct StateFile {
-  std::string model;               ///< fingerprint of the rewritten model
-  std::string rule;                ///< text of the rule with its options
-  std::vector<std::string> sites;  ///< names of the adapted layers
-  at::Tensor state;                ///< all tensors of the stream end to end, float64, CPU
+  std::string model;               ///< fingerprint of the model
+  std::string reference;           ///< fingerprint of the reference moments; empty without
+  std::string rule;                ///< text with its options
+  std::vector<std::string> sites;  ///< names
+  std::int64_t images = 0;         ///< seen since the last reset
+  at::Tensor state;                ///< float64, on the CPU
 };
 
-/// Writes the file whole or not at all. Throws Error naming the path and the reason.
+/// Writes the file, whole or not at all. Throws Error naming path and reason.
 void write_state(const std::filesystem::path& file, const StateFile& content);
 
-/// Reads a file that must have been written for `expected` (all but its `state` values, whose number counts). Throws
-/// DataError that names the first difference, or says that the file is missing, damaged, or of another format.
+/// The state in a file that belongs to what `expected` describes. Throws DataError that names the difference otherwise,
+/// or if the file is damaged.
 at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected);
 
 }  // namespace ttscale

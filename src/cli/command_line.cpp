@@ -109,6 +109,10 @@ void add_rule_flags(CLI::App& app, EvalFlags& flags) {
   app.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
       ->type_name("SCALING")
       ->group(group);
+  add_path(app, "--reference", flags.reference,
+           "Moments of `ttscale calibrate`: adapts models without BatchNorm too, and those with it better")
+      ->type_name("FILE")
+      ->group(group);
   for (auto [name, patterns, text] :
        {std::tuple{"--layers", &flags.layers, "Adapt only layers of these names (* and ?)"},
         std::tuple{"--skip-layers", &flags.skip_layers, "Leave these layers as they are"}}) {
@@ -171,13 +175,17 @@ void add_result_flags(CLI::App& app, EvalFlags& flags) {
       ->group(group);
 }
 
-void add_run_flags(CLI::App& app, EvalFlags& flags) {
+void add_device_flags(CLI::App& app, std::string& device, std::int64_t& workers, std::int64_t& threads) {
   const char* const group = "Running";
-  app.add_option("--device", flags.device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(group);
-  app.add_option("--workers,-j", flags.workers, "Threads that read images; results do not depend on it (2)")
+  app.add_option("--device", device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(group);
+  app.add_option("--workers,-j", workers, "Threads that read images; results do not depend on it (2)")
       ->type_name("N")
       ->group(group);
-  app.add_option("--threads", flags.threads, "Threads that compute (LibTorch's choice)")->type_name("N")->group(group);
+  app.add_option("--threads", threads, "Threads that compute (LibTorch's choice)")->type_name("N")->group(group);
+}
+
+void add_run_flags(CLI::App& app, EvalFlags& flags) {
+  add_device_flags(app, flags.device, flags.workers, flags.threads);
   app.add_option("--log-freq", flags.log_freq, "Batches from one log line to the next (10)")
       ->type_name("N")
       ->group("Log");
@@ -193,6 +201,38 @@ void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
   add_run_flags(*command, flags);
   add_log_flags(*command, verbosity);
   command->footer("Rules:\n" + describe_rules() + kInputScalings + kEvalExamples);
+}
+
+void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
+  CLI::App* command = app.add_subcommand("calibrate", "Measure a model's features on clean images, for --reference");
+  add_model(*command, flags.model);
+  add_path(*command, "--data", flags.data, "Clean images, in folders of any depth; labels are not needed")
+      ->type_name("DIR");
+  add_path(*command, "--from", flags.from,
+           "In place of images: the model as it was before folding, which holds exact references")
+      ->type_name("MODEL");
+  add_path(*command, "--out", flags.out, "Write the reference here")->type_name("FILE")->required();
+  command
+      ->add_option("--features", flags.features, "Sites by name or kind (* and ?), in place of those inspect chooses")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false)
+      ->take_all()
+      ->delimiter(',');
+  const char* const group = "Images";
+  command->add_option("--batch-size,-b", flags.batch_size, "Images a batch (64); results do not depend on it")
+      ->type_name("N")
+      ->group(group);
+  command->add_option("--num-samples", flags.num_samples, "Only N images, spread evenly over all")
+      ->type_name("N")
+      ->group(group);
+  command->add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning")
+      ->type_name("WHAT")
+      ->group(group);
+  add_max_pixels(*command, flags.max_pixels);
+  add_preprocessing_flags(*command, flags.preprocessing);
+  add_device_flags(*command, flags.device, flags.workers, flags.threads);
+  add_log_flags(*command, verbosity);
+  command->footer(kCalibrateExamples);
 }
 
 void add_preprocess(CLI::App& app, PreprocessFlags& flags, Verbosity& verbosity) {
@@ -226,8 +266,8 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
     message = "wrong value, " + message.substr(message.find(": ") + 2);
   } else if (app.get_subcommands().empty()) {
     const std::vector<std::string> rest = app.remaining();
-    message =
-        (rest.empty() ? "expected a command" : "unknown command " + rest.front()) + "; use inspect, eval or preprocess";
+    message = (rest.empty() ? "expected a command" : "unknown command " + rest.front()) +
+              "; use inspect, eval, calibrate or preprocess";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -245,9 +285,11 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   Invocation invocation;
   InspectFlags inspect;
   EvalFlags eval;
+  CalibrateFlags calibrate;
   PreprocessFlags preprocess;
   add_inspect(app, inspect, invocation.verbosity);
   add_eval(app, eval, invocation.verbosity);
+  add_calibrate(app, calibrate, invocation.verbosity);
   add_preprocess(app, preprocess, invocation.verbosity);
 
   std::vector<std::string> arguments = join_numbers(argc, argv);
@@ -267,6 +309,9 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } else if (app.got_subcommand("eval")) {
     eval.verbosity = invocation.verbosity;
     invocation.command = std::move(eval);
+  } else if (app.got_subcommand("calibrate")) {
+    calibrate.verbosity = invocation.verbosity;
+    invocation.command = std::move(calibrate);
   } else {
     invocation.command = std::move(preprocess);
   }

@@ -12,6 +12,9 @@ void run(const InspectFlags& flags);
 /// Evaluates a model under several rules on a tree of images: table on stdout, files where asked.
 void run(const EvalFlags& flags);
 
+/// Writes the reference moments of a model, measured on clean images or taken from its unfolded twin.
+void run(const CalibrateFlags& flags);
+
 /// Writes the model input made from one image as a tensor that torch.load reads.
 void run(const PreprocessFlags& flags);
 

@@ -23,13 +23,6 @@
 namespace ttscale::cli {
 namespace {
 
-data::OnError parse_on_error(const std::string& text) {
-  if (text != "stop" && text != "skip") {
-    throw UsageError("--on-error: unknown value '" + text + "'; use stop or skip");
-  }
-  return text == "stop" ? data::OnError::kStop : data::OnError::kSkip;
-}
-
 eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) {
   eval::EvalOptions options;
   options.model = flags.model;
@@ -51,9 +44,10 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.batch_size = flags.batch_size;
   options.workers = flags.workers;
   options.reset = eval::parse_reset(flags.reset);
-  options.on_error = parse_on_error(flags.on_error);
+  options.on_error = data::parse_on_error(flags.on_error);
   options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
   options.device = flags.device;
+  options.reference = flags.reference;
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;
   options.timings = flags.timings;

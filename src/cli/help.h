@@ -22,6 +22,14 @@ Examples:
 Exit codes: 0 done, 2 usage, 3 data, 4 model, 1 anything else.
 )help";
 
+inline constexpr const char* kCalibrateExamples = R"help(
+Examples:
+  ttscale calibrate folded.pt --data clean/ --out folded.reference
+  ttscale calibrate folded.pt --from unfolded.pt --out folded.reference
+      exact, and needs no images
+  ttscale eval folded.pt --data shifted/ --reference folded.reference --rule source --rule batch
+)help";
+
 inline constexpr const char* kPreprocessExamples = R"help(
 Example, and the same in Python:
   ttscale preprocess cat.jpg --img-size 224 --dump cat.pt

@@ -13,21 +13,27 @@
 namespace ttscale::cli {
 namespace {
 
-std::string to_json(const Inspection& inspection, const std::filesystem::path& model) {
-  nlohmann::ordered_json sites = nlohmann::ordered_json::array();
-  for (const Site& site : inspection.sites) {
-    sites.push_back({{"name", site.name},
-                     {"kind", site.kind},
-                     {"channels", site.channels},
-                     {"eps", site.eps},
-                     {"affine", site.affine},
-                     {"adaptable", site.adaptable},
-                     {"note", site.note}});
+nlohmann::ordered_json to_json(const std::vector<Site>& sites) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (const Site& site : sites) {
+    nlohmann::ordered_json one{{"name", site.name}, {"kind", site.kind},     {"channels", site.channels},
+                               {"eps", site.eps},   {"affine", site.affine}, {"adaptable", site.adaptable}};
+    if (site.feature) {
+      one["chosen"] = site.chosen;
+    }
+    one["note"] = site.note;
+    out.push_back(std::move(one));
   }
+  return out;
+}
+
+std::string to_json(const Inspection& inspection, const std::filesystem::path& model) {
   const nlohmann::ordered_json result{{"model", model.string()},
                                       {"summary", inspection.summary},
                                       {"adaptable", inspection.adaptable()},
-                                      {"sites", std::move(sites)},
+                                      {"chosen_features", inspection.chosen()},
+                                      {"sites", to_json(inspection.sites)},
+                                      {"features", to_json(inspection.features)},
                                       {"operators", inspection.operators}};
   return result.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
@@ -41,21 +47,36 @@ int width(const std::vector<Site>& sites, std::string_view title, Text text) {
   return static_cast<int>(result);
 }
 
-std::string to_table(const Inspection& inspection) {
-  const auto& sites = inspection.sites;
-  const int name = width(sites, "site", [](const Site& site) -> const std::string& { return site.name; });
+void add_rows(std::ostream& out, const std::vector<Site>& sites, const char* title, const char* question) {
+  const int name = width(sites, title, [](const Site& site) -> const std::string& { return site.name; });
   const int kind = width(sites, "kind", [](const Site& site) -> const std::string& { return site.kind; });
-  std::ostringstream out;
   if (!sites.empty()) {
-    out << std::left << std::setw(name) << "site"
-        << "  " << std::setw(kind) << "kind"
-        << "  channels  eps      adaptable  note\n";
+    out << std::left << std::setw(name) << title << "  " << std::setw(kind) << "kind"
+        << "  channels  eps      " << std::setw(9) << question << "  note\n";
   }
   for (const Site& site : sites) {
+    const bool yes = site.feature ? site.chosen : site.adaptable;
     out << std::left << std::setw(name) << site.name << "  " << std::setw(kind) << site.kind << "  " << std::right
         << std::setw(8) << (site.channels > 0 ? std::to_string(site.channels) : "?") << "  " << std::left
-        << std::setw(7) << site.eps << "  " << std::setw(9) << (site.adaptable ? "yes" : "no") << "  " << site.note
-        << '\n';
+        << std::setw(7);
+    if (site.feature) {
+      out << '-';
+    } else {
+      out << site.eps;
+    }
+    out << "  " << std::setw(9) << (yes ? "yes" : "no") << "  " << site.note << '\n';
+  }
+}
+
+// Feature sites are of interest where some are worth calibrating; a network whose convolutions all feed BatchNorm has
+// as many that are not.
+std::string to_table(const Inspection& inspection) {
+  std::ostringstream out;
+  add_rows(out, inspection.sites, "site", "adaptable");
+  if (inspection.chosen() > 0) {
+    out << (inspection.sites.empty() ? "" : "\n");
+    add_rows(out, inspection.features, "feature site", "calibrate");
+    out << '\n';
   }
   for (const auto& [name_of_operator, count] : inspection.operators) {
     out << name_of_operator << ": " << count << '\n';

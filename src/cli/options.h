@@ -36,6 +36,7 @@ struct EvalFlags {
   std::filesystem::path data;
   std::vector<std::string> rules;  ///< empty: source and prior
   std::string input = "none";
+  std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: BatchNorm layers only
   std::vector<std::string> layers;
   std::vector<std::string> skip_layers;
   std::string reset = "domain";
@@ -60,6 +61,24 @@ struct EvalFlags {
   Verbosity verbosity = Verbosity::kNormal;
 };
 
+/// `ttscale calibrate`.
+struct CalibrateFlags {
+  std::filesystem::path model;
+  std::filesystem::path data;  ///< clean images; empty with `from`
+  std::filesystem::path from;  ///< the model as it was before folding
+  std::filesystem::path out;
+  std::vector<std::string> features;
+  std::optional<std::int64_t> num_samples;
+  std::int64_t batch_size = 64;
+  std::string on_error = "stop";
+  std::optional<std::int64_t> max_pixels;
+  PreprocessingFlags preprocessing;
+  std::string device = "cpu";
+  std::int64_t workers = 2;
+  std::int64_t threads = 0;
+  Verbosity verbosity = Verbosity::kNormal;
+};
+
 /// `ttscale preprocess`.
 struct PreprocessFlags {
   std::filesystem::path image;
@@ -72,7 +91,8 @@ struct PreprocessFlags {
 /// One run of the program.
 struct Invocation {
   Verbosity verbosity = Verbosity::kNormal;
-  std::variant<std::monostate, InspectFlags, EvalFlags, PreprocessFlags> command;  ///< monostate: help was all
+  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, PreprocessFlags>
+      command;  ///< monostate: help was all
 };
 
 }  // namespace ttscale::cli

@@ -25,6 +25,13 @@ void check_range(const char* field, std::int64_t value, std::int64_t least, std:
 
 }  // namespace
 
+OnError parse_on_error(const std::string& text) {
+  if (text != "stop" && text != "skip") {
+    throw UsageError("on_error: expected stop or skip, found \"" + text + "\"");
+  }
+  return text == "stop" ? OnError::kStop : OnError::kSkip;
+}
+
 void LoaderOptions::validate() const {
   check_range("batch_size", batch_size, 1, 1 << 20);
   check_range("workers", workers, 0, 1024);

@@ -23,6 +23,9 @@ enum class OnError {
   kSkip,  ///< it is left out of its batch and listed in skipped()
 };
 
+/// The choice of that name ("stop", "skip"); throws UsageError for any other text.
+OnError parse_on_error(const std::string& text);
+
 /// Options of a Loader.
 struct LoaderOptions {
   std::int64_t batch_size = 64;

@@ -50,6 +50,7 @@ struct EvalOptions {
   data::OnError on_error = data::OnError::kStop;
   image::DecodeLimits decode;
   std::string device = "cpu";
+  std::filesystem::path reference;       ///< reference moments for feature sites; empty: BatchNorm layers only
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of the sites to leave alone
   bool timings = false;                  ///< put wall times into the result, which then differs from run to run

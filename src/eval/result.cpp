@@ -36,7 +36,10 @@ Scores mean_scores(const Rates& rates) {
 void describe_sites(std::ostream& out, const std::vector<Site>& sites) {
   out << "sites         " << sites.size() << " adapted";
   if (!sites.empty()) {
-    out << ", " << sites.front().name << " to " << sites.back().name;
+    out << ", " << sites.front().name;
+    if (sites.size() > 1) {
+      out << " to " << sites.back().name;
+    }
   }
   out << '\n';
 }
@@ -52,6 +55,9 @@ std::string EvalPlan::describe() const {
   std::ostringstream out;
   out << "model         " << model << " on " << device << '\n';
   describe_sites(out, sites);
+  if (!reference.empty()) {
+    out << "reference     " << reference << '\n';
+  }
   out << "data          " << data << ": " << images() << " images in " << domains.size()
       << (domains.size() == 1 ? " domain" : " domains") << '\n';
   out << "classes       " << classes.size() << (classes_file.empty() ? " from the folders" : " from " + classes_file)

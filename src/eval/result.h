@@ -34,6 +34,7 @@ struct EvalPlan {
   std::vector<RulePlan> rules;
   std::vector<std::string> classes;  ///< name of each label
   std::string classes_file;          ///< where the names came from; empty: from the folders
+  std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
   image::Preprocessing preprocessing;
   std::string order;

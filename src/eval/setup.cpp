@@ -2,6 +2,8 @@
 // Resolves the options of an evaluation.
 #include "eval/setup.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -27,17 +29,44 @@ data::ImageTree read_tree(const EvalOptions& options) {
   return data::discover(options.data, tree);
 }
 
-/// Statistics are taken in pixel space, where the reference is what Normalize maps to 0 and 1.
-InputScaling with_reference(InputScaling input, const image::Preprocessing& preprocessing) {
+std::vector<double> values_of(const at::Tensor& t) {
+  const at::Tensor dense = t.contiguous();
+  return {dense.data_ptr<double>(), dense.data_ptr<double>() + dense.numel()};
+}
+
+/// Statistics are taken in pixel space, where the reference is what Normalize maps to 0 and 1; or what calibration saw,
+/// brought back through Normalize.
+InputScaling with_reference(InputScaling input, const image::Preprocessing& preprocessing,
+                            const std::optional<Reference>& reference) {
   if (auto* standardize = std::get_if<Standardize>(&input)) {
     standardize->mean = preprocessing.mean;
     standardize->std = preprocessing.std;
+    if (reference && reference->input_mean.defined()) {
+      const at::Tensor mean = at::tensor(preprocessing.mean, at::kDouble);
+      const at::Tensor std = at::tensor(preprocessing.std, at::kDouble);
+      standardize->mean = values_of(reference->input_mean * std + mean);
+      standardize->std = values_of(reference->input_var.sqrt() * std);
+    }
   }
   return input;
 }
 
-AdaptedModel load(const EvalOptions& options) {
+std::optional<Reference> read_reference(const EvalOptions& options) {
+  if (options.reference.empty()) {
+    return std::nullopt;
+  }
+  Reference reference = Reference::load(options.reference);
+  const std::string now = options.preprocessing.describe();
+  if (!reference.preprocessing.empty() && reference.preprocessing != now) {
+    log(LogLevel::kWarning, "the reference " + options.reference.string() + " was measured with other preprocessing (" +
+                                reference.preprocessing + ") than now (" + now + "); calibrate with the same");
+  }
+  return reference;
+}
+
+AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& reference) {
   AdaptOptions adapt_options;
+  adapt_options.reference = reference;
   adapt_options.rule = rule::Source{};
   adapt_options.layers = options.layers;
   adapt_options.skip_layers = options.skip_layers;
@@ -69,6 +98,7 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.model = options.model.string();
   plan.data = options.data.string();
   plan.device = options.device;
+  plan.reference = options.reference.string();
   for (const data::Domain& domain : tree.domains) {
     plan.domains.push_back({domain.name, images_of(domain, order, options)});
   }
@@ -105,10 +135,11 @@ Setup prepare(const EvalOptions& options) {
   data::ImageTree tree = read_tree(options);
   data::check_order(tree, order);
   EvalPlan plan = make_plan(options, tree, order);
-  AdaptedModel model = load(options);
+  const std::optional<Reference> reference = read_reference(options);
+  AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
-  return {std::move(tree), std::move(order), with_reference(options.input, options.preprocessing), std::move(model),
-          std::move(plan)};
+  InputScaling input = with_reference(options.input, options.preprocessing, reference);
+  return {std::move(tree), std::move(order), std::move(input), std::move(model), std::move(plan)};
 }
 
 }  // namespace ttscale::eval

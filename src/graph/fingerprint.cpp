@@ -3,14 +3,18 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <string_view>
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
-#include "graph/rewrite.h"
+#include "graph/fingerprint.h"
 #include "graph/walk.h"
+#include "ops/norm.h"
+#include "ops/observe.h"
+#include "ops/restandardize.h"
 
 namespace ttscale::graph {
 namespace {
@@ -31,7 +35,7 @@ class Hash {
     mix(bytes.size());
   }
   void add(const at::Tensor& tensor) {
-    const at::Tensor dense = tensor.detach().cpu().contiguous();
+    const at::Tensor dense = (tensor.is_mkldnn() ? tensor.to_dense() : tensor).detach().cpu().contiguous();
     add(c10::str(dense.scalar_type(), dense.sizes()));
     add({static_cast<const char*>(dense.data_ptr()), dense.nbytes()});
   }
@@ -47,29 +51,56 @@ class Hash {
   std::uint64_t state_ = 14695981039346656037ULL;
 };
 
+/// What the node was before rewriting; empty for what rewriting adds, removes, or may change the number of.
+std::string original_operator(const torch::jit::Node& node) {
+  const std::string kind = node.kind().toQualString();
+  if (kind == ops::kNormOperator) {
+    return "aten::batch_norm";
+  }
+  const bool added = kind == ops::kRestandardizeOperator || kind == ops::kObserveOperator || kind == "prim::GetAttr";
+  return added || kind == "aten::add_" ? std::string() : kind;  // add_: the batch counter of a trace in training mode
+}
+
 }  // namespace
 
-std::string Program::fingerprint() const {
+std::string fingerprint(const torch::jit::Module& module) {
   Hash hash;
-  for (const auto& parameter : module_->named_parameters()) {
+  for (const auto& parameter : module.named_parameters()) {
     hash.add(parameter.name);
     hash.add(parameter.value);
   }
-  for (const auto& buffer : module_->named_buffers()) {
+  for (const auto& buffer : module.named_buffers()) {
     if (buffer.name.rfind("_ttscale_", 0) != 0) {
       hash.add(buffer.name);
       hash.add(buffer.value);
     }
   }
-  for_each_node(*module_->get_method("forward").graph()->block(), [&](torch::jit::Node& node, bool) {
-    hash.add(node.kind().toQualString());
-    if (node.kind() == c10::prim::Constant) {
-      const auto constant = torch::jit::toIValue(node.output());
-      if (constant && constant->isTensor()) {
-        hash.add(constant->toTensor());
+  const auto graph = module.get_method("forward").graph()->copy();
+  inline_calls(*graph);
+  std::set<std::string> constants;  // a set: rewriting repeats some
+  for_each_node(*graph->block(), [&](torch::jit::Node& node, bool) {
+    if (node.kind() == c10::prim::Constant || node.kind() == c10::prim::ConstantMKLDNNTensor) {
+      const auto constant = trace_origin(*node.output(), module);
+      if (constant && constant->value.isTensor() && constant->value.toTensor().defined()) {
+        Hash one;
+        one.add(constant->value.toTensor());
+        constants.insert(one.text());
       }
+    } else if (const std::string operation = original_operator(node); !operation.empty()) {
+      hash.add(operation);
     }
   });
+  for (const std::string& constant : constants) {
+    hash.add(constant);
+  }
+  return hash.text();
+}
+
+std::string fingerprint(const std::vector<at::Tensor>& tensors) {
+  Hash hash;
+  for (const at::Tensor& tensor : tensors) {
+    hash.add(tensor);
+  }
   return hash.text();
 }
 

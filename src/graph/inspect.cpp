@@ -16,6 +16,10 @@ std::int64_t Inspection::adaptable() const {
   return std::count_if(sites.begin(), sites.end(), [](const Site& site) { return site.adaptable; });
 }
 
+std::int64_t Inspection::chosen() const {
+  return std::count_if(features.begin(), features.end(), [](const Site& site) { return site.chosen; });
+}
+
 Inspection inspect(const torch::jit::Module& module) {
   const auto forward = module.find_method("forward");
   if (!forward) {
@@ -29,6 +33,9 @@ Inspection inspect(const torch::jit::Module& module) {
   out.operators = std::move(found.operators);
   for (auto& site : found.sites) {
     out.sites.push_back(std::move(site.site));
+  }
+  for (auto& feature : found.features) {
+    out.features.push_back(std::move(feature.site));
   }
   return out;
 }

@@ -4,16 +4,15 @@
 #include "graph/rewrite.h"
 
 #include <algorithm>
-
-#include <fnmatch.h>
+#include <set>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
-#include "base/option_text.h"
-#include "graph/archive.h"
-#include "graph/sites.h"
+#include "graph/fingerprint.h"
+#include "graph/model_copy.h"
 #include "ops/norm.h"
+#include "ops/restandardize.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {
@@ -27,55 +26,6 @@ using torch::jit::Value;
 constexpr const char* kRuleAttribute = "_ttscale_rule";
 
 std::string attribute(std::size_t site, const char* name) { return "_ttscale_" + std::to_string(site) + "_" + name; }
-
-/// A pattern that names a layer means all its calls: "bn" also "bn#2".
-bool matches(const std::string& name, const std::vector<std::string>& patterns) {
-  const std::string layer = name.substr(0, name.find('#'));
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
-    return fnmatch(p.c_str(), name.c_str(), 0) == 0 || fnmatch(p.c_str(), layer.c_str(), 0) == 0;
-  });
-}
-
-void check_signature(const Module& module) {
-  const auto forward = module.find_method("forward");
-  if (!forward) {
-    throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
-  }
-  std::int64_t required = 0;
-  bool tensor = true;
-  const auto& arguments = forward->function().getSchema().arguments();
-  for (std::size_t i = 1; i < arguments.size(); ++i) {  // 0 is the module itself
-    required += arguments[i].default_value() ? 0 : 1;
-    tensor = tensor && (i > 1 || c10::TensorType::get()->isSubtypeOf(*arguments[i].type()));
-  }
-  if (arguments.size() < 2 || required > 1 || !tensor) {
-    throw ModelError("forward must take one image tensor, found (" + [&] {
-      std::vector<std::string> types;
-      for (std::size_t i = 1; i < arguments.size(); ++i) {
-        types.push_back(arguments[i].name() + ": " + arguments[i].type()->str());
-      }
-      return join(types);
-    }() + "); wrap the model in a module that does");
-  }
-}
-
-Module clone(const Module& module) {
-  try {
-    return module.clone();
-  } catch (const std::exception& error) {  // attributes may be objects with code of their own
-    throw ModelError("the model cannot be copied: " + reason(error));
-  }
-}
-
-/// A value that reads the attribute `path` of the module, made just before `node`.
-Value* read_attribute(Graph& graph, Node& node, const std::vector<std::string>& path) {
-  const torch::jit::WithInsertPoint here(&node);
-  Value* value = graph.inputs().at(0);
-  for (const std::string& name : path) {
-    value = graph.insertGetAttr(value, name);
-  }
-  return value;
-}
 
 /// The statistics as the graph reads them: through their attribute, or as the constant that a frozen graph holds.
 Value* read_statistics(Graph& graph, Node& node, const Origin& origin) {
@@ -109,45 +59,51 @@ void replace(Graph& graph, const FoundSite& found, std::size_t index) {
   node.destroy();
 }
 
-/// A graph traced in training mode has dropout switched on and counts its batches by constants that eval() cannot
-/// reach.
-void quiet_training_trace(Graph& graph, const Module& module) {
-  for_each_node(*graph.block(), [&module](Node& node, bool) {
-    const std::string kind = node.kind().toUnqualString();
-    constexpr std::size_t kDropoutTrain = 2;
-    const bool dropout = kind.find("dropout") != std::string::npos && node.inputs().size() > kDropoutTrain;
-    // Layers that stay as they are would go on normalising by the batch and moving their buffers, which all streams
-    // share.
-    const bool norm =
-        node.kind() == c10::aten::batch_norm && node.inputs()[kRunningMean]->type()->kind() != c10::TypeKind::NoneType;
-    if (dropout || norm) {
-      const torch::jit::WithInsertPoint here(&node);
-      node.replaceInput(dropout ? kDropoutTrain : static_cast<std::size_t>(kTraining),
-                        node.owningGraph()->insertConstant(false));
-    } else if (node.kind() == c10::aten::add_) {
-      const auto origin = trace_origin(*node.inputs().at(0), module);
-      if (origin && !origin->path.empty() && origin->path.back() == "num_batches_tracked") {
-        node.output()->replaceAllUsesWith(node.inputs().at(0));
-        node.destroy();
-      }
+/// A site to rewrite; `reference` is set for feature sites.
+struct Selected {
+  FoundSite found;
+  const ReferenceSite* reference = nullptr;
+};
+
+/// All sites that can be rewritten, in order of execution.
+std::vector<Selected> candidates(const ModelCopy& copy, const std::vector<ReferenceSite>& references) {
+  std::vector<Selected> out;
+  std::set<std::string> known;
+  const auto reference_of = [&](const FoundSite& found) {
+    const auto it = std::find_if(references.begin(), references.end(),
+                                 [&](const ReferenceSite& r) { return r.name == found.site.name; });
+    return it == references.end() ? nullptr : &*it;
+  };
+  for (const FoundSite& found : in_order(copy)) {
+    const ReferenceSite* reference = reference_of(found);
+    if (found.site.adaptable && (reference != nullptr || !found.site.feature)) {
+      out.push_back({found, reference});
+      known.insert(found.site.name);
     }
-  });
+  }
+  for (const ReferenceSite& reference : references) {
+    if (known.count(reference.name) == 0) {
+      throw ModelError("the reference names the site " + reference.name +
+                       ", which the model does not have; calibrate again");
+    }
+  }
+  return out;
 }
 
-void select(FoundSites& found, const std::vector<std::string>& layers, const std::vector<std::string>& skip) {
-  auto& sites = found.sites;
-  sites.erase(std::remove_if(sites.begin(), sites.end(), [](const FoundSite& s) { return !s.site.adaptable; }),
-              sites.end());
-  const std::string names = sites.front().site.name + " ... " + sites.back().site.name;
+void select(std::vector<Selected>& sites, const std::vector<std::string>& layers,
+            const std::vector<std::string>& skip) {
+  const auto name = [](const Selected& s) -> const std::string& { return s.found.site.name; };
+  const std::string names =
+      sites.size() == 1 ? name(sites.front()) : name(sites.front()) + " ... " + name(sites.back());
   for (const std::string& pattern : layers) {
-    if (std::none_of(sites.begin(), sites.end(), [&](const FoundSite& s) { return matches(s.site.name, {pattern}); })) {
+    if (std::none_of(sites.begin(), sites.end(), [&](const Selected& s) { return matches(name(s), {pattern}); })) {
       throw UsageError("layer pattern '" + pattern + "' matches no adaptable layer; they are called " + names +
                        " (ttscale inspect lists them)");
     }
   }
   sites.erase(std::remove_if(sites.begin(), sites.end(),
-                             [&](const FoundSite& s) {
-                               return (!layers.empty() && !matches(s.site.name, layers)) || matches(s.site.name, skip);
+                             [&](const Selected& s) {
+                               return (!layers.empty() && !matches(name(s), layers)) || matches(name(s), skip);
                              }),
               sites.end());
   if (sites.empty()) {
@@ -156,57 +112,83 @@ void select(FoundSites& found, const std::vector<std::string>& layers, const std
   }
 }
 
+void register_tensor(Module& module, const std::string& name, const at::Tensor& value) {
+  module.register_attribute(name, c10::TensorType::get(), value);
+}
+
+at::Tensor on_cpu(const Origin& origin) {
+  return origin.value.toTensor().detach().to(at::kCPU, at::kDouble, false, /*copy=*/true);
+}
+
+/// Puts the operator at a feature site, with the reference as attributes of the module.
+RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std::size_t index) {
+  const ReferenceSite& reference = *selected.reference;
+  const Site& site = selected.found.site;
+  if (site.channels > 0 && reference.mean.numel() != site.channels) {
+    throw ModelError("the reference of " + site.name + " has " + std::to_string(reference.mean.numel()) +
+                     " channels, the model " + std::to_string(site.channels) + "; calibrate again");
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] :
+       {std::pair{"mean", &reference.mean}, std::pair{"var", &reference.var}, std::pair{"eps", &reference.eps}}) {
+    names.push_back(attribute(index, name));
+    register_tensor(*copy.module, names.back(), value->to(copy.device, at::kDouble, false, /*copy=*/true));
+  }
+  names.emplace_back(kRuleAttribute);
+  for (const char* name : {"running", "counters", "last"}) {
+    names.push_back(attribute(index, name));
+  }
+  insert_at(*copy.graph, selected.found, ops::kRestandardizeOperator, names);
+  // The layer itself, where it is a BatchNorm, stays as it was trained: its output is brought back to the reference.
+  RewrittenSite out{site, reference.mean.clone(), reference.var.clone(), reference.eps.clone()};
+  out.site.channels = reference.mean.numel();
+  out.site.feature = true;
+  return out;
+}
+
 }  // namespace
 
 Instance::Instance(std::shared_ptr<Module> module) : module_(std::move(module)) {}
 
-at::Tensor Instance::forward(const at::Tensor& images) {
-  c10::IValue output;
-  try {
-    output = module_->forward({images});
-  } catch (const std::exception& error) {
-    throw ModelError("the model fails on images " + c10::str(images.sizes()) + ": " + reason(error) +
-                     "; check the size, the channels and the preprocessing of the images");
-  }
-  if (!output.isTensor()) {
-    throw ModelError("the model returns " + output.type()->str() +
-                     ", expected one tensor; wrap it in a module that returns the scores");
-  }
-  return output.toTensor();
-}
+at::Tensor Instance::forward(const at::Tensor& images) { return run_forward(*module_, images); }
 
-Program::Program(const Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip) {
+Program::Program(const Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip,
+                 const std::vector<ReferenceSite>& references) {
   ops::link_operators();
-  check_signature(module);
-  auto copy = std::make_shared<Module>(clone(module));
-  copy->eval();
-  const auto graph = copy->get_method("forward").graph();
-  inline_calls(*graph);
-  FoundSites found = find_sites(*graph, *copy);
-  if (std::none_of(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; })) {
-    throw ModelError(summarise(found));
+  ModelCopy copy = copy_model(module);
+  std::vector<Selected> sites = candidates(copy, references);
+  if (sites.empty()) {
+    throw ModelError(summarise(copy.found));
   }
-  if (found.traced_in_training) {
-    quiet_training_trace(*graph, *copy);
-  }
-  select(found, layers, skip);
-  device_ = found.sites.front().mean->value.toTensor().device();
-  changes_itself_ = found.operators.count(kAttributeChange) > 0;
+  select(sites, layers, skip);
+  module_ = copy.module;
+  device_ = copy.device;
+  changes_itself_ = copy.found.operators.count(kAttributeChange) > 0;
 
-  copy->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
-  for (std::size_t i = 0; i < found.sites.size(); ++i) {
+  copy.module->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
+  for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const char* name : {"running", "counters", "last"}) {
-      copy->register_attribute(attribute(i, name), c10::TensorType::get(), at::Tensor(at::zeros({0}, at::kDouble)));
+      register_tensor(*copy.module, attribute(i, name), at::zeros({0}, at::kDouble));
     }
-    const auto on_cpu = [](const Origin& origin) {
-      return origin.value.toTensor().detach().to(at::kCPU, at::kDouble, false, /*copy=*/true);
-    };
-    sites_.push_back({found.sites[i].site, on_cpu(*found.sites[i].mean), on_cpu(*found.sites[i].var)});
-    replace(*graph, found.sites[i], i);
   }
-  graph->lint();
-  module_ = std::move(copy);
+  sites_.resize(sites.size());
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    if (sites[i].reference != nullptr) {
+      sites_[i] = restandardize(copy, sites[i], i);
+    }
+  }
+  // After the feature sites: what they take may be the output of a batch_norm that goes now.
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    if (sites[i].reference == nullptr) {
+      const FoundSite& found = sites[i].found;
+      sites_[i] = {found.site, on_cpu(*found.mean), on_cpu(*found.var), {}};
+      replace(*copy.graph, found, i);
+    }
+  }
+  copy.graph->lint();
 }
+
+std::string Program::fingerprint() const { return graph::fingerprint(*module_); }
 
 Instance Program::instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const {
   // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep

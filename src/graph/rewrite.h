@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Rewrites a copy of a module so that its BatchNorm layers call ttscale::norm, and runs it with a stream's own state.
+// Rewrites a copy of a module so that its BatchNorm layers call ttscale::norm and its feature sites
+// ttscale::restandardize, and runs it with a stream's own state.
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ttscale/inspect.h"
+#include "ttscale/reference.h"
 
 namespace torch::jit {
 struct Module;
@@ -16,10 +18,11 @@ struct Module;
 
 namespace ttscale::graph {
 
-/// A rewritten site: its description and source statistics [C], float64, on the CPU.
+/// A rewritten site: its description and source statistics [C], float64, on the CPU. `eps` [C] is that of a feature
+/// site's reference.
 struct RewrittenSite {
   Site site;
-  at::Tensor mean, var;
+  at::Tensor mean, var, eps;
 };
 
 /// The state tensors of one site (ops/norm.h), in the order of the operator's arguments.
@@ -42,19 +45,19 @@ class Instance {
 /// A rewritten module: immutable, shared by its instances.
 class Program {
  public:
-  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm whose name passes the patterns
-  /// (fnmatch(3): * ? and [...]; `skip` wins). Dropout and running statistics of the copy are at rest, also where the
-  /// archive was traced in training mode. Throws ModelError if nothing can be adapted or forward does not take one
-  /// tensor, UsageError if the patterns select nothing.
+  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm, and the output of each feature site
+  /// for which there is a reference, if its name passes the patterns (fnmatch(3): * ? and [...]; `skip` wins). Dropout
+  /// and running statistics of the copy are at rest, also where the archive was traced in training mode. Throws
+  /// ModelError if nothing can be adapted, if a reference fits no site, or if forward does not take one tensor;
+  /// UsageError if the patterns select nothing.
   Program(const torch::jit::Module& module, const std::vector<std::string>& layers,
-          const std::vector<std::string>& skip);
+          const std::vector<std::string>& skip, const std::vector<ReferenceSite>& references = {});
 
   [[nodiscard]] const std::vector<RewrittenSite>& sites() const { return sites_; }
   /// Where the statistics are.
   [[nodiscard]] const at::Device& device() const { return device_; }
 
-  /// Hexadecimal number that tells this rewritten model from others: operators, parameters, buffers, constants. Reads
-  /// all of them.
+  /// fingerprint() of the module it was made from.
   [[nodiscard]] std::string fingerprint() const;
 
   /// An instance under a rule (its text), whose sites keep their state in `states`, one per site.

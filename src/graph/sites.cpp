@@ -9,6 +9,8 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/features.h"
+
 namespace ttscale::graph {
 namespace {
 
@@ -78,6 +80,7 @@ bool in_loop(Node& node) {
 FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   FoundSite found;
   found.node = &node;
+  found.value = node.output();
   found.mean = tensor_origin(node, kRunningMean, module);
   found.var = tensor_origin(node, kRunningVar, module);
   Site& site = found.site;
@@ -153,12 +156,6 @@ std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
   return found;
 }
 
-bool is_convolution(const std::string& kind) {
-  const std::string name = unqualified(kind);
-  return kind == "prim::mkldnn_convolution" || kind == "prim::ConstantMKLDNNConvolution" ||
-         (starts_with(kind, "aten::") && (starts_with(name, "conv") || starts_with(name, "_convolution")));
-}
-
 /// Whether the node writes into the module: a buffer updated in place, or an attribute set. The batch counter of
 /// BatchNorm is not meant: it moves in training only.
 bool changes_attribute(Node& node, const Module& module) {
@@ -174,10 +171,9 @@ bool changes_attribute(Node& node, const Module& module) {
 }
 
 void count_operator(Node& node, const Module& module, std::map<std::string, std::int64_t>& operators) {
-  constexpr std::size_t kConvolutionBias = 2;
   const std::string kind = kind_of(node);
-  if (is_convolution(kind)) {
-    ++operators[is_none(node, kConvolutionBias, module) ? "convolution" : "convolution with bias"];
+  if (is_convolution(node) && !starts_with(kind, "prepacked::")) {
+    ++operators[has_bias(node, module) ? "convolution with bias" : "convolution"];
   } else if (starts_with(kind, "quantized::")) {
     ++operators["quantized operator"];
   } else if (starts_with(kind, "prepacked::")) {
@@ -194,7 +190,8 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
   }
 }
 
-/// Names from attribute paths can repeat (a shared layer called twice) or be missing (constants of a frozen graph).
+}  // namespace
+
 void make_names_unique(std::vector<FoundSite>& sites) {
   std::map<std::string, int> calls;
   std::map<std::string, int> nameless;
@@ -209,8 +206,6 @@ void make_names_unique(std::vector<FoundSite>& sites) {
     }
   }
 }
-
-}  // namespace
 
 FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
   FoundSites out;
@@ -227,6 +222,16 @@ FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
     }
   });
   make_names_unique(out.sites);
+  const bool norm_sites =
+      std::any_of(out.sites.begin(), out.sites.end(), [](const FoundSite& found) { return found.site.adaptable; });
+  out.features = find_features(graph, module, norm_sites);
+  // A module of its own kind may hold a convolution and its BatchNorm; a reference must tell them apart.
+  for (FoundSite& feature : out.features) {
+    if (std::any_of(out.sites.begin(), out.sites.end(),
+                    [&](const FoundSite& norm) { return norm.site.name == feature.site.name; })) {
+      feature.site.name += "." + feature.site.kind;
+    }
+  }
   return out;
 }
 

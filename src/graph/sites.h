@@ -14,11 +14,13 @@ namespace ttscale::graph {
 /// Positions of the inputs of aten::batch_norm.
 enum BatchNormInput : std::size_t { kInput = 0, kWeight, kBias, kRunningMean, kRunningVar, kTraining, kMomentum, kEps };
 
-/// A site and the node behind it.
+/// A site and what is behind it in the graph.
 struct FoundSite {
   Site site;
-  torch::jit::Node* node = nullptr;
-  std::optional<Origin> mean, var;  ///< running statistics of an adaptable site
+  torch::jit::Node* node = nullptr;      ///< the batch_norm; for a feature site the node that computes `value`
+  std::optional<Origin> mean, var;       ///< running statistics of an adaptable batch_norm
+  torch::jit::Value* value = nullptr;    ///< what is re-standardised against a reference
+  torch::jit::Node* consumer = nullptr;  ///< the one node that takes the re-standardised value; nullptr: all do
 };
 
 /// The key in `operators` of nodes by which a model changes its own attributes.
@@ -26,10 +28,14 @@ inline constexpr const char* kAttributeChange = "change of an attribute";
 
 /// What a graph holds.
 struct FoundSites {
-  std::vector<FoundSite> sites;                   ///< in order of execution, names unique
+  std::vector<FoundSite> sites;                   ///< normalisation layers in order of execution, names unique
+  std::vector<FoundSite> features;                ///< candidates for re-standardisation, likewise
   std::map<std::string, std::int64_t> operators;  ///< see Inspection::operators
   bool traced_in_training = false;                ///< a batch_norm has the constant training=True
 };
+
+/// Gives names to sites whose attribute path is missing (constants of a frozen graph) or repeats (a shared layer).
+void make_names_unique(std::vector<FoundSite>& sites);
 
 /// Searches an inlined graph of the module.
 FoundSites find_sites(torch::jit::Graph& graph, const torch::jit::Module& module);

@@ -16,6 +16,30 @@ std::int64_t count_of(const FoundSites& found, const std::string& name) {
   return it == found.operators.end() ? 0 : it->second;
 }
 
+std::int64_t chosen(const FoundSites& found, const char* kind) {
+  return std::count_if(found.features.begin(), found.features.end(),
+                       [&](const FoundSite& feature) { return feature.site.chosen && feature.site.kind == kind; });
+}
+
+/// What to do about feature sites; empty if there are none to take.
+std::string calibration_advice(const FoundSites& found) {
+  const char* const how =
+      "measure them on clean images (ttscale calibrate MODEL --data CLEAN --out FILE), then adapt with "
+      "--reference FILE";
+  const auto convolutions = chosen(found, "convolution");
+  if (convolutions > 0) {
+    return "found " + counted(convolutions, "convolution") + " with folded BatchNorm; " + how;
+  }
+  if (chosen(found, "features") > 0) {
+    const auto norms = static_cast<std::int64_t>(found.sites.size());
+    return (norms > 0 ? "found " + counted(norms, found.sites.front().site.kind + " call") +
+                            ", which take statistics from each image already; "
+                      : "found no normalisation layer; ") +
+           "the input of the last layer can be adapted, with small gains: " + how;
+  }
+  return {};
+}
+
 std::string summarise_nothing(const FoundSites& found) {
   const std::string nothing = "no BatchNorm layer that can be adapted: ";
   const auto quantized = count_of(found, "quantized operator");
@@ -28,21 +52,8 @@ std::string summarise_nothing(const FoundSites& found) {
   if (batch_norm != found.sites.end()) {
     return nothing + batch_norm->site.name + ": " + batch_norm->site.note;
   }
-  if (!found.sites.empty()) {
-    return nothing + "found " +
-           counted(static_cast<std::int64_t>(found.sites.size()), found.sites.front().site.kind + " call") +
-           " in its place, which " +
-           (found.sites.front().site.note.find("already") != std::string::npos
-                ? "take statistics from each image already"
-                : "cannot be adapted") +
-           "; only --input scaling ahead of the model applies";
-  }
-  const auto folded = count_of(found, "convolution with bias");
-  if (folded > 0) {
-    return nothing + "found " + counted(folded, "convolution") +
-           " with bias in its place, into which freeze or optimize_for_inference folds BatchNorm; bring the archive as "
-           "it was saved before that "
-           "(or freeze with optimize_numerics=False)";
+  if (std::string advice = calibration_advice(found); !advice.empty()) {
+    return nothing + advice;
   }
   if (count_of(found, "prepacked mobile operator") > 0) {
     return nothing +
@@ -53,8 +64,18 @@ std::string summarise_nothing(const FoundSites& found) {
     return nothing +
            "found calls through module interfaces, which cannot be looked into; script the model without them";
   }
+  if (!found.sites.empty()) {
+    return nothing + "found " +
+           counted(static_cast<std::int64_t>(found.sites.size()), found.sites.front().site.kind + " call") +
+           " in its place, which " +
+           (found.sites.front().site.note.find("already") != std::string::npos
+                ? "take statistics from each image already"
+                : "cannot be adapted") +
+           "; only --input scaling ahead of the model applies";
+  }
   return nothing +
-         "found no normalisation layer and no convolution with bias; only --input scaling ahead of the model applies";
+         "found no normalisation layer and no layer with weights before the last; only --input scaling ahead of the "
+         "model applies";
 }
 
 }  // namespace
@@ -67,9 +88,9 @@ std::string summarise(const FoundSites& found) {
     return summarise_nothing(found);
   }
   std::string line = std::to_string(adaptable) + " of " + counted(total, "normalisation layer") + " can be adapted";
-  const auto folded = count_of(found, "convolution with bias");
-  if (folded > 0) {
-    line += "; " + counted(folded, "convolution") + " with bias may hold folded BatchNorm, which stays as it is";
+  if (const auto folded = chosen(found, "convolution"); folded > 0) {
+    line += "; " + counted(folded, "convolution") +
+            " with folded BatchNorm as well, once ttscale calibrate has measured them on clean images";
   }
   const auto opaque = count_of(found, "call through an interface");
   if (opaque > 0) {

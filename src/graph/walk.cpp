@@ -91,6 +91,8 @@ std::optional<Origin> trace_origin(Value& value, const Module& module) {
       auto constant = torch::jit::toIValue(&value);
       return constant ? std::optional<Origin>(Origin{{}, *constant}) : std::nullopt;
     }
+    case prim::ConstantMKLDNNTensor:
+      return Origin{{}, node.t(c10::attr::value)};
     case prim::GetAttr:
       return attribute_origin(node, module);
     case prim::If:

@@ -11,26 +11,13 @@
 #include "ops/affine.h"
 #include "ops/layout.h"
 #include "ops/moments.h"
+#include "ops/site_checks.h"
 #include "stats/rules.h"
 
 namespace ttscale::ops {
 namespace {
 
 using MaybeTensor = c10::optional<at::Tensor>;
-
-void check_channels(const char* name, const at::Tensor& t, const at::Tensor& x) {
-  TORCH_CHECK(t.dim() == 1 && t.size(0) == x.size(1), "ttscale::norm: expected ", name, " of ", x.size(1),
-              " channels for x ", x.sizes(), ", found ", t.sizes());
-  TORCH_CHECK(t.device() == x.device(), "ttscale::norm: expected ", name, " on ", x.device(), ", found ", t.device(),
-              "; move model, state and images to one device");
-}
-
-void check_state(const char* name, const at::Tensor& t, at::IntArrayRef sizes, const at::Tensor& x) {
-  TORCH_CHECK(t.scalar_type() == at::kDouble && t.sizes() == sizes, "ttscale::norm: expected state ", name, " ", sizes,
-              " of float64, found ", t.sizes(), " of ", t.scalar_type());
-  TORCH_CHECK(t.device() == x.device(), "ttscale::norm: expected state ", name, " on ", x.device(), ", found ",
-              t.device(), "; move model, state and images to one device");
-}
 
 at::Tensor in_double(const MaybeTensor& t, const at::Tensor& like, double fallback) {
   return t && t->defined() ? t->detach().to(at::kDouble) : at::full_like(like, fallback);
@@ -62,19 +49,17 @@ at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const May
 void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
            const at::Tensor& source_var, double eps, const at::Tensor& running, const at::Tensor& counters,
            const at::Tensor& last) {
-  check_activation("ttscale::norm", x);
+  check_activation(kNormOperator, x);
   TORCH_CHECK(eps >= 0, "ttscale::norm: expected eps >= 0, found ", eps);
-  check_channels("source_mean", source_mean, x);
-  check_channels("source_var", source_var, x);
+  check_channels(kNormOperator, "source_mean", source_mean, x);
+  check_channels(kNormOperator, "source_var", source_var, x);
   if (weight && weight->defined()) {
-    check_channels("weight", *weight, x);
+    check_channels(kNormOperator, "weight", *weight, x);
   }
   if (bias && bias->defined()) {
-    check_channels("bias", *bias, x);
+    check_channels(kNormOperator, "bias", *bias, x);
   }
-  check_state("running", running, {kRunningRows, x.size(1)}, x);
-  check_state("counters", counters, {kCounters}, x);
-  check_state("last", last, {kLastRows, x.size(1)}, x);
+  check_site_state(kNormOperator, running, counters, last, x);
 }
 
 }  // namespace

@@ -14,16 +14,10 @@ namespace ttscale::ops {
 /// Qualified name of the operator in graphs and in Python (torch.ops.ttscale.norm).
 inline constexpr const char* kNormOperator = "ttscale::norm";
 
-/// Sizes of the state tensors of one site with C channels: running [2, C], counters [3], last [4, C]; float64, zero
-/// before the first batch. stats/rules.h says what they hold.
-inline constexpr std::int64_t kRunningRows = 2;
-inline constexpr std::int64_t kCounters = 3;
-inline constexpr std::int64_t kLastRows = 4;
-
-/// Normalises x [N, C, ...] with the moments that `rule` (its text) gives, and advances the state tensors in place.
-/// Source is bit-equal to aten::batch_norm in eval mode. weight and bias [C] may be absent. An empty x gives an empty
-/// result and leaves the state alone. Throws c10::Error for shapes, dtypes, devices or layouts that do not fit,
-/// UsageError for an unknown rule.
+/// Normalises x [N, C, ...] with the moments that `rule` (its text) gives, and advances the state tensors
+/// (ops/site_checks.h) in place. Source is bit-equal to aten::batch_norm in eval mode. weight and bias [C] may be
+/// absent. An empty x gives an empty result and leaves the state alone. Throws c10::Error for shapes, dtypes, devices
+/// or layouts that do not fit, UsageError for an unknown rule.
 at::Tensor norm(const at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                 const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
                 at::Tensor& running, at::Tensor& counters, at::Tensor& last);

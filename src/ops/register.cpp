@@ -6,6 +6,8 @@
 #include "ops/affine.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
+#include "ops/observe.h"
+#include "ops/restandardize.h"
 
 // `running`, `counters` and `last` are declared as written: a call is then neither removed as dead code nor merged with
 // an equal one, and the state stays an attribute when the module is frozen.
@@ -15,6 +17,11 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
   m.def(
       "norm(Tensor x, Tensor? weight, Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, "
       "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last) -> Tensor");
+  // Their result may be x itself: under `source` nothing is copied.
+  m.def(
+      "restandardize(Tensor(d) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, "
+      "Tensor(b!) counters, Tensor(c!) last) -> Tensor(d)");
+  m.def("observe(Tensor(b) x, Tensor(a!) sums) -> Tensor(b)");
 }
 
 TORCH_LIBRARY_IMPL(ttscale, CPU, m) {
@@ -31,10 +38,15 @@ TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
   m.impl("moments", ttscale::ops::moments_meta);
   m.impl("affine", ttscale::ops::affine_meta);
   m.impl("norm", ttscale::ops::norm_meta);
+  m.impl("restandardize", ttscale::ops::restandardize_meta);
 }
 
-// norm is a composition of the two and small tensor arithmetic: one implementation for every device.
-TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) { m.impl("norm", ttscale::ops::norm); }
+// The site operators are compositions of the two and small tensor arithmetic: one implementation for every device.
+TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) {
+  m.impl("norm", ttscale::ops::norm);
+  m.impl("restandardize", ttscale::ops::restandardize);
+  m.impl("observe", ttscale::ops::observe);
+}
 
 // Training through these operators would ignore that statistics depend on the activations: backward() says that it is
 // not implemented.
@@ -42,6 +54,8 @@ TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
   m.impl("moments", torch::autograd::autogradNotImplementedFallback());
   m.impl("affine", torch::autograd::autogradNotImplementedFallback());
   m.impl("norm", torch::autograd::autogradNotImplementedFallback());
+  m.impl("restandardize", torch::autograd::autogradNotImplementedFallback());
+  m.impl("observe", torch::autograd::autogradNotImplementedFallback());
 }
 
 namespace ttscale::ops {

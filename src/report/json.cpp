@@ -83,6 +83,7 @@ void add_plan(Json& json, const eval::EvalPlan& plan) {
   json["device"] = plan.device;
   json["protocol"] = protocol(plan);
   json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
+  json["reference"] = plan.reference.empty() ? Json() : Json(plan.reference);
   json["input"] = plan.input;
   json["rules"] = array(plan.rules, [](const auto& rule) {
     return Json{{"label", rule.label}, {"resolved", rule.resolved}};

@@ -166,8 +166,8 @@ TEST_F(ModelErrors, ArchiveWithoutForward) {
 TEST_F(ModelErrors, ModelsWithoutSitesSayWhatWasFoundAndWhatToDo) {
   const fs::path models = source_dir() / "models";
   const std::string data = (models / "fashion-images").string();
-  expect_failure(eval((models / "fashion-resnet.folded.pt").string(), data), 4, {"convolution", "fold"});
-  expect_failure(eval((models / "fashion-layernorm.pt").string(), data), 4, {"group_norm", "--input"});
+  expect_failure(eval((models / "fashion-resnet.folded.pt").string(), data), 4, {"convolution", "folded", "calibrate"});
+  expect_failure(eval((models / "fashion-layernorm.pt").string(), data), 4, {"group_norm", "calibrate"});
 }
 
 TEST_F(ModelErrors, ImagesOfAShapeTheModelDoesNotTake) {

@@ -15,6 +15,7 @@
 #include "ops/affine.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
+#include "ops/site_checks.h"
 #include "ttscale/error.h"
 #include "ttscale/rule.h"
 

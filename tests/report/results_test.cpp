@@ -31,8 +31,8 @@ std::vector<std::string> keys(const Json& json) {
 TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
   const Json json = Json::parse(to_json(example()));
   EXPECT_THAT(keys(json), ElementsAre("format", "format_version", "ttscale", "torch", "complete", "model", "data",
-                                      "device", "protocol", "preprocessing", "input", "rules", "domains", "classes",
-                                      "sites", "cells", "means", "unfinished", "skipped"));
+                                      "device", "protocol", "preprocessing", "reference", "input", "rules", "domains",
+                                      "classes", "sites", "cells", "means", "unfinished", "skipped"));
   EXPECT_THAT(keys(json["cells"][0]),
               ElementsAre("domain", "rule", "images", "non_finite", "top1", "top1_low", "top1_high", "top5", "nll",
                           "ece", "confidence", "skipped", "rejected_batches"));

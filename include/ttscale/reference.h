@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Reference moments: what the layers of a model give on clean images. They make models without BatchNorm, or with
+// BatchNorm folded away, adaptable, and models with BatchNorm adaptable better.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ttscale/export.h"
+
+namespace ttscale {
+
+/// The moments of one site on clean images: tensors [C], float64, on the CPU.
+struct ReferenceSite {
+  std::string name;  ///< as inspect() calls it
+  at::Tensor mean, var;
+  at::Tensor eps;  ///< added to variances: of the folded BatchNorm where it is known, else a small share of `var`
+  /// Standard error of the mean over the spread, its median over the channels: how far chance alone may have moved the
+  /// reference. 0 where the reference is exact.
+  double uncertainty = 0;
+};
+
+/// Reference moments of a model.
+struct TTSCALE_API Reference {
+  std::string model;          ///< number that tells the model from others: its operators, parameters and constants
+  std::string preprocessing;  ///< how the images were made; empty where it was the caller's business
+  std::int64_t images = 0;    ///< seen; 0 where the moments come from an unfolded twin of the model
+  std::vector<ReferenceSite> sites;
+  at::Tensor input_mean, input_var;  ///< of the model's input [C]; undefined where there were no images
+
+  /// Writes the file, whole or not at all: a pickled dictionary that torch.load(weights_only=True) reads. Throws Error
+  /// naming the path and the reason.
+  void save(const std::filesystem::path& file) const;
+
+  /// Reads what save() wrote. Throws DataError if the file is missing, damaged, of another format, or holds numbers
+  /// that no moments can be.
+  static Reference load(const std::filesystem::path& file);
+};
+
+/// The largest uncertainty of a site that needs no warning. At it, the error of a reference costs about as much as
+/// adapting by a hundred images does.
+inline constexpr double kSureReference = 0.1;
+
+}  // namespace ttscale

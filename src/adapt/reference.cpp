@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The dictionary of a reference file.
+#include "ttscale/reference.h"
+
+#include <ATen/ATen.h>
+
+#include "adapt/dictionary_file.h"
+#include "ttscale/error.h"
+
+namespace ttscale {
+namespace {
+
+constexpr DictionaryFormat kFormat{"ttscale-reference", 1, "reference file", "ttscale calibrate"};
+
+at::Tensor moments(const std::filesystem::path& file, const std::string& name, const c10::IValue& value) {
+  at::Tensor out = value.toTensor().detach().to(at::kCPU);
+  if (out.scalar_type() != at::kDouble || out.dim() != 1 || !out.isfinite().all().item<bool>()) {
+    throw DataError(file.string() + " is damaged (" + name + ": expected finite float64 [C], found " +
+                    c10::str(out.scalar_type(), " ", out.sizes()) + "); calibrate again");
+  }
+  return out;
+}
+
+at::Tensor variances(const std::filesystem::path& file, const std::string& name, const c10::IValue& value,
+                     const at::Tensor& mean) {
+  at::Tensor out = moments(file, name, value);
+  if (out.sizes() != mean.sizes() || out.lt(0).any().item<bool>()) {
+    throw DataError(file.string() + " is damaged (" + name +
+                    ": expected variances, none negative, one a channel); calibrate again");
+  }
+  return out;
+}
+
+Reference read(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary) {
+  Reference out;
+  out.model = dictionary.at("model").toStringRef();
+  out.preprocessing = dictionary.at("preprocessing").toStringRef();
+  out.images = dictionary.at("images").toInt();
+  for (const c10::IValue& entry : dictionary.at("sites").toListRef()) {
+    const auto site = entry.toGenericDict();
+    ReferenceSite one;
+    one.name = site.at("name").toStringRef();
+    one.mean = moments(file, one.name, site.at("mean"));
+    one.var = variances(file, one.name, site.at("var"), one.mean);
+    one.eps = variances(file, one.name, site.at("eps"), one.mean);
+    one.uncertainty = site.at("uncertainty").toDouble();
+    out.sites.push_back(std::move(one));
+  }
+  if (dictionary.contains("input_mean")) {
+    out.input_mean = moments(file, "input", dictionary.at("input_mean"));
+    out.input_var = variances(file, "input", dictionary.at("input_var"), out.input_mean);
+  }
+  return out;
+}
+
+}  // namespace
+
+void Reference::save(const std::filesystem::path& file) const {
+  auto dictionary = new_dictionary(kFormat);
+  dictionary.insert("model", model);
+  dictionary.insert("preprocessing", preprocessing);
+  dictionary.insert("images", images);
+  c10::impl::GenericList entries(c10::AnyType::get());
+  for (const ReferenceSite& site : sites) {
+    c10::impl::GenericDict entry(c10::StringType::get(), c10::AnyType::get());
+    entry.insert("name", site.name);
+    entry.insert("mean", site.mean);
+    entry.insert("var", site.var);
+    entry.insert("eps", site.eps);
+    entry.insert("uncertainty", site.uncertainty);
+    entries.push_back(entry);
+  }
+  dictionary.insert("sites", entries);
+  if (input_mean.defined()) {
+    dictionary.insert("input_mean", input_mean);
+    dictionary.insert("input_var", input_var);
+  }
+  write_dictionary(file, dictionary);
+}
+
+Reference Reference::load(const std::filesystem::path& file) {
+  Reference out;
+  read_dictionary(file, kFormat, [&](const c10::impl::GenericDict& dictionary) { out = read(file, dictionary); });
+  return out;
+}
+
+}  // namespace ttscale

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Puts ttscale::observe at feature sites.
+#include "graph/probe.h"
+
+#include <algorithm>
+
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/script.h>
+
+#include "graph/model_copy.h"
+#include "ops/norm.h"
+#include "ops/observe.h"
+#include "ttscale/error.h"
+
+namespace ttscale::graph {
+namespace {
+
+std::string attribute(std::size_t site) { return "_ttscale_" + std::to_string(site) + "_sums"; }
+
+std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::string>& patterns) {
+  const std::vector<FoundSite> all = in_order(copy);
+  const auto passes = [](const FoundSite& f, const std::vector<std::string>& some) {
+    return f.site.adaptable && (matches(f.site.name, some) || matches(f.site.kind, some));
+  };
+  for (const std::string& pattern : patterns) {
+    if (std::none_of(all.begin(), all.end(), [&](const FoundSite& f) { return passes(f, {pattern}); })) {
+      throw UsageError("feature pattern '" + pattern +
+                       "' matches no layer of the model that can be calibrated; ttscale inspect --json lists them");
+    }
+  }
+  std::vector<FoundSite> out;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](const FoundSite& f) {
+    return patterns.empty() ? (f.site.feature ? f.site.chosen : f.site.adaptable) : passes(f, patterns);
+  });
+  if (out.empty()) {
+    throw ModelError(summarise(copy.found));
+  }
+  return out;
+}
+
+}  // namespace
+
+Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns) {
+  ops::link_operators();
+  ModelCopy copy = copy_model(module);
+  for (FoundSite& found : watched(copy, patterns)) {
+    const std::string name = attribute(sites_.size());
+    copy.module->register_attribute(name, c10::TensorType::get(), at::zeros({0}, at::kDouble));
+    insert_at(*copy.graph, found, ops::kObserveOperator, {name});
+    sites_.push_back(std::move(found.site));
+  }
+  copy.graph->lint();
+  device_ = copy.device;
+  module_ = std::move(copy.module);
+}
+
+void Probe::run(const at::Tensor& images) {
+  const at::NoGradGuard no_grad;
+  const c10::InferenceMode normal(false);  // the sums are updated in place by later calls, in any mode
+  std::vector<at::Tensor> before;
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    before.push_back(module_->attr(attribute(i)).toTensor().clone());
+  }
+  try {
+    run_forward(*module_, images.to(device_));
+  } catch (...) {
+    for (std::size_t i = 0; i < sites_.size(); ++i) {
+      module_->setattr(attribute(i), before[i]);
+    }
+    throw;
+  }
+}
+
+at::Tensor Probe::sums(std::size_t site) const {
+  const at::Tensor sums = module_->attr(attribute(site)).toTensor();
+  return sums.numel() == 0 ? at::Tensor() : sums.to(at::kCPU, at::kDouble, false, /*copy=*/true);
+}
+
+}  // namespace ttscale::graph

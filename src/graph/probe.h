@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// A copy of a model that measures the moments of its sites while it runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ttscale/inspect.h"
+
+namespace torch::jit {
+struct Module;
+}
+
+namespace ttscale::graph {
+
+/// Sums over images at sites of a model (ops/observe.h).
+class Probe {
+ public:
+  /// Watches the adaptable BatchNorm layers and the chosen feature sites, or all sites whose name or kind passes a
+  /// pattern. Throws ModelError if there are
+  /// none to watch (saying what was found) or if forward does not take one tensor, UsageError for a pattern that
+  /// selects nothing.
+  Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns);
+
+  /// Runs the model on images, which enter the sums at all sites or, if the model fails (ModelError), at none.
+  void run(const at::Tensor& images);
+
+  [[nodiscard]] const std::vector<Site>& sites() const { return sites_; }
+  [[nodiscard]] const at::Device& device() const { return device_; }
+
+  /// The sums of a site [4, C], float64, on the CPU; undefined if no image has reached it.
+  [[nodiscard]] at::Tensor sums(std::size_t site) const;
+
+ private:
+  std::shared_ptr<torch::jit::Module> module_;
+  std::vector<Site> sites_;
+  at::Device device_{at::kCPU};
+};
+
+}  // namespace ttscale::graph

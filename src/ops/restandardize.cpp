@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// ttscale::restandardize: moments, rule, apply.
+#include "ops/restandardize.h"
+
+#include <ATen/ATen.h>
+
+#include "ops/affine.h"
+#include "ops/layout.h"
+#include "ops/moments.h"
+#include "ops/site_checks.h"
+#include "stats/rules.h"
+#include "ttscale/error.h"
+
+namespace ttscale::ops {
+namespace {
+
+constexpr const char* kName = kRestandardizeOperator;
+
+void check_reference(const char* name, const at::Tensor& t, const at::Tensor& x) {
+  TORCH_CHECK(t.scalar_type() == at::kDouble, kName, ": expected ", name, " of float64, found ", t.scalar_type());
+  check_channels(kName, name, t, x);
+}
+
+Rule check(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var, const at::Tensor& eps,
+           const std::string& rule_text, const at::Tensor& running, const at::Tensor& counters,
+           const at::Tensor& last) {
+  check_activation(kName, x);
+  check_reference("source_mean", source_mean, x);
+  check_reference("source_var", source_var, x);
+  check_reference("eps", eps, x);
+  check_site_state(kName, running, counters, last, x);
+  Rule rule = parse_rule(rule_text);
+  if (stats::eps_override(rule)) {
+    throw UsageError("rule " + rule_text +
+                     ": eps belongs to BatchNorm layers, and this model has feature sites, which have none; leave eps "
+                     "out");
+  }
+  return rule;
+}
+
+/// The scale that leads from the moments in use back to the reference; 1 where the reference has no variance.
+at::Tensor restoring_scale(const at::Tensor& source_var, const at::Tensor& used_var, const at::Tensor& eps) {
+  const at::Tensor scale = ((source_var + eps) / (used_var + eps)).sqrt();
+  return at::where(source_var > 0, scale, at::ones({}, scale.options()));
+}
+
+at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                               const at::Tensor& eps, const Rule& rule, at::Tensor& running, at::Tensor& counters,
+                               at::Tensor& last) {
+  const auto [mean, var] = moments(x);
+  const stats::Moments source{source_mean, source_var};
+  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1))};
+  stats::SiteState state{running, counters, last};
+  const stats::Moments used = stats::step(rule, source, images, state);
+  const at::Tensor center = at::where(source_var > 0, used.mean, source_mean);  // a dead channel: (x - m) + m
+  return affine(x, center, restoring_scale(source_var, used.var, eps), source_mean.expand_as(center).contiguous());
+}
+
+}  // namespace
+
+at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                         const at::Tensor& eps, const std::string& rule_text, at::Tensor& running, at::Tensor& counters,
+                         at::Tensor& last) {
+  const at::NoGradGuard no_grad;
+  const bool mkldnn = x.is_mkldnn();
+  const at::Tensor features = mkldnn ? x.to_dense() : x;
+  const Rule rule = check(features, source_mean, source_var, eps, rule_text, running, counters, last);
+  if (features.numel() == 0) {
+    return x;
+  }
+  if (std::holds_alternative<rule::Source>(rule)) {
+    counters.select(0, 0).add_(static_cast<double>(features.size(0)));
+    counters.select(0, 1).add_(1);
+    return x;
+  }
+  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, running, counters, last);
+  return mkldnn ? y.contiguous().to_mkldnn() : y;
+}
+
+at::Tensor restandardize_meta(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                              const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                              at::Tensor& last) {
+  check(x, source_mean, source_var, eps, rule, running, counters, last);
+  return at::empty_like(dense(x));
+}
+
+}  // namespace ttscale::ops

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Checks of channels and state.
+#include "ops/site_checks.h"
+
+#include <c10/util/Exception.h>
+
+#include <ATen/ATen.h>
+
+namespace ttscale::ops {
+namespace {
+
+void check_state(const char* op, const char* name, const at::Tensor& t, at::IntArrayRef sizes, const at::Tensor& x) {
+  TORCH_CHECK(t.scalar_type() == at::kDouble && t.sizes() == sizes, op, ": expected state ", name, " ", sizes,
+              " of float64, found ", t.sizes(), " of ", t.scalar_type());
+  TORCH_CHECK(t.device() == x.device(), op, ": expected state ", name, " on ", x.device(), ", found ", t.device(),
+              "; move model, state and images to one device");
+}
+
+}  // namespace
+
+void check_channels(const char* op, const char* name, const at::Tensor& t, const at::Tensor& x) {
+  TORCH_CHECK(t.dim() == 1 && t.size(0) == x.size(1), op, ": expected ", name, " of ", x.size(1), " channels for x ",
+              x.sizes(), ", found ", t.sizes());
+  TORCH_CHECK(t.device() == x.device(), op, ": expected ", name, " on ", x.device(), ", found ", t.device(),
+              "; move model, state and images to one device");
+}
+
+void check_site_state(const char* op, const at::Tensor& running, const at::Tensor& counters, const at::Tensor& last,
+                      const at::Tensor& x) {
+  check_state(op, "running", running, {kRunningRows, x.size(1)}, x);
+  check_state(op, "counters", counters, {kCounters}, x);
+  check_state(op, "last", last, {kLastRows, x.size(1)}, x);
+}
+
+}  // namespace ttscale::ops
