@@ -22,6 +22,7 @@ struct AdaptOptions {
   std::vector<std::string>
       layers;  ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`
+  bool allow_no_sites = false;           ///< a model that offers nothing to adapt is then no error, and runs as it is
 };
 
 }  // namespace ttscale

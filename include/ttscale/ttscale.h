@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include "ttscale/adapter.h"
+#include "ttscale/bake.h"
 #include "ttscale/calibrate.h"
 #include "ttscale/error.h"
 #include "ttscale/frame.h"

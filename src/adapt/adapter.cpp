@@ -13,6 +13,7 @@
 #include "graph/rewrite.h"
 #include "ops/site_checks.h"
 #include "stats/rules.h"
+#include "ttscale/bake.h"
 #include "ttscale/error.h"
 
 #include <torch/csrc/jit/api/module.h>
@@ -218,6 +219,36 @@ StreamReport Stream::report() const {
   return out;
 }
 
+torch::jit::Module online(const Stream& stream) {
+  const Stream::Impl& impl = *stream.impl_;
+  return impl.program->online(impl.rule, impl.state.tensors());
+}
+
+torch::jit::Module bake(const Stream& stream) {
+  const Stream::Impl& impl = *stream.impl_;
+  const Rule rule = parse_rule(impl.rule);
+  const bool source = std::holds_alternative<rule::Source>(rule);
+  if (!source && !stats::has_state(rule)) {
+    throw UsageError("bake: rule " + impl.rule +
+                     " takes its statistics from each batch anew and keeps none that could be fixed; use cumulative, "
+                     "ema or dua");
+  }
+  if (!source && impl.state.totals()[1].item<double>() == 0) {
+    throw UsageError("bake: the stream has seen no images yet, so that there is nothing to fix; run forward first");
+  }
+  std::vector<graph::FixedMoments> fixed;
+  const auto& sites = impl.program->sites();
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    const graph::SiteTensors& tensors = impl.state.tensors()[i];
+    // A site in a branch that no image took is still at the source.
+    const bool seen = !source && tensors.counters[1].item<double>() > 0;
+    const at::Tensor running = tensors.running.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
+    fixed.push_back(seen ? graph::FixedMoments{running[0], running[1]}
+                         : graph::FixedMoments{sites[i].mean, sites[i].var});
+  }
+  return impl.program->bake(fixed, stats::eps_override(rule));
+}
+
 AdaptedModel::AdaptedModel(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Stream AdaptedModel::stream() const { return stream(impl_->options.rule); }
@@ -244,7 +275,8 @@ AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options
     references = checked(*options.reference, module);
     fingerprint = fingerprint_of(references);
   }
-  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers, references);
+  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers, references,
+                                                        options.allow_no_sites);
   std::vector<Site> sites;
   for (const auto& site : program->sites()) {
     sites.push_back(site.site);

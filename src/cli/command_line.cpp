@@ -99,6 +99,30 @@ void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
   add_log_flags(*command, verbosity);
 }
 
+void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector<std::string>& layers,
+                    std::vector<std::string>& skip_layers) {
+  const char* const group = "Adaptation";
+  add_path(app, "--reference", reference,
+           "Moments of `ttscale calibrate`: adapts models without BatchNorm too, and those with it better")
+      ->type_name("FILE")
+      ->group(group);
+  for (auto [name, patterns, text] : {std::tuple{"--layers", &layers, "Adapt only layers of these names (* and ?)"},
+                                      std::tuple{"--skip-layers", &skip_layers, "Leave these layers as they are"}}) {
+    app.add_option(name, *patterns, text)
+        ->type_name("PATTERN")
+        ->allow_extra_args(false)
+        ->take_all()
+        ->delimiter(',')
+        ->group(group);
+  }
+}
+
+void add_state_flags(CLI::App& app, std::filesystem::path& state_in, std::filesystem::path& state_out) {
+  const char* const group = "Adaptation";
+  add_path(app, "--state-in", state_in, "Go on from the statistics in this file")->type_name("FILE")->group(group);
+  add_path(app, "--state-out", state_out, "Leave the statistics here at the end")->type_name("FILE")->group(group);
+}
+
 void add_rule_flags(CLI::App& app, EvalFlags& flags) {
   const char* const group = "Adaptation";
   app.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, prior)")
@@ -109,20 +133,8 @@ void add_rule_flags(CLI::App& app, EvalFlags& flags) {
   app.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
       ->type_name("SCALING")
       ->group(group);
-  add_path(app, "--reference", flags.reference,
-           "Moments of `ttscale calibrate`: adapts models without BatchNorm too, and those with it better")
-      ->type_name("FILE")
-      ->group(group);
-  for (auto [name, patterns, text] :
-       {std::tuple{"--layers", &flags.layers, "Adapt only layers of these names (* and ?)"},
-        std::tuple{"--skip-layers", &flags.skip_layers, "Leave these layers as they are"}}) {
-    app.add_option(name, *patterns, text)
-        ->type_name("PATTERN")
-        ->allow_extra_args(false)
-        ->take_all()
-        ->delimiter(',')
-        ->group(group);
-  }
+  add_site_flags(app, flags.reference, flags.layers, flags.skip_layers);
+  add_state_flags(app, flags.state_in, flags.state_out);
   app.add_option("--reset", flags.reset, "When statistics start again: domain or never")
       ->type_name("WHEN")
       ->group(group);
@@ -203,8 +215,23 @@ void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
   command->footer("Rules:\n" + describe_rules() + kInputScalings + kEvalExamples);
 }
 
+void add_image_flags(CLI::App& app, ImageFlags& flags) {
+  const char* const group = "Images";
+  app.add_option("--batch-size,-b", flags.batch_size, "Images a batch (64)")->type_name("N")->group(group);
+  app.add_option("--num-samples", flags.num_samples, "Only the first N of the shuffled images")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--seed", flags.seed, "Seed of their order (42)")->type_name("N")->group(group);
+  app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning")
+      ->type_name("WHAT")
+      ->group(group);
+  add_max_pixels(app, flags.max_pixels);
+  add_preprocessing_flags(app, flags.preprocessing);
+  add_device_flags(app, flags.device, flags.workers, flags.threads);
+}
+
 void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
-  CLI::App* command = app.add_subcommand("calibrate", "Measure a model's features on clean images, for --reference");
+  CLI::App* command = app.add_subcommand("calibrate", "Measure what a model's layers give on clean images");
   add_model(*command, flags.model);
   add_path(*command, "--data", flags.data, "Clean images, in folders of any depth; labels are not needed")
       ->type_name("DIR");
@@ -213,26 +240,35 @@ void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
       ->type_name("MODEL");
   add_path(*command, "--out", flags.out, "Write the reference here")->type_name("FILE")->required();
   command
-      ->add_option("--features", flags.features, "Sites by name or kind (* and ?), in place of those inspect chooses")
+      ->add_option("--features", flags.features,
+                   "Layers by name or kind (* and ?), in place of BatchNorm and what inspect chooses")
       ->type_name("PATTERN")
       ->allow_extra_args(false)
       ->take_all()
       ->delimiter(',');
-  const char* const group = "Images";
-  command->add_option("--batch-size,-b", flags.batch_size, "Images a batch (64); results do not depend on it")
-      ->type_name("N")
-      ->group(group);
-  command->add_option("--num-samples", flags.num_samples, "Only N images, spread evenly over all")
-      ->type_name("N")
-      ->group(group);
-  command->add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning")
-      ->type_name("WHAT")
-      ->group(group);
-  add_max_pixels(*command, flags.max_pixels);
-  add_preprocessing_flags(*command, flags.preprocessing);
-  add_device_flags(*command, flags.device, flags.workers, flags.threads);
+  add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);
   command->footer(kCalibrateExamples);
+}
+
+void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
+  CLI::App* command = app.add_subcommand("adapt", "Write a model with the statistics of a stream fixed in it");
+  add_model(*command, flags.model);
+  add_path(*command, "--data", flags.data, "Images of the stream, in folders of any depth; labels are not needed")
+      ->type_name("DIR")
+      ->required();
+  add_path(*command, "--out", flags.out, "Write the TorchScript archive here")->type_name("FILE")->required();
+  command->add_flag("--keep-online", flags.keep_online,
+                    "Write a model that goes on adapting, where libttscale.so is loaded");
+  const char* const group = "Adaptation";
+  command->add_option("--rule", flags.rule, "How statistics follow the images: cumulative, ema or dua (cumulative)")
+      ->type_name("RULE")
+      ->group(group);
+  add_site_flags(*command, flags.reference, flags.layers, flags.skip_layers);
+  add_state_flags(*command, flags.state_in, flags.state_out);
+  add_image_flags(*command, flags.images);
+  add_log_flags(*command, verbosity);
+  command->footer(kAdaptExamples);
 }
 
 void add_preprocess(CLI::App& app, PreprocessFlags& flags, Verbosity& verbosity) {
@@ -267,7 +303,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   } else if (app.get_subcommands().empty()) {
     const std::vector<std::string> rest = app.remaining();
     message = (rest.empty() ? "expected a command" : "unknown command " + rest.front()) +
-              "; use inspect, eval, calibrate or preprocess";
+              "; use inspect, eval, calibrate, adapt or preprocess";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -286,10 +322,12 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   InspectFlags inspect;
   EvalFlags eval;
   CalibrateFlags calibrate;
+  AdaptFlags adapt;
   PreprocessFlags preprocess;
   add_inspect(app, inspect, invocation.verbosity);
   add_eval(app, eval, invocation.verbosity);
   add_calibrate(app, calibrate, invocation.verbosity);
+  add_adapt(app, adapt, invocation.verbosity);
   add_preprocess(app, preprocess, invocation.verbosity);
 
   std::vector<std::string> arguments = join_numbers(argc, argv);
@@ -312,6 +350,9 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } else if (app.got_subcommand("calibrate")) {
     calibrate.verbosity = invocation.verbosity;
     invocation.command = std::move(calibrate);
+  } else if (app.got_subcommand("adapt")) {
+    adapt.verbosity = invocation.verbosity;
+    invocation.command = std::move(adapt);
   } else {
     invocation.command = std::move(preprocess);
   }

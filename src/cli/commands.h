@@ -15,6 +15,9 @@ void run(const EvalFlags& flags);
 /// Writes the reference moments of a model, measured on clean images or taken from its unfolded twin.
 void run(const CalibrateFlags& flags);
 
+/// Runs a model over a stream and writes it with the statistics it then has.
+void run(const AdaptFlags& flags);
+
 /// Writes the model input made from one image as a tensor that torch.load reads.
 void run(const PreprocessFlags& flags);
 

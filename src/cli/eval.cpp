@@ -48,6 +48,8 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
   options.device = flags.device;
   options.reference = flags.reference;
+  options.state_in = flags.state_in;
+  options.state_out = flags.state_out;
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;
   options.timings = flags.timings;
@@ -67,7 +69,7 @@ void check_outputs(const EvalFlags& flags) {
     throw UsageError("--results-format needs --results-file");
   }
   (void)results_format(flags);
-  for (const auto& file : {flags.results_file, flags.predictions}) {
+  for (const auto& file : {flags.results_file, flags.predictions, flags.state_out}) {
     if (!file.empty()) {
       check_writable(file);
     }

@@ -30,6 +30,14 @@ Examples:
   ttscale eval folded.pt --data shifted/ --reference folded.reference --rule source --rule batch
 )help";
 
+inline constexpr const char* kAdaptExamples = R"help(
+Examples:
+  ttscale adapt model.pt --data night/ --out night.pt
+      runs in unmodified PyTorch, at the speed of model.pt
+  ttscale adapt model.pt --data night/ --out night.pt --keep-online --rule ema:momentum=0.05
+      in Python: torch.ops.load_library("libttscale.so"), then torch.jit.load("night.pt")
+)help";
+
 inline constexpr const char* kPreprocessExamples = R"help(
 Example, and the same in Python:
   ttscale preprocess cat.jpg --img-size 224 --dump cat.pt

@@ -36,7 +36,9 @@ struct EvalFlags {
   std::filesystem::path data;
   std::vector<std::string> rules;  ///< empty: source and prior
   std::string input = "none";
-  std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: BatchNorm layers only
+  std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: running statistics of BatchNorm layers
+  std::filesystem::path state_in;   ///< statistics to begin with
+  std::filesystem::path state_out;  ///< statistics to leave behind
   std::vector<std::string> layers;
   std::vector<std::string> skip_layers;
   std::string reset = "domain";
@@ -61,6 +63,19 @@ struct EvalFlags {
   Verbosity verbosity = Verbosity::kNormal;
 };
 
+/// Flags of commands that run a model over images without labels.
+struct ImageFlags {
+  std::optional<std::int64_t> num_samples;
+  std::uint64_t seed = 42;  ///< of their order
+  std::int64_t batch_size = 64;
+  std::string on_error = "stop";
+  std::optional<std::int64_t> max_pixels;
+  PreprocessingFlags preprocessing;
+  std::string device = "cpu";
+  std::int64_t workers = 2;
+  std::int64_t threads = 0;  ///< 0: LibTorch's choice
+};
+
 /// `ttscale calibrate`.
 struct CalibrateFlags {
   std::filesystem::path model;
@@ -68,14 +83,23 @@ struct CalibrateFlags {
   std::filesystem::path from;  ///< the model as it was before folding
   std::filesystem::path out;
   std::vector<std::string> features;
-  std::optional<std::int64_t> num_samples;
-  std::int64_t batch_size = 64;
-  std::string on_error = "stop";
-  std::optional<std::int64_t> max_pixels;
-  PreprocessingFlags preprocessing;
-  std::string device = "cpu";
-  std::int64_t workers = 2;
-  std::int64_t threads = 0;
+  ImageFlags images;
+  Verbosity verbosity = Verbosity::kNormal;
+};
+
+/// `ttscale adapt`.
+struct AdaptFlags {
+  std::filesystem::path model;
+  std::filesystem::path data;
+  std::filesystem::path out;
+  std::string rule = "cumulative";
+  std::filesystem::path reference;
+  std::vector<std::string> layers;
+  std::vector<std::string> skip_layers;
+  bool keep_online = false;
+  std::filesystem::path state_in;
+  std::filesystem::path state_out;
+  ImageFlags images;
   Verbosity verbosity = Verbosity::kNormal;
 };
 
@@ -91,7 +115,7 @@ struct PreprocessFlags {
 /// One run of the program.
 struct Invocation {
   Verbosity verbosity = Verbosity::kNormal;
-  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, PreprocessFlags>
+  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags>
       command;  ///< monostate: help was all
 };
 

@@ -21,6 +21,9 @@ class Evaluation {
 
   void run_domain(std::size_t index);
 
+  /// Leaves the statistics of the one rule in a file.
+  void save_state(const std::filesystem::path& file) const { runs_.front().save(file); }
+
  private:
   [[nodiscard]] data::Loader loader_of(const data::Domain& domain) const;
   [[nodiscard]] at::Tensor model_input(const at::Tensor& images) const;
@@ -43,7 +46,11 @@ class Evaluation {
 Evaluation::Evaluation(const EvalOptions& options, Setup setup, EvalObserver& observer, EvalResult& result)
     : options_(options), setup_(std::move(setup)), observer_(observer), result_(result) {
   for (const std::string& rule : options.rules) {
-    runs_.emplace_back(rule, setup_.model.stream(parse_rule(rule)));
+    Stream stream = setup_.model.stream(parse_rule(rule));
+    if (!options.state_in.empty()) {
+      stream.load(options.state_in);
+    }
+    runs_.emplace_back(rule, std::move(stream));
   }
 }
 
@@ -163,6 +170,9 @@ void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& re
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < domains; ++i) {
     evaluation.run_domain(i);
+  }
+  if (!options.state_out.empty()) {
+    evaluation.save_state(options.state_out);
   }
   if (options.timings) {
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -47,6 +47,10 @@ void EvalOptions::validate() const {
   check_rules(rules);
   ttscale::validate(input);
   preprocessing.validate();
+  if (rules.size() > 1 && !(state_in.empty() && state_out.empty())) {
+    throw UsageError((state_in.empty() ? "state_out" : "state_in") + std::string(": expected one rule, found ") +
+                     std::to_string(rules.size()) + "; a state file holds the statistics of one, name it with --rule");
+  }
   check_at_least("batch_size", batch_size, 1);
   check_at_least("workers", workers, 0);
   if (num_samples) {

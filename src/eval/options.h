@@ -51,6 +51,8 @@ struct EvalOptions {
   image::DecodeLimits decode;
   std::string device = "cpu";
   std::filesystem::path reference;       ///< reference moments for feature sites; empty: BatchNorm layers only
+  std::filesystem::path state_in;        ///< statistics that the stream of the one rule starts from, at every reset
+  std::filesystem::path state_out;       ///< where its statistics at the end are left; empty: nowhere
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of the sites to leave alone
   bool timings = false;                  ///< put wall times into the result, which then differs from run to run

@@ -45,11 +45,12 @@ Scores scores_of(const metrics::Classification& sums) {
 
 }  // namespace
 
-RuleRun::RuleRun(std::string label, Stream stream) : label_(std::move(label)), stream_(std::move(stream)) {}
+RuleRun::RuleRun(std::string label, Stream stream)
+    : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()) {}
 
 void RuleRun::start_domain(Reset reset) {
   if (reset == Reset::kDomain) {
-    stream_.reset();
+    stream_.rollback(start_);
   }
   rejected_before_ = stream_.report().rejected;
   sums_ = {};

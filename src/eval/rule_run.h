@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,10 @@ namespace ttscale::eval {
 /// A stream and its score.
 class RuleRun {
  public:
+  /// `stream` starts, at every reset, from the statistics it has now.
   RuleRun(std::string label, Stream stream);
 
-  /// Begins a domain with an empty score; the statistics of the stream are forgotten under Reset::kDomain only.
+  /// Begins a domain with an empty score; the stream goes back to its start under Reset::kDomain only.
   void start_domain(Reset reset);
 
   /// Runs the model on a batch and scores it. Throws ModelError or DataError if images, model and labels do not fit.
@@ -31,6 +33,9 @@ class RuleRun {
   /// The score of the domain so far.
   [[nodiscard]] Cell cell(const std::string& domain, const EvalOptions& options) const;
 
+  /// Writes the statistics of the stream (Stream::save).
+  void save(const std::filesystem::path& file) const { stream_.save(file); }
+
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const metrics::Classification& sums() const { return sums_; }
 
@@ -39,6 +44,7 @@ class RuleRun {
 
   std::string label_;
   Stream stream_;
+  Snapshot start_;
   metrics::Classification sums_;
   std::int64_t rejected_before_ = 0;  ///< what the stream had rejected when the domain began
   double seconds_ = 0;

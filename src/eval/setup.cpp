@@ -51,23 +51,14 @@ InputScaling with_reference(InputScaling input, const image::Preprocessing& prep
   return input;
 }
 
-std::optional<Reference> read_reference(const EvalOptions& options) {
-  if (options.reference.empty()) {
-    return std::nullopt;
-  }
-  Reference reference = Reference::load(options.reference);
-  const std::string now = options.preprocessing.describe();
-  if (!reference.preprocessing.empty() && reference.preprocessing != now) {
-    log(LogLevel::kWarning, "the reference " + options.reference.string() + " was measured with other preprocessing (" +
-                                reference.preprocessing + ") than now (" + now + "); calibrate with the same");
-  }
-  return reference;
-}
-
 AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& reference) {
   AdaptOptions adapt_options;
   adapt_options.reference = reference;
   adapt_options.rule = rule::Source{};
+  // The model as it is needs no site.
+  adapt_options.allow_no_sites = std::all_of(options.rules.begin(), options.rules.end(), [](const std::string& rule) {
+    return std::holds_alternative<rule::Source>(parse_rule(rule));
+  });
   adapt_options.layers = options.layers;
   adapt_options.skip_layers = options.skip_layers;
   return adapt(options.model, adapt_options, options.device);
@@ -121,6 +112,19 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
 
 }  // namespace
 
+std::optional<Reference> read_reference(const std::filesystem::path& file, const std::string& preprocessing) {
+  if (file.empty()) {
+    return std::nullopt;
+  }
+  Reference reference = Reference::load(file);
+  if (!reference.preprocessing.empty() && reference.preprocessing != preprocessing) {
+    log(LogLevel::kWarning, "the reference " + file.string() + " was measured with other preprocessing (" +
+                                reference.preprocessing + ") than now (" + preprocessing +
+                                "); calibrate with the same");
+  }
+  return reference;
+}
+
 std::vector<data::Sample> stream_of(const data::Domain& domain, const data::Order& order, const EvalOptions& options) {
   std::vector<data::Sample> samples = data::arrange(domain, order);
   if (options.num_samples && static_cast<std::size_t>(*options.num_samples) < samples.size()) {
@@ -135,7 +139,7 @@ Setup prepare(const EvalOptions& options) {
   data::ImageTree tree = read_tree(options);
   data::check_order(tree, order);
   EvalPlan plan = make_plan(options, tree, order);
-  const std::optional<Reference> reference = read_reference(options);
+  const std::optional<Reference> reference = read_reference(options.reference, options.preprocessing.describe());
   AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
   InputScaling input = with_reference(options.input, options.preprocessing, reference);

@@ -153,14 +153,16 @@ Instance::Instance(std::shared_ptr<Module> module) : module_(std::move(module)) 
 at::Tensor Instance::forward(const at::Tensor& images) { return run_forward(*module_, images); }
 
 Program::Program(const Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip,
-                 const std::vector<ReferenceSite>& references) {
+                 const std::vector<ReferenceSite>& references, bool allow_no_sites) {
   ops::link_operators();
   ModelCopy copy = copy_model(module);
   std::vector<Selected> sites = candidates(copy, references);
-  if (sites.empty()) {
+  if (sites.empty() && !allow_no_sites) {
     throw ModelError(summarise(copy.found));
   }
-  select(sites, layers, skip);
+  if (!sites.empty()) {
+    select(sites, layers, skip);
+  }
   module_ = copy.module;
   device_ = copy.device;
   changes_itself_ = copy.found.operators.count(kAttributeChange) > 0;
@@ -190,17 +192,37 @@ Program::Program(const Module& module, const std::vector<std::string>& layers, c
 
 std::string Program::fingerprint() const { return graph::fingerprint(*module_); }
 
+namespace {
+
+void set_state(Module& module, const std::string& rule, const std::vector<SiteTensors>& states) {
+  module.setattr(kRuleAttribute, rule);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    module.setattr(attribute(i, "running"), states[i].running);
+    module.setattr(attribute(i, "counters"), states[i].counters);
+    module.setattr(attribute(i, "last"), states[i].last);
+  }
+}
+
+}  // namespace
+
 Instance Program::instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const {
   // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep
   // one, or streams would meet.
   auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
-  instance->setattr(kRuleAttribute, rule);
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    instance->setattr(attribute(i, "running"), states[i].running);
-    instance->setattr(attribute(i, "counters"), states[i].counters);
-    instance->setattr(attribute(i, "last"), states[i].last);
-  }
+  set_state(*instance, rule, states);
   return Instance(std::move(instance));
+}
+
+Module Program::online(const std::string& rule, const std::vector<SiteTensors>& states) const {
+  // Tensors that share a storage, as those of one stream do, are one tensor to clone(): the state is set after it.
+  Module out = module_->clone();
+  std::vector<SiteTensors> own;
+  own.reserve(states.size());
+  for (const SiteTensors& state : states) {
+    own.push_back({state.running.clone(), state.counters.clone(), state.last.clone()});
+  }
+  set_state(out, rule, own);
+  return out;
 }
 
 }  // namespace ttscale::graph

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ struct SiteTensors {
   at::Tensor running, counters, last;
 };
 
+/// Moments at which a site is fixed: [C], float64, on the CPU.
+struct FixedMoments {
+  at::Tensor mean, var;
+};
+
 /// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
 class Instance {
  public:
@@ -48,8 +54,8 @@ class Program {
   /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm, and the output of each feature site
   /// for which there is a reference, if its name passes the patterns (fnmatch(3): * ? and [...]; `skip` wins). Dropout
   /// and running statistics of the copy are at rest, also where the archive was traced in training mode. Throws
-  /// ModelError if nothing can be adapted, if a reference fits no site, or if forward does not take one tensor;
-  /// UsageError if the patterns select nothing.
+  /// ModelError if nothing can be adapted (unless `allow_no_sites`), if a reference fits no site, or if forward does
+  /// not take one tensor; UsageError if the patterns select nothing.
   Program(const torch::jit::Module& module, const std::vector<std::string>& layers,
           const std::vector<std::string>& skip, const std::vector<ReferenceSite>& references = {});
 
@@ -60,8 +66,15 @@ class Program {
   /// fingerprint() of the module it was made from.
   [[nodiscard]] std::string fingerprint() const;
 
+  /// A copy without our operators, whose sites normalise with fixed moments (one per site) for good; `eps` replaces
+  /// that of BatchNorm layers.
+  [[nodiscard]] torch::jit::Module bake(const std::vector<FixedMoments>& fixed, std::optional<double> eps) const;
+
   /// An instance under a rule (its text), whose sites keep their state in `states`, one per site.
   [[nodiscard]] Instance instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const;
+
+  /// A module under a rule with a copy of the state, which shares nothing with this program.
+  [[nodiscard]] torch::jit::Module online(const std::string& rule, const std::vector<SiteTensors>& states) const;
 
  private:
   std::shared_ptr<const torch::jit::Module> module_;

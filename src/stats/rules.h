@@ -56,6 +56,9 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
 /// of ImageNet-C: 2.5e-3).
 inline constexpr double kDeadShare = 1e-5;
 
+/// Whether the rule carries statistics from batch to batch.
+bool has_state(const Rule& rule);
+
 /// The eps that replaces the layer's own, if the rule sets one.
 std::optional<double> eps_override(const Rule& rule);
 

@@ -38,6 +38,15 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
   return used;
 }
 
+bool has_state(const Rule& rule) {
+  return std::visit(
+      [](const auto& r) {
+        using T = std::decay_t<decltype(r)>;
+        return std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
+      },
+      rule);
+}
+
 std::optional<double> eps_override(const Rule& rule) {
   return std::visit(
       [](const auto& r) -> std::optional<double> {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// `ttscale adapt`: a model that has seen a stream, as an archive of its own.
+#include <sstream>
+
+#include <torch/csrc/jit/api/module.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/image_stream.h"
+#include "cli/preprocessing.h"
+#include "cli/streams.h"
+#include "eval/setup.h"
+#include "ttscale/adapter.h"
+#include "ttscale/bake.h"
+#include "ttscale/error.h"
+
+namespace ttscale::cli {
+namespace {
+
+AdaptOptions to_options(const AdaptFlags& flags, const image::Preprocessing& preprocessing) {
+  AdaptOptions options;
+  options.rule = parse_rule(flags.rule);
+  options.reference = eval::read_reference(flags.reference, preprocessing.describe());
+  options.layers = flags.layers;
+  options.skip_layers = flags.skip_layers;
+  return options;
+}
+
+void write_module(const torch::jit::Module& module, const std::filesystem::path& file) {
+  std::ostringstream bytes;
+  module.save(bytes);
+  write_file(file, bytes.str());
+}
+
+}  // namespace
+
+void run(const AdaptFlags& flags) {
+  check(flags.images);
+  const auto config = image::find_model_config(flags.model);
+  const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
+  const AdaptOptions options = to_options(flags, preprocessing);
+  for (const auto& file : {flags.out, flags.state_out}) {
+    if (!file.empty()) {
+      check_writable(file);
+    }
+  }
+  Stream stream = adapt(flags.model, options, flags.images.device).stream();
+  if (!flags.state_in.empty()) {
+    stream.load(flags.state_in);
+  }
+  const ImageStream images(flags.data, flags.images, preprocessing, flags.verbosity);
+  log(LogLevel::kInfo, "adapting under " + to_string(options.rule) + " to " + images.describe());
+  log_sources(flags.images.preprocessing, config);
+  images.for_each_batch([&](const at::Tensor& batch) { stream.forward(batch.to(at::Device(flags.images.device))); });
+  if (!flags.state_out.empty()) {
+    stream.save(flags.state_out);
+  }
+  write_module(flags.keep_online ? online(stream) : bake(stream), flags.out);
+
+  const StreamReport report = stream.report();
+  std::ostringstream line;
+  line << flags.out.string() << ": " << report.sites.size() << " sites "
+       << (flags.keep_online ? "that go on adapting where libttscale.so is loaded" : "fixed") << ", after "
+       << report.images << " images under " << report.rule << '\n';
+  write_stdout(line.str());
+}
+
+}  // namespace ttscale::cli
