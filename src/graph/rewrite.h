@@ -57,7 +57,8 @@ class Program {
   /// ModelError if nothing can be adapted (unless `allow_no_sites`), if a reference fits no site, or if forward does
   /// not take one tensor; UsageError if the patterns select nothing.
   Program(const torch::jit::Module& module, const std::vector<std::string>& layers,
-          const std::vector<std::string>& skip, const std::vector<ReferenceSite>& references = {});
+          const std::vector<std::string>& skip, const std::vector<ReferenceSite>& references = {},
+          bool allow_no_sites = false);
 
   [[nodiscard]] const std::vector<RewrittenSite>& sites() const { return sites_; }
   /// Where the statistics are.
