@@ -10,6 +10,7 @@
 
 #include "ttscale/export.h"
 #include "ttscale/inspect.h"
+#include "ttscale/options.h"
 #include "ttscale/reference.h"
 
 namespace ttscale {
@@ -22,7 +23,8 @@ class TTSCALE_API Calibration {
   /// Copies the module and watches its BatchNorm layers and the chosen feature sites (Site::chosen), or all sites whose
   /// name or kind passes one of the patterns (* ? and [...]); the input is always measured. Throws ModelError if
   /// forward does not take one tensor, or if there is no site to watch; UsageError for a pattern that selects nothing.
-  explicit Calibration(const torch::jit::Module& module, const std::vector<std::string>& features = {});
+  explicit Calibration(const torch::jit::Module& module, const std::vector<std::string>& features = {},
+                       const CallOptions& call = {});
   Calibration(Calibration&&) noexcept;
   Calibration& operator=(Calibration&&) noexcept;
   ~Calibration();
@@ -47,7 +49,7 @@ class TTSCALE_API Calibration {
 /// Calibrates on all batches that `next` returns until it returns nothing.
 TTSCALE_API Reference calibrate(const torch::jit::Module& module,
                                 const std::function<std::optional<at::Tensor>()>& next,
-                                const std::vector<std::string>& features = {});
+                                const std::vector<std::string>& features = {}, const CallOptions& call = {});
 
 /// Exact references without images: matches every folded convolution of `folded` with the convolution and BatchNorm of
 /// `twin` that make it (weight and bias must agree), whose bias and weight are the moments on the training data.

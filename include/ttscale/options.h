@@ -2,6 +2,7 @@
 // Options of adapt().
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,13 @@
 
 namespace ttscale {
 
+/// How a model is called.
+struct CallOptions {
+  std::int64_t input_index = 0;  ///< which argument of forward takes the images; the others must have defaults
+  std::string output;  ///< which tensor counts where forward returns several: position in a tuple or list, key of a
+                       ///< dictionary, joined by dots where nested; empty: the first of shape [N, K]
+};
+
 /// What to adapt and how.
 struct AdaptOptions {
   Rule rule = rule::Prior{};  ///< how statistics follow the stream; each stream may have its own
@@ -19,6 +27,7 @@ struct AdaptOptions {
       reference;       ///< of calibrate(): its sites are brought back to these moments, feature sites included; other
                        ///< BatchNorm layers, or without it all, use their running statistics
   InputScaling input;  ///< scaling of the images ahead of the model
+  CallOptions call;    ///< arguments and outputs of the model
   std::vector<std::string>
       layers;  ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`

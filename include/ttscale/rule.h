@@ -22,6 +22,10 @@ enum class Mixing { kConvex, kTotal };
 /// Whether a batch is normalised with statistics that contain it already, or with those of the batches before it.
 enum class Order { kUpdateUse, kUseUpdate };
 
+/// Which statistics follow the stream; the others stay the source's. kMean is the activation shift of FOA (Niu et al.
+/// 2024) and the mean-only adaptation of Schneider et al. 2020.
+enum class Part { kBoth, kMean, kVariance };
+
 namespace rule {
 
 // Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n =
@@ -34,6 +38,7 @@ struct Source {};
 struct Batch {
   Variance variance = Variance::kBiased;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 /// Source counts as `count` images beside the n of the batch: w = n / (count + n) (Schneider et al. 2020).
@@ -42,6 +47,7 @@ struct Prior {
   Variance variance = Variance::kUnbiased;
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 /// Fixed share of the batch, whatever its size (alpha-BN, You et al. 2021).
@@ -50,6 +56,7 @@ struct Alpha {
   Variance variance = Variance::kUnbiased;
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 /// Exponential moving average that starts at the source: r <- (1-m) r + m b (ONDA, Mancini et al. 2018).
@@ -59,6 +66,7 @@ struct Ema {
   Variance variance = Variance::kUnbiased;
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 /// Mean over all images seen since the last reset; the source may count as `count` images more. Before the first image:
@@ -69,6 +77,7 @@ struct Cumulative {
   Variance variance = Variance::kUnbiased;
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 /// Moving average whose momentum decays from batch to batch: m_k = initial * decay^k + floor, k = 1, 2, ... (DUA, Mirza
@@ -81,6 +90,7 @@ struct Dua {
   Variance variance = Variance::kUnbiased;
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
+  Part part = Part::kBoth;
 };
 
 }  // namespace rule

@@ -243,8 +243,9 @@ torch::jit::Module bake(const Stream& stream) {
     // A site in a branch that no image took is still at the source.
     const bool seen = !source && tensors.counters[1].item<double>() > 0;
     const at::Tensor running = tensors.running.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
-    fixed.push_back(seen ? graph::FixedMoments{running[0], running[1]}
-                         : graph::FixedMoments{sites[i].mean, sites[i].var});
+    const stats::Moments at_source{sites[i].mean, sites[i].var};
+    const stats::Moments used = seen ? stats::select_part(rule, at_source, {running[0], running[1]}) : at_source;
+    fixed.push_back({used.mean, used.var});
   }
   return impl.program->bake(fixed, stats::eps_override(rule));
 }
@@ -269,14 +270,11 @@ AdaptOptions AdaptedModel::options() const { return impl_->options; }
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);
   validate(options.input);
-  std::vector<ReferenceSite> references;
   std::string fingerprint;
   if (options.reference) {
-    references = checked(*options.reference, module);
-    fingerprint = fingerprint_of(references);
+    fingerprint = fingerprint_of(checked(*options.reference, module));
   }
-  auto program = std::make_shared<const graph::Program>(module, options.layers, options.skip_layers, references,
-                                                        options.allow_no_sites);
+  auto program = std::make_shared<const graph::Program>(module, options);
   std::vector<Site> sites;
   for (const auto& site : program->sites()) {
     sites.push_back(site.site);

@@ -41,8 +41,9 @@ struct Calibration::Impl {
   at::Tensor input = at::zeros({0}, at::kDouble);  ///< sums of the input
 };
 
-Calibration::Calibration(const torch::jit::Module& module, const std::vector<std::string>& features)
-    : impl_(std::make_unique<Impl>(Impl{graph::fingerprint(module), graph::Probe(module, features)})) {}
+Calibration::Calibration(const torch::jit::Module& module, const std::vector<std::string>& features,
+                         const CallOptions& call)
+    : impl_(std::make_unique<Impl>(Impl{graph::fingerprint(module), graph::Probe(module, features, call)})) {}
 Calibration::Calibration(Calibration&&) noexcept = default;
 Calibration& Calibration::operator=(Calibration&&) noexcept = default;
 Calibration::~Calibration() = default;
@@ -99,8 +100,8 @@ Reference Calibration::result() const {
 std::vector<Site> Calibration::sites() const { return impl_->probe.sites(); }
 
 Reference calibrate(const torch::jit::Module& module, const std::function<std::optional<at::Tensor>()>& next,
-                    const std::vector<std::string>& features) {
-  Calibration calibration(module, features);
+                    const std::vector<std::string>& features, const CallOptions& call) {
+  Calibration calibration(module, features, call);
   while (const auto images = next()) {
     calibration.add(*images);
   }

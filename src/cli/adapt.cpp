@@ -22,6 +22,7 @@ AdaptOptions to_options(const AdaptFlags& flags, const image::Preprocessing& pre
   AdaptOptions options;
   options.rule = parse_rule(flags.rule);
   options.reference = eval::read_reference(flags.reference, preprocessing.describe());
+  options.call = flags.call;
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;
   return options;

@@ -33,7 +33,7 @@ void check_flags(const CalibrateFlags& flags) {
 Reference measure(const CalibrateFlags& flags, const torch::jit::Module& module) {
   const auto config = image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
-  Calibration calibration(module, flags.features);
+  Calibration calibration(module, flags.features, flags.call);
   ImageStream images(flags.data, flags.images, preprocessing, flags.verbosity);
   log(LogLevel::kInfo, "calibrating " + std::to_string(calibration.sites().size()) + " sites on " + images.describe());
   log_sources(flags.images.preprocessing, config);

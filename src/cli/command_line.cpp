@@ -56,6 +56,17 @@ void add_model(CLI::App& app, std::filesystem::path& model) {
       ->required();
 }
 
+void add_call_flags(CLI::App& app, CallOptions& call) {
+  const char* const group = "Model";
+  app.add_option("--input-index", call.input_index, "Which argument of forward takes the images (0)")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--output", call.output,
+                 "Which output counts: position in a tuple, key of a dictionary (the first [N, classes])")
+      ->type_name("NAME")
+      ->group(group);
+}
+
 void add_log_flags(CLI::App& app, Verbosity& verbosity) {
   app.add_flag_callback(
          "--verbose,-v", [&verbosity] { verbosity = Verbosity::kVerbose; }, "Log more")
@@ -206,6 +217,7 @@ void add_run_flags(CLI::App& app, EvalFlags& flags) {
 void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
   CLI::App* command = app.add_subcommand("eval", "Evaluate a model under several rules on shifted image folders");
   add_model(*command, flags.model);
+  add_call_flags(*command, flags.call);
   add_data_flags(*command, flags);
   add_rule_flags(*command, flags);
   add_preprocessing_flags(*command, flags.preprocessing);
@@ -246,6 +258,7 @@ void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
       ->allow_extra_args(false)
       ->take_all()
       ->delimiter(',');
+  add_call_flags(*command, flags.call);
   add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);
   command->footer(kCalibrateExamples);
@@ -266,6 +279,7 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
       ->group(group);
   add_site_flags(*command, flags.reference, flags.layers, flags.skip_layers);
   add_state_flags(*command, flags.state_in, flags.state_out);
+  add_call_flags(*command, flags.call);
   add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);
   command->footer(kAdaptExamples);

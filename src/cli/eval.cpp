@@ -47,6 +47,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.on_error = data::parse_on_error(flags.on_error);
   options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
   options.device = flags.device;
+  options.call = flags.call;
   options.reference = flags.reference;
   options.state_in = flags.state_in;
   options.state_out = flags.state_out;

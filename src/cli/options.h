@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/logging.h"
+#include "ttscale/options.h"
 
 namespace ttscale::cli {
 
@@ -36,6 +37,7 @@ struct EvalFlags {
   std::filesystem::path data;
   std::vector<std::string> rules;  ///< empty: source and prior
   std::string input = "none";
+  CallOptions call;
   std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: running statistics of BatchNorm layers
   std::filesystem::path state_in;   ///< statistics to begin with
   std::filesystem::path state_out;  ///< statistics to leave behind
@@ -83,6 +85,7 @@ struct CalibrateFlags {
   std::filesystem::path from;  ///< the model as it was before folding
   std::filesystem::path out;
   std::vector<std::string> features;
+  CallOptions call;
   ImageFlags images;
   Verbosity verbosity = Verbosity::kNormal;
 };
@@ -93,6 +96,7 @@ struct AdaptFlags {
   std::filesystem::path data;
   std::filesystem::path out;
   std::string rule = "cumulative";
+  CallOptions call;
   std::filesystem::path reference;
   std::vector<std::string> layers;
   std::vector<std::string> skip_layers;

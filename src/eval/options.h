@@ -14,6 +14,7 @@
 #include "image/decode.h"
 #include "image/preprocess.h"
 #include "ttscale/input.h"
+#include "ttscale/options.h"
 
 namespace ttscale::eval {
 
@@ -51,6 +52,7 @@ struct EvalOptions {
   image::DecodeLimits decode;
   std::string device = "cpu";
   std::filesystem::path reference;       ///< reference moments for feature sites; empty: BatchNorm layers only
+  CallOptions call;                      ///< arguments and outputs of the model
   std::filesystem::path state_in;        ///< statistics that the stream of the one rule starts from, at every reset
   std::filesystem::path state_out;       ///< where its statistics at the end are left; empty: nowhere
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all

@@ -59,6 +59,7 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   adapt_options.allow_no_sites = std::all_of(options.rules.begin(), options.rules.end(), [](const std::string& rule) {
     return std::holds_alternative<rule::Source>(parse_rule(rule));
   });
+  adapt_options.call = options.call;
   adapt_options.layers = options.layers;
   adapt_options.skip_layers = options.skip_layers;
   return adapt(options.model, adapt_options, options.device);

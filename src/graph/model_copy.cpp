@@ -10,7 +10,6 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
-#include "base/option_text.h"
 #include "graph/archive.h"
 #include "ttscale/error.h"
 
@@ -22,29 +21,6 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 namespace {
-
-void check_signature(const Module& module) {
-  const auto forward = module.find_method("forward");
-  if (!forward) {
-    throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
-  }
-  std::int64_t required = 0;
-  bool tensor = true;
-  const auto& arguments = forward->function().getSchema().arguments();
-  for (std::size_t i = 1; i < arguments.size(); ++i) {  // 0 is the module itself
-    required += arguments[i].default_value() ? 0 : 1;
-    tensor = tensor && (i > 1 || c10::TensorType::get()->isSubtypeOf(*arguments[i].type()));
-  }
-  if (arguments.size() < 2 || required > 1 || !tensor) {
-    throw ModelError("forward must take one image tensor, found (" + [&] {
-      std::vector<std::string> types;
-      for (std::size_t i = 1; i < arguments.size(); ++i) {
-        types.push_back(arguments[i].name() + ": " + arguments[i].type()->str());
-      }
-      return join(types);
-    }() + "); wrap the model in a module that does");
-  }
-}
 
 Module clone(const Module& module) {
   try {
@@ -102,7 +78,6 @@ at::Device device_of(const Module& module, Graph& graph) {
 }  // namespace
 
 ModelCopy copy_model(const Module& module) {
-  check_signature(module);
   ModelCopy copy;
   copy.module = std::make_shared<Module>(clone(module));
   copy.module->eval();
@@ -159,21 +134,6 @@ void insert_at(Graph& graph, const FoundSite& site, const char* op, const std::v
   } else {
     site.value->replaceAllUsesAfterNodeWith(node, node->output());
   }
-}
-
-at::Tensor run_forward(Module& module, const at::Tensor& images) {
-  c10::IValue output;
-  try {
-    output = module.forward({images});
-  } catch (const std::exception& error) {
-    throw ModelError("the model fails on images " + c10::str(images.sizes()) + ": " + reason(error) +
-                     "; check the size, the channels and the preprocessing of the images");
-  }
-  if (!output.isTensor()) {
-    throw ModelError("the model returns " + output.type()->str() +
-                     ", expected one tensor; wrap it in a module that returns the scores");
-  }
-  return output.toTensor();
 }
 
 }  // namespace ttscale::graph

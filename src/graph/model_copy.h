@@ -20,7 +20,7 @@ struct ModelCopy {
   at::Device device{at::kCPU};  ///< of its parameters or constants
 };
 
-/// Throws ModelError if forward does not take one tensor or if the module cannot be copied.
+/// Throws ModelError if the module cannot be copied.
 ModelCopy copy_model(const torch::jit::Module& module);
 
 /// The normalisation layers and the feature sites of a copy in order of execution.
@@ -38,8 +38,5 @@ torch::jit::Value* read_attribute(torch::jit::Graph& graph, torch::jit::Node& no
 /// or to its one consumer. `attributes` are names of attributes of the module.
 void insert_at(torch::jit::Graph& graph, const FoundSite& site, const char* op,
                const std::vector<std::string>& attributes);
-
-/// Runs forward(images). Throws ModelError (one line) if it fails or does not return one tensor.
-at::Tensor run_forward(torch::jit::Module& module, const at::Tensor& images);
 
 }  // namespace ttscale::graph

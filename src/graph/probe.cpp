@@ -7,6 +7,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/call.h"
 #include "graph/model_copy.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
@@ -40,8 +41,10 @@ std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::str
 
 }  // namespace
 
-Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns) {
+Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns, CallOptions call)
+    : call_(std::move(call)) {
   ops::link_operators();
+  check_signature(module, call_);
   ModelCopy copy = copy_model(module);
   for (FoundSite& found : watched(copy, patterns)) {
     const std::string name = attribute(sites_.size());
@@ -62,7 +65,7 @@ void Probe::run(const at::Tensor& images) {
     before.push_back(module_->attr(attribute(i)).toTensor().clone());
   }
   try {
-    run_forward(*module_, images.to(device_));
+    run_forward(*module_, call_, images.to(device_));
   } catch (...) {
     for (std::size_t i = 0; i < sites_.size(); ++i) {
       module_->setattr(attribute(i), before[i]);

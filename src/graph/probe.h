@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ttscale/inspect.h"
+#include "ttscale/options.h"
 
 namespace torch::jit {
 struct Module;
@@ -21,9 +22,9 @@ class Probe {
  public:
   /// Watches the adaptable BatchNorm layers and the chosen feature sites, or all sites whose name or kind passes a
   /// pattern. Throws ModelError if there are
-  /// none to watch (saying what was found) or if forward does not take one tensor, UsageError for a pattern that
-  /// selects nothing.
-  Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns);
+  /// none to watch (saying what was found) or if forward cannot be called with images alone, UsageError for a pattern
+  /// that selects nothing.
+  Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns, CallOptions call);
 
   /// Runs the model on images, which enter the sums at all sites or, if the model fails (ModelError), at none.
   void run(const at::Tensor& images);
@@ -36,6 +37,7 @@ class Probe {
 
  private:
   std::shared_ptr<torch::jit::Module> module_;
+  CallOptions call_;
   std::vector<Site> sites_;
   at::Device device_{at::kCPU};
 };

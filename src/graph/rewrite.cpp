@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/call.h"
 #include "graph/fingerprint.h"
 #include "graph/model_copy.h"
 #include "ops/norm.h"
@@ -148,20 +149,22 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
 
 }  // namespace
 
-Instance::Instance(std::shared_ptr<Module> module) : module_(std::move(module)) {}
+Instance::Instance(std::shared_ptr<Module> module, CallOptions call)
+    : module_(std::move(module)), call_(std::move(call)) {}
 
-at::Tensor Instance::forward(const at::Tensor& images) { return run_forward(*module_, images); }
+at::Tensor Instance::forward(const at::Tensor& images) { return run_forward(*module_, call_, images); }
 
-Program::Program(const Module& module, const std::vector<std::string>& layers, const std::vector<std::string>& skip,
-                 const std::vector<ReferenceSite>& references, bool allow_no_sites) {
+Program::Program(const Module& module, const AdaptOptions& options) : call_(options.call) {
   ops::link_operators();
+  check_signature(module, call_);
   ModelCopy copy = copy_model(module);
-  std::vector<Selected> sites = candidates(copy, references);
-  if (sites.empty() && !allow_no_sites) {
+  const std::vector<ReferenceSite> none;
+  std::vector<Selected> sites = candidates(copy, options.reference ? options.reference->sites : none);
+  if (sites.empty() && !options.allow_no_sites) {
     throw ModelError(summarise(copy.found));
   }
   if (!sites.empty()) {
-    select(sites, layers, skip);
+    select(sites, options.layers, options.skip_layers);
   }
   module_ = copy.module;
   device_ = copy.device;
@@ -210,7 +213,7 @@ Instance Program::instantiate(const std::string& rule, const std::vector<SiteTen
   // one, or streams would meet.
   auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
   set_state(*instance, rule, states);
-  return Instance(std::move(instance));
+  return {std::move(instance), call_};
 }
 
 Module Program::online(const std::string& rule, const std::vector<SiteTensors>& states) const {

@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ttscale/inspect.h"
+#include "ttscale/options.h"
 #include "ttscale/reference.h"
 
 namespace torch::jit {
@@ -39,26 +40,25 @@ struct FixedMoments {
 /// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
 class Instance {
  public:
-  explicit Instance(std::shared_ptr<torch::jit::Module> module);
+  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call);
 
-  /// Runs forward(images). Throws ModelError (one line) if it fails or does not return one tensor.
+  /// Runs forward on images (graph/call.h).
   at::Tensor forward(const at::Tensor& images);
 
  private:
   std::shared_ptr<torch::jit::Module> module_;
+  CallOptions call_;
 };
 
 /// A rewritten module: immutable, shared by its instances.
 class Program {
  public:
-  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm, and the output of each feature site
-  /// for which there is a reference, if its name passes the patterns (fnmatch(3): * ? and [...]; `skip` wins). Dropout
-  /// and running statistics of the copy are at rest, also where the archive was traced in training mode. Throws
-  /// ModelError if nothing can be adapted (unless `allow_no_sites`), if a reference fits no site, or if forward does
-  /// not take one tensor; UsageError if the patterns select nothing.
-  Program(const torch::jit::Module& module, const std::vector<std::string>& layers,
-          const std::vector<std::string>& skip, const std::vector<ReferenceSite>& references = {},
-          bool allow_no_sites = false);
+  /// Clones `module`, inlines its forward, and replaces each adaptable batch_norm, and the output of each site of the
+  /// reference, if its name passes the patterns (fnmatch(3): * ? and [...]; `skip_layers` wins). Dropout and running
+  /// statistics of the copy are at rest, also where the archive was traced in training mode. Throws ModelError if
+  /// nothing can be adapted (unless allow_no_sites), if a site of the reference is not there, or if forward cannot be
+  /// called with images alone; UsageError if the patterns select nothing.
+  Program(const torch::jit::Module& module, const AdaptOptions& options);
 
   [[nodiscard]] const std::vector<RewrittenSite>& sites() const { return sites_; }
   /// Where the statistics are.
@@ -81,6 +81,7 @@ class Program {
   std::shared_ptr<const torch::jit::Module> module_;
   std::vector<RewrittenSite> sites_;
   at::Device device_{at::kCPU};
+  CallOptions call_;
   bool changes_itself_ = false;
 };
 

@@ -27,6 +27,11 @@ const Choices<Order>& orders() {
   return choices;
 }
 
+const Choices<Part>& parts() {
+  static const Choices<Part> choices{{"both", Part::kBoth}, {"mean", Part::kMean}, {"variance", Part::kVariance}};
+  return choices;
+}
+
 const char* name(const rule::Source&) { return "source"; }
 const char* name(const rule::Batch&) { return "batch"; }
 const char* name(const rule::Prior&) { return "prior"; }
@@ -65,6 +70,7 @@ void fields(R& rule, Visitor& visit) {
     if constexpr (!std::is_same_v<T, rule::Batch>) {
       visit("mixing", rule.mixing, mixings());
     }
+    visit("part", rule.part, parts());
     visit("eps", rule.eps, kEps);
   }
 }

@@ -47,6 +47,7 @@ struct SiteState {
 ///  - Images with NaN or Inf count for nothing; a batch that holds any leaves `running` untouched and counts as
 ///  rejected.
 ///  - Without a finite image: the stream's statistics so far, or the source's for a rule without state.
+///  - With part=mean or part=variance the other one is the source's.
 ///  - A dead channel, whose variance in the batch is below `kDeadShare` of its source's, counts with the source
 ///  variance: its noise is never amplified.
 Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state);
@@ -55,6 +56,9 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
 /// contrast (standard deviation 0.25): what is left is noise. Published shifts stay well above (contrast at severity 5
 /// of ImageNet-C: 2.5e-3).
 inline constexpr double kDeadShare = 1e-5;
+
+/// `moments` where the rule follows the stream, else `source`.
+Moments select_part(const Rule& rule, const Moments& source, const Moments& moments);
 
 /// Whether the rule carries statistics from batch to batch.
 bool has_state(const Rule& rule);

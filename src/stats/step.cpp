@@ -26,7 +26,7 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
   in.batch.pooled.var = at::where(measured.var < kDeadShare * source.var, source.var, measured.var);
   const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
 
-  const Moments used = where(in.batch.images > 0, out.used, running);
+  const Moments used = select_part(rule, source, where(in.batch.images > 0, out.used, running));
 
   const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
   const at::Tensor accepted = complete.to(at::kDouble);
@@ -36,6 +36,20 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
   const auto summary = [](const at::Tensor& t) { return t.dim() == 2 ? t.mean(0) : t; };
   state.last.copy_(at::stack({measured.mean, measured.var, summary(used.mean), summary(used.var)}));
   return used;
+}
+
+Moments select_part(const Rule& rule, const Moments& source, const Moments& moments) {
+  const Part part = std::visit(
+      [](const auto& r) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
+          return Part::kBoth;
+        } else {
+          return r.part;
+        }
+      },
+      rule);
+  return {part == Part::kVariance ? source.mean.expand_as(moments.mean) : moments.mean,
+          part == Part::kMean ? source.var.expand_as(moments.var) : moments.var};
 }
 
 bool has_state(const Rule& rule) {

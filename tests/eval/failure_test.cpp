@@ -49,8 +49,8 @@ TEST_F(Failure, ClassMapWithoutAFolder) {
   expect_failure<DataError>(wrong, {"map.txt"});
 }
 
-TEST_F(Failure, ModelWithoutSitesEvenForSource) {
-  EvalOptions wrong = options({"source"});
+TEST_F(Failure, ModelWithoutSites) {
+  EvalOptions wrong = options({"source", "batch"});
   wrong.model = save_model(ModelKind::kNoBatchNorm);
   expect_failure<ModelError>(wrong, {""});
   EXPECT_THAT(seen.calls, IsEmpty());

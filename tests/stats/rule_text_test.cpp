@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
     Texts, BadRule,
     ::testing::Values(BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua"}},
                       BadText{"", {"unknown rule ''"}},
-                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, eps"}},
+                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps"}},
                       BadText{"source:count=1", {"takes none"}},
                       BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
                       BadText{"ema:momentum=abc", {"found 'abc'"}},

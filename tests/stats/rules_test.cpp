@@ -211,5 +211,22 @@ TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
 }
 
+TEST(Step, APartOfTheMomentsCanStayTheSources) {
+  const auto row = [](double a, double b) { return at::tensor(std::vector<double>{a, b}); };
+  const Moments source{row(1, 2), row(4, 9)};
+  const ImageMoments images{{row(3, -1).view({1, 2}), row(1, 25).view({1, 2})}, 10};
+  const auto used = [&](const char* rule) {
+    SiteState state{at::zeros({2, 2}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, 2}, at::kDouble)};
+    const Moments moments = step(parse_rule(rule), source, images, state);
+    EXPECT_TRUE(state.last[2].equal(moments.mean)) << "the report must tell what was used";
+    EXPECT_TRUE(state.last[3].equal(moments.var));
+    return moments;
+  };
+  EXPECT_TRUE(used("batch:part=mean").mean.equal(images.each.mean[0]));
+  EXPECT_TRUE(used("batch:part=mean").var.equal(source.var));
+  EXPECT_TRUE(used("batch:part=variance").mean.equal(source.mean));
+  EXPECT_TRUE(used("batch:part=variance").var.equal(images.each.var[0]));
+}
+
 }  // namespace
 }  // namespace ttscale::stats

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Streams that become modules: fixed without our operators, or still adapting.
+#include "ttscale/bake.h"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include <torch/script.h>
+
+#include "adapt/with_rule.h"
+#include "archives.h"
+#include "ttscale/calibrate.h"
+#include "ttscale/error.h"
+
+namespace ttscale {
+namespace {
+
+using testing::golden;
+using ::testing::HasSubstr;
+using testing::load_archive;
+using testing::with;
+
+/// What the module is after it was written and read: only what an archive keeps counts.
+torch::jit::Module travelled(const torch::jit::Module& module) {
+  std::stringstream bytes;
+  module.save(bytes);
+  return torch::jit::load(bytes);
+}
+
+at::Tensor run(torch::jit::Module module, const at::Tensor& x) {
+  const at::NoGradGuard no_grad;
+  module.forward({x});
+  module.forward({x});  // the executor has optimised now
+  return module.forward({x}).toTensor();
+}
+
+/// A stream that has met three batches, and what it gives for x with its statistics as they are. use-update normalises
+/// with the statistics before the batch.
+struct Adapted {
+  Stream stream;
+  at::Tensor frozen;
+};
+
+Adapted after_three_batches(const std::string& name, AdaptOptions options, const at::Tensor& x) {
+  torch::manual_seed(7);
+  Stream stream = adapt(load_archive(name), options).stream();
+  for (int batch = 0; batch < 3; ++batch) {
+    stream.forward(at::randn_like(x) * 1.5 + 0.5);
+  }
+  const Snapshot now = stream.snapshot();
+  at::Tensor frozen = stream.forward(x);
+  stream.rollback(now);
+  return {std::move(stream), std::move(frozen)};
+}
+
+bool mentions_ttscale(const torch::jit::Module& module) {
+  for (const auto& attribute : module.named_attributes(/*recurse=*/false)) {
+    if (attribute.name.find("ttscale") != std::string::npos) {
+      return true;
+    }
+  }
+  return module.get_method("forward").graph()->toString().find("ttscale") != std::string::npos;
+}
+
+void expect_close(const at::Tensor& found, const at::Tensor& expected, const std::string& name) {
+  const double size = expected.abs().max().item<double>();
+  EXPECT_LE((found - expected).abs().max().item<double>(), 1e-5 * size) << name;
+}
+
+class Baked : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Baked, BakedEqualsTheStreamFrozenAtThatPoint) {
+  const at::Tensor x = golden(GetParam(), "input");
+  for (const char* rule : {"ema:order=use-update", "cumulative:order=use-update,mixing=total,eps=0.01",
+                           "ema:order=use-update,part=mean", "dua:order=use-update,part=variance"}) {
+    const Adapted adapted = after_three_batches(GetParam(), with(rule), x);
+    const torch::jit::Module baked = bake(adapted.stream);
+    EXPECT_FALSE(mentions_ttscale(baked)) << rule;
+    expect_close(run(baked, x), adapted.frozen, rule);
+    expect_close(run(travelled(baked), x), adapted.frozen, rule);
+  }
+}
+
+TEST_P(Baked, BakedReferencesAreFoldedIntoTheLayer) {
+  const at::Tensor x = golden(GetParam(), "input");
+  AdaptOptions options = with("ema:order=use-update");
+  Calibration calibration(load_archive(GetParam()));
+  calibration.add(x);
+  options.reference = calibration.result();
+  const Adapted adapted = after_three_batches(GetParam(), options, x);
+  const torch::jit::Module baked = travelled(bake(adapted.stream));
+  EXPECT_FALSE(mentions_ttscale(baked));
+  expect_close(run(baked, x), adapted.frozen, GetParam());
+}
+
+TEST_P(Baked, OnlineGoesOnWhereTheStreamIs) {
+  const at::Tensor x = golden(GetParam(), "input");
+  Adapted adapted = after_three_batches(GetParam(), with("ema"), x);
+  torch::jit::Module module = travelled(online(adapted.stream));
+  const at::NoGradGuard no_grad;
+  for (int batch = 0; batch < 3; ++batch) {
+    const at::Tensor images = x + batch;
+    EXPECT_TRUE(module.forward({images}).toTensor().equal(adapted.stream.forward(images))) << batch;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Archives, Baked,
+                         ::testing::Values("net.scripted", "net.traced", "net.frozen", "net.pooled", "net.plain",
+                                           "net1d", "net3d", "features", "shared"));
+
+TEST(Bake, FoldedConvolutionsTakeScaleAndShift) {
+  const at::Tensor x = golden("net.scripted", "input");
+  AdaptOptions options = with("ema:order=use-update");
+  options.reference = reference_from_twin(load_archive("net.folded"), load_archive("net.scripted"));
+  const Adapted adapted = after_three_batches("net.folded", options, x);
+  const torch::jit::Module baked = travelled(bake(adapted.stream));
+  EXPECT_FALSE(mentions_ttscale(baked));
+  EXPECT_EQ(baked.get_method("forward").graph()->toString().find("batch_norm"), std::string::npos)
+      << "folding must not add operators";
+  expect_close(run(baked, x), adapted.frozen, "net.folded");
+}
+
+TEST(Bake, LeavesStreamAndModelAlone) {
+  const at::Tensor x = golden("net.scripted", "input");
+  const auto module = load_archive("net.scripted");
+  const at::Tensor before = run(module.clone(), x);
+  Stream stream = adapt(module, with("ema")).stream();
+  stream.forward(x * 2);
+  const Snapshot now = stream.snapshot();
+  const at::Tensor expected = stream.forward(x);
+  stream.rollback(now);
+  run(bake(stream), x);
+  run(online(stream), x);
+  EXPECT_TRUE(stream.forward(x).equal(expected));
+  EXPECT_TRUE(run(module, x).equal(before));
+}
+
+TEST(Bake, SourceIsTheModelAsItWas) {
+  const at::Tensor x = golden("net.scripted", "input");
+  expect_close(run(bake(adapt(load_archive("net.scripted"), with("source")).stream()), x),
+               golden("net.scripted", "source"), "source");
+}
+
+TEST(Bake, RefusesWhatHasNoStatistics) {
+  const AdaptedModel model = adapt(load_archive("net.scripted"), with("batch"));
+  const auto refusal = [](const Stream& stream) {
+    try {
+      bake(stream);
+    } catch (const UsageError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refusal(model.stream()), HasSubstr("use cumulative, ema or dua"));
+  EXPECT_THAT(refusal(model.stream(rule::Ema{})), HasSubstr("has seen no images"));
+}
+
+}  // namespace
+}  // namespace ttscale
