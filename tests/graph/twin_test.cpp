@@ -82,6 +82,10 @@ TEST(Fingerprint, OfARewrittenModelIsThatOfTheModel) {
             fingerprint(load_archive("blocks.folded")));
 }
 
+TEST(Fingerprint, OfAModuleWithoutForwardIsAModelError) {
+  EXPECT_THAT(model_error([] { fingerprint(load_archive("no-forward")); }), HasSubstr("no forward method"));
+}
+
 TEST(Fingerprint, OfTensorsSeesTheirOrderTypeAndShape) {
   const at::Tensor a = at::arange(6, at::kDouble);
   const at::Tensor b = at::ones({6}, at::kDouble);
