@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Writes the small seeded TorchScript archives of tests/archives and, for those that adapt, what eager PyTorch computes with them.
 
-usage: /usr/bin/python3 scripts/make_test_archives.py      (torch 1.13.1, Debian's python3-torch: older LibTorch must read the files)
+usage: /usr/bin/python3 scripts/make_test_archives.py [NAME ...]      (torch 1.13.1, Debian's python3-torch: older LibTorch must read the files)
+
+With names only those archives are written: TorchScript keeps paths and line numbers of this file in them, so that a second run gives other bytes.
 
 NAME.pt is the archive. NAME.golden.pt holds tensors: "input", "source" (eval mode) and, where BatchNorm has running statistics, "batch" (BatchNorm modules in
 training mode with momentum 0, all else in eval mode).
 """
 import copy
 import pathlib
+import sys
 import warnings
 from typing import Optional, Tuple
 
@@ -147,6 +150,119 @@ class Bare(nn.Module):
 
     def forward(self, x):
         return x.mean([2, 3])
+
+
+class Gate(nn.Module):
+    """Squeeze and excitation: two convolutions on pooled features."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, 2, 1)
+        self.expand = nn.Conv2d(2, channels, 1)
+
+    def forward(self, x):
+        scale = F.adaptive_avg_pool2d(x, 1)
+        return x * torch.sigmoid(self.expand(F.relu(self.reduce(scale))))
+
+
+class Blocks(nn.Module):
+    """What the convolutions of residual, mobile and gated networks stand next to, with a convolution for classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+        self.inner = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+        self.residual = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4))
+        self.gate = Gate(4)
+        self.bottleneck = nn.Sequential(nn.Conv2d(4, 3, 1, bias=False), nn.BatchNorm2d(3))
+        self.expand = nn.Sequential(nn.Conv2d(3, 6, 1, bias=False), nn.BatchNorm2d(6, eps=1e-3), nn.ReLU6())
+        self.depthwise = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU6())
+        self.head = nn.Conv2d(6, 5, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = F.relu(x + self.residual(self.inner(x)))
+        x = self.depthwise(self.expand(self.bottleneck(self.gate(x))))
+        return F.adaptive_avg_pool2d(self.head(x), 1).flatten(1)
+
+
+class PreActivation(nn.Module):
+    """A BatchNorm behind an activation, which freezing cannot fold, among two that it can."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+        self.before = nn.BatchNorm2d(4)
+        self.conv = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4))
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x + self.conv(F.relu(self.before(x)))
+        return self.fc(F.relu(x).mean([2, 3]))
+
+
+class Tokens(nn.Module):
+    """A transformer's way in and out: patches, tokens, head."""
+
+    def __init__(self, norm: bool):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 6, 2, stride=2)
+        self.norm = nn.LayerNorm(6) if norm else nn.Identity()
+        self.mix = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.norm(self.patches(x).flatten(2).transpose(1, 2))
+        return self.head(F.gelu(self.mix(x)).mean(1))
+
+
+class Grouped(nn.Module):
+    """GroupNorm behind convolutions with bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4)
+        self.conv2, self.norm2 = nn.Conv2d(4, 6, 3, padding=1), nn.GroupNorm(3, 6)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = F.relu(self.norm1(self.conv1(x)))
+        return self.fc(F.relu(self.norm2(self.conv2(x))).mean([2, 3]))
+
+
+class ForkedConvolution(nn.Module):
+    """One convolution with bias in a fork, one outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Conv2d(3, 4, 1)
+        self.outer = nn.Conv2d(4, 4, 1)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        future = torch.jit.fork(self.inner, x)
+        return self.fc(F.relu(self.outer(F.relu(torch.jit.wait(future)))).mean([2, 3]))
+
+
+class BranchesConvolution(nn.Module):
+    """Convolutions with bias inside an If and inside a Loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.small = nn.Conv2d(3, 4, 1)
+        self.large = nn.Conv2d(3, 4, 1)
+        self.again = nn.Conv2d(4, 4, 1)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        if x.size(2) > 16:
+            x = self.large(x)
+        else:
+            x = self.small(x)
+        for _ in range(2):
+            x = F.relu(self.again(x))
+        return self.fc(x.mean([2, 3]))
 
 
 class TwoInputs(nn.Module):
@@ -333,6 +449,8 @@ def batch_mode(module: nn.Module) -> nn.Module:
 
 
 def save(name: str, archive: torch.jit.ScriptModule, eager: nn.Module = None, example: torch.Tensor = None) -> None:
+    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+        return
     archive.save(str(OUT / f"{name}.pt"))
     if eager is not None:
         with torch.no_grad():
@@ -378,6 +496,7 @@ def main() -> None:
     for dims, shape in ((1, (6, 3, 20)), (3, (6, 3, 4, 6, 6))):
         eager = randomise(Net(dims)).eval()
         save(f"net{dims}d", torch.jit.script(eager), eager, torch.randn(shape))
+        save(f"net{dims}d.folded", frozen(eager, fold=True))
     features = randomise(Features()).eval()
     save("features", torch.jit.script(features), features, torch.randn(6, 3, 2, 2))
     plain = randomise(Net(affine=False)).eval()
@@ -419,7 +538,21 @@ def main() -> None:
     save("net.bfloat16", torch.jit.script(half))
     mkldnn = to_mkldnn(nn.Sequential(nn.Conv2d(3, 4, 1), randomise(nn.BatchNorm2d(4))).eval())
     save("mkldnn", torch.jit.trace(mkldnn, x.to_mkldnn(), check_trace=False))
-    torch.save({"weight": torch.ones(2)}, OUT / "checkpoint.pt")
+    if len(sys.argv) == 1:
+        torch.save({"weight": torch.ones(2)}, OUT / "checkpoint.pt")
+
+    torch.manual_seed(1)  # of their own, so that what is added above does not change the numbers below
+    blocks = randomise(Blocks()).eval()
+    save("blocks.frozen", frozen(blocks, fold=False), blocks, x)
+    save("blocks.folded", frozen(blocks, fold=True))
+    mixed = randomise(PreActivation()).eval()
+    save("mixed", torch.jit.script(mixed), mixed, x)
+    save("mixed.folded", frozen(mixed, fold=True))
+    save("tokens", torch.jit.script(Tokens(norm=True).eval()))
+    save("tokens.bare", torch.jit.script(Tokens(norm=False).eval()))
+    save("group-norm", torch.jit.script(Grouped().eval()))
+    save("forked-convolution", torch.jit.script(ForkedConvolution().eval()))
+    save("branches-convolution", torch.jit.script(BranchesConvolution().eval()))
 
 
 if __name__ == "__main__":

@@ -32,13 +32,19 @@ SumMoments moments_of(const at::Tensor& sums) {
   return {mean, var, alive.numel() > 0 ? alive.median().item<double>() : 0.0};
 }
 
+/// Normal tensors also under InferenceMode: later calls update them in place, in any mode.
+at::Tensor no_sums() {
+  const c10::InferenceMode normal(false);
+  return at::zeros({0}, at::kDouble);
+}
+
 }  // namespace
 
 struct Calibration::Impl {
   std::string model;
   graph::Probe probe;
   std::int64_t images = 0;
-  at::Tensor input = at::zeros({0}, at::kDouble);  ///< sums of the input
+  at::Tensor input = no_sums();  ///< sums of the input
 };
 
 Calibration::Calibration(const torch::jit::Module& module, const std::vector<std::string>& features,
@@ -49,8 +55,8 @@ Calibration& Calibration::operator=(Calibration&&) noexcept = default;
 Calibration::~Calibration() = default;
 
 void Calibration::add(const at::Tensor& images) {
-  const at::NoGradGuard no_grad;
   const c10::InferenceMode normal(false);  // the sums are updated in place by later calls, in any mode
+  const at::NoGradGuard no_grad;           // second: InferenceMode(false) switches gradients on
   if (images.dim() < 2 || !images.is_floating_point() || images.numel() == 0) {
     throw DataError(c10::str("calibrate: expected floating-point images [N, C, H, W], found ", images.sizes(), " of ",
                              images.scalar_type()));

@@ -18,12 +18,20 @@ namespace {
 
 std::string a(const DictionaryFormat& format) { return std::string("name one that ") + format.made_by + " wrote"; }
 
-c10::impl::GenericDict parse(const std::filesystem::path& file, const DictionaryFormat& format) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream || stream.bad()) {
-    throw DataError(std::string("cannot read ") + format.noun + " " + file.string() + "; " + a(format));
+std::string bytes_of(const std::filesystem::path& file, const DictionaryFormat& format) {
+  try {
+    std::ifstream stream(file, std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    if (stream) {
+      return bytes;
+    }
+  } catch (const std::ios_base::failure&) {  // a folder opens, and its buffer throws when it is read
   }
+  throw DataError(std::string("cannot read ") + format.noun + " " + file.string() + "; " + a(format));
+}
+
+c10::impl::GenericDict parse(const std::filesystem::path& file, const DictionaryFormat& format) {
+  const std::string bytes = bytes_of(file, format);
   try {
     c10::IValue value = graph::unpickle(bytes);
     if (value.isGenericDict() && value.toGenericDict().contains("format") &&

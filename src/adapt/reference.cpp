@@ -43,7 +43,7 @@ Reference read(const std::filesystem::path& file, const c10::impl::GenericDict& 
     one.mean = moments(file, one.name, site.at("mean"));
     one.var = variances(file, one.name, site.at("var"), one.mean);
     one.eps = variances(file, one.name, site.at("eps"), one.mean);
-    one.uncertainty = site.at("uncertainty").toDouble();
+    one.uncertainty = site.at("uncertainty").toTensor().item<double>();
     out.sites.push_back(std::move(one));
   }
   if (dictionary.contains("input_mean")) {
@@ -67,7 +67,8 @@ void Reference::save(const std::filesystem::path& file) const {
     entry.insert("mean", site.mean);
     entry.insert("var", site.var);
     entry.insert("eps", site.eps);
-    entry.insert("uncertainty", site.uncertainty);
+    // A tensor: torch.load(weights_only=True) of torch 1.13 reads no plain floats.
+    entry.insert("uncertainty", at::scalar_tensor(site.uncertainty, at::kDouble));
     entries.push_back(entry);
   }
   dictionary.insert("sites", entries);

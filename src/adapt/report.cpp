@@ -33,7 +33,8 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
     }
     text << std::setw(18) << site.used_distance;
     if (site.dead_channels > 0) {
-      text << "  " << site.dead_channels << " dead channels kept the source variance";
+      text << "  " << site.dead_channels << (site.dead_channels == 1 ? " dead channel" : " dead channels")
+           << " kept the source variance";
     }
     text << "\n";
   }

@@ -61,7 +61,7 @@ void run(const AdaptFlags& flags) {
 
   const StreamReport report = stream.report();
   std::ostringstream line;
-  line << flags.out.string() << ": " << report.sites.size() << " sites "
+  line << flags.out.string() << ": " << report.sites.size() << (report.sites.size() == 1 ? " site " : " sites ")
        << (flags.keep_online ? "that go on adapting where libttscale.so is loaded" : "fixed") << ", after "
        << report.images << " images under " << report.rule << '\n';
   write_stdout(line.str());

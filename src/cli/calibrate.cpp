@@ -74,7 +74,7 @@ void run(const CalibrateFlags& flags) {
   warn_of_few_images(reference);
   reference.save(flags.out);
   std::ostringstream line;
-  line << flags.out.string() << ": " << reference.sites.size() << " sites, "
+  line << flags.out.string() << ": " << reference.sites.size() << (reference.sites.size() == 1 ? " site, " : " sites, ")
        << (flags.from.empty() ? "from " + std::to_string(reference.images) + " images"
                               : "exact, from " + flags.from.string())
        << "; use it with --reference\n";

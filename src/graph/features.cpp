@@ -164,6 +164,16 @@ bool search_forward(Value& start, Through through, Visit visit) {
 
 bool normalisation_follows(Value& value) { return search_forward(value, is_layout, is_normalisation); }
 
+/// Whether the value comes from a normalisation of each image, as in networks that normalise ahead of their layers.
+bool normalisation_precedes(Value& value) {
+  Value* current = &value;
+  while (is_layout(*current->node()) && !current->node()->inputs().empty()) {
+    current = current->node()->inputs()[0];
+  }
+  const Node& node = *current->node();
+  return is_normalisation(node) && kind_of(node).find("batch_norm") == std::string::npos;
+}
+
 bool tokens_follow(Value& value) {
   const Uses uses = uses_of(value);
   return !uses.nodes.empty() && std::all_of(uses.nodes.begin(), uses.nodes.end(), [](const Node* node) {
@@ -210,6 +220,9 @@ std::string why_not(Node& node, const Module& module) {
   Value& output = *node.output();
   if (normalisation_follows(output)) {
     return "a normalisation layer follows";
+  }
+  if (normalisation_precedes(*node.inputs().at(0))) {
+    return "a normalisation of each image precedes, as in networks without BatchNorm";
   }
   if (is_last_layer(output)) {
     return "the classifier: its output is the model's";

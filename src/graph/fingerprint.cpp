@@ -15,6 +15,7 @@
 #include "ops/norm.h"
 #include "ops/observe.h"
 #include "ops/restandardize.h"
+#include "ttscale/error.h"
 
 namespace ttscale::graph {
 namespace {
@@ -64,6 +65,10 @@ std::string original_operator(const torch::jit::Node& node) {
 }  // namespace
 
 std::string fingerprint(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  if (!forward) {
+    throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
+  }
   Hash hash;
   for (const auto& parameter : module.named_parameters()) {
     hash.add(parameter.name);
@@ -75,7 +80,7 @@ std::string fingerprint(const torch::jit::Module& module) {
       hash.add(buffer.value);
     }
   }
-  const auto graph = module.get_method("forward").graph()->copy();
+  const auto graph = forward->graph()->copy();
   inline_calls(*graph);
   std::set<std::string> constants;  // a set: rewriting repeats some
   for_each_node(*graph->block(), [&](torch::jit::Node& node, bool) {

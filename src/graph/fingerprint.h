@@ -14,7 +14,8 @@ struct Module;
 namespace ttscale::graph {
 
 /// Hexadecimal number that two models share only if they compute alike: operators in order, parameters, buffers,
-/// constant tensors. A model and its rewritten copy share it. Reads all of them.
+/// constant tensors. A model and its rewritten copy share it. Reads all of them. Throws ModelError if the module has no
+/// forward.
 std::string fingerprint(const torch::jit::Module& module);
 
 /// The same for tensors in order.

@@ -43,6 +43,7 @@ std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::str
 
 Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns, CallOptions call)
     : call_(std::move(call)) {
+  const c10::InferenceMode normal(false);  // for the sums that are made here
   ops::link_operators();
   check_signature(module, call_);
   ModelCopy copy = copy_model(module);
@@ -58,8 +59,8 @@ Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& p
 }
 
 void Probe::run(const at::Tensor& images) {
-  const at::NoGradGuard no_grad;
   const c10::InferenceMode normal(false);  // the sums are updated in place by later calls, in any mode
+  const at::NoGradGuard no_grad;           // second: InferenceMode(false) switches gradients on
   std::vector<at::Tensor> before;
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     before.push_back(module_->attr(attribute(i)).toTensor().clone());

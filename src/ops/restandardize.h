@@ -15,12 +15,11 @@ inline constexpr const char* kRestandardizeOperator = "ttscale::restandardize";
 /// y = (x - m) sqrt((source_var + eps) / (v + eps)) + source_mean for x [N, C, ...], where (m, v) is what `rule` (its
 /// text) makes of the reference moments source_mean, source_var [C] (float64) and of the batch's. For the output of a
 /// convolution into which BatchNorm was folded this is that BatchNorm under the same rule: with a = weight /
-/// sqrt(running_var + bn_eps), the reference is (bias, a^2 running_var) and eps [C] (float64) is a^2 bn_eps
-/// (docs of the method: src/ops/README.md). State tensors as for ttscale::norm; they are advanced in place. A channel
-/// without variance in the reference passes through. Under `source` and for an empty x the result is x itself. A
-/// tensor in mkldnn layout is taken and given back in it. Throws c10::Error for shapes, dtypes, devices or layouts that
-/// do not fit, UsageError for an unknown rule and for one that sets an eps of its own, which is in units of the
-/// BatchNorm that is no more.
+/// sqrt(running_var + bn_eps), the reference is (bias, a^2 running_var) and eps [C] (float64) is a^2 bn_eps. State
+/// tensors as for ttscale::norm; they are advanced in place. A channel without variance in the reference passes
+/// through. Under `source` and for an empty x the result is x itself. A tensor in mkldnn layout is taken and given back
+/// in it. Throws c10::Error for shapes, dtypes, devices or layouts that do not fit, UsageError for an unknown rule and
+/// for one that sets an eps of its own, which is in units of the BatchNorm that is no more.
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                          const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                          at::Tensor& last);

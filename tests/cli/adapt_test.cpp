@@ -55,7 +55,7 @@ TEST_F(AdaptTest, WritesAPlainArchiveThatHasAdapted) {
   const auto before = predicted();
   const Outcome outcome = adapt({});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("1 sites fixed, after 12 images under cumulative"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 site fixed, after 12 images under cumulative"));
   ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0);
   EXPECT_NE(predicted(), before);
   // Adapted to what it meets, batch statistics are what it has: one batch of all images under both.

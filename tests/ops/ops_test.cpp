@@ -10,12 +10,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <torch/cuda.h>
 
 #include "ops/affine.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
-#include "ops/site_checks.h"
+#include "ops/support.h"
 #include "ttscale/error.h"
 #include "ttscale/rule.h"
 
@@ -29,14 +28,6 @@ struct Type {
   at::ScalarType dtype;
   double tolerance;
 };
-
-std::vector<at::Device> devices() {
-  std::vector<at::Device> out{at::kCPU};
-  if (torch::cuda::is_available()) {
-    out.emplace_back(at::kCUDA);
-  }
-  return out;
-}
 
 class Typed : public ::testing::TestWithParam<std::tuple<at::Device, Type, at::MemoryFormat>> {
  protected:
@@ -159,16 +150,6 @@ TEST_P(Typed, AffineKeepsDigitsNearALargeCenter) {
   expect_affine(activations({2, 3, 20, 20}, 1000, 0.1), center, at::full({3}, 10.0, at::kDouble),
                 at::zeros({3}, at::kDouble), 1e-6);
 }
-
-struct State {
-  at::Tensor running, counters, last;
-  State(std::int64_t channels, at::Device device) {
-    const auto options = at::TensorOptions().dtype(at::kDouble).device(device);
-    running = at::zeros({kRunningRows, channels}, options);
-    counters = at::zeros({kCounters}, options);
-    last = at::zeros({kLastRows, channels}, options);
-  }
-};
 
 struct Layer {
   at::Tensor weight, bias, mean, var;
@@ -384,16 +365,6 @@ TEST_F(Norm, ThreadsWithStatesOfTheirOwnDoNotMeet) {
   for (const auto& state : states) {
     EXPECT_TRUE(state.running.equal(alone.running));
   }
-}
-
-template <typename Call>
-std::string torch_error(const Call& call) {
-  try {
-    call();
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  }
-  return "no error";
 }
 
 TEST(Operators, CheckTheirArgumentsHoweverTheyAreCalled) {
