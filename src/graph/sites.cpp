@@ -10,6 +10,7 @@
 #include <torch/script.h>
 
 #include "graph/features.h"
+#include "ops/restandardize.h"
 
 namespace ttscale::graph {
 namespace {
@@ -174,6 +175,8 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
   const std::string kind = kind_of(node);
   if (is_convolution(node) && !starts_with(kind, "prepacked::")) {
     ++operators[has_bias(node, module) ? "convolution with bias" : "convolution"];
+  } else if (kind == ops::kRestandardizeOperator) {
+    ++operators[kAdaptedSite];
   } else if (starts_with(kind, "quantized::")) {
     ++operators["quantized operator"];
   } else if (starts_with(kind, "prepacked::")) {

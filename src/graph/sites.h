@@ -26,6 +26,10 @@ struct FoundSite {
 /// The key in `operators` of nodes by which a model changes its own attributes.
 inline constexpr const char* kAttributeChange = "change of an attribute";
 
+/// The key in `operators` of feature sites of an archive that is adapted already, and the kind of its BatchNorms.
+inline constexpr const char* kAdaptedSite = "adapted feature site";
+inline constexpr const char* kAdaptedKind = "norm";
+
 /// What a graph holds.
 struct FoundSites {
   std::vector<FoundSite> sites;                   ///< normalisation layers in order of execution, names unique

@@ -42,6 +42,11 @@ std::string calibration_advice(const FoundSites& found) {
 
 std::string summarise_nothing(const FoundSites& found) {
   const std::string nothing = "no BatchNorm layer that can be adapted: ";
+  const bool adapted = std::any_of(found.sites.begin(), found.sites.end(),
+                                   [](const FoundSite& s) { return s.site.kind == kAdaptedKind; });
+  if (adapted || count_of(found, kAdaptedSite) > 0) {
+    return nothing + "the model is adapted already; bring the archive that it was made from";
+  }
   const auto quantized = count_of(found, "quantized operator");
   if (quantized > 0) {
     return nothing + "found " + counted(quantized, "quantized operator") + "; bring the float model";
