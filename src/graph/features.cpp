@@ -104,7 +104,13 @@ bool is_pooled(Value& value, const Module& module) {
   return false;
 }
 
-/// Where a value goes: the nodes that take it, and for a value that leaves a block the output it becomes.
+/// Operators that put a value into a list or dictionary, which is their first input and comes out changed.
+bool is_put_into_container(const Node& node) {
+  return one_of(kind_of(node), {"aten::_set_item", "aten::append", "aten::insert", "aten::extend"});
+}
+
+/// Where a value goes: the nodes that take it, for a value that leaves a block the output it becomes, and for one that
+/// is put into a list or dictionary that container.
 struct Uses {
   std::vector<Node*> nodes;
   std::vector<Value*> continued;
@@ -116,6 +122,9 @@ Uses uses_of(Value& value) {
   for (const auto& use : value.uses()) {
     if (use.user->kind() != c10::prim::Return) {
       out.nodes.push_back(use.user);
+      if (use.offset > 0 && is_put_into_container(*use.user)) {
+        out.continued.push_back(use.user->inputs().at(0));
+      }
       continue;
     }
     Node* owner = use.user->owningBlock()->owningNode();
@@ -164,16 +173,6 @@ bool search_forward(Value& start, Through through, Visit visit) {
 
 bool normalisation_follows(Value& value) { return search_forward(value, is_layout, is_normalisation); }
 
-/// Whether the value comes from a normalisation of each image, as in networks that normalise ahead of their layers.
-bool normalisation_precedes(Value& value) {
-  Value* current = &value;
-  while (is_layout(*current->node()) && !current->node()->inputs().empty()) {
-    current = current->node()->inputs()[0];
-  }
-  const Node& node = *current->node();
-  return is_normalisation(node) && kind_of(node).find("batch_norm") == std::string::npos;
-}
-
 bool tokens_follow(Value& value) {
   const Uses uses = uses_of(value);
   return !uses.nodes.empty() && std::all_of(uses.nodes.begin(), uses.nodes.end(), [](const Node* node) {
@@ -181,6 +180,17 @@ bool tokens_follow(Value& value) {
   }) && search_forward(value, is_layout, [](const Node& node) {
     return one_of(kind_of(node), {"aten::permute", "aten::transpose"});
   });
+}
+
+/// Whether the value comes from a layer that normalises each image by its own statistics, with no activation between:
+/// so are the convolutions of networks with LayerNorm or GroupNorm placed (ConvNeXt's between its stages).
+bool is_normalised(Value& value) {
+  Value* current = &value;
+  while (is_layout(*current->node()) && !current->node()->inputs().empty()) {
+    current = current->node()->inputs()[0];
+  }
+  return one_of(kind_of(*current->node()), {"aten::layer_norm", "aten::native_layer_norm", "aten::group_norm",
+                                            "aten::native_group_norm", "aten::instance_norm"});
 }
 
 /// Whether no layer with weights comes after: what is left are pooling, resizing and the like.
@@ -221,8 +231,8 @@ std::string why_not(Node& node, const Module& module) {
   if (normalisation_follows(output)) {
     return "a normalisation layer follows";
   }
-  if (normalisation_precedes(*node.inputs().at(0))) {
-    return "a normalisation of each image precedes, as in networks without BatchNorm";
+  if (is_normalised(*node.inputs().at(0))) {
+    return "takes what a layer normalised that needs no BatchNorm behind it";
   }
   if (is_last_layer(output)) {
     return "the classifier: its output is the model's";

@@ -82,7 +82,8 @@ std::string fingerprint(const torch::jit::Module& module) {
   }
   const auto graph = forward->graph()->copy();
   inline_calls(*graph);
-  std::set<std::string> constants;  // a set: rewriting repeats some
+  resolve_branches(*graph, module);  // as a rewritten copy
+  std::set<std::string> constants;   // a set: rewriting repeats some
   for_each_node(*graph->block(), [&](torch::jit::Node& node, bool) {
     if (node.kind() == c10::prim::Constant || node.kind() == c10::prim::ConstantMKLDNNTensor) {
       const auto constant = trace_origin(*node.output(), module);

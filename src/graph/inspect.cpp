@@ -27,6 +27,7 @@ Inspection inspect(const torch::jit::Module& module) {
   }
   const auto graph = forward->graph()->copy();  // inlining changes a graph
   graph::inline_calls(*graph);
+  graph::resolve_branches(*graph, module);
   graph::FoundSites found = graph::find_sites(*graph, module);
   Inspection out;
   out.summary = graph::summarise(found);

@@ -8,7 +8,8 @@
 
 namespace ttscale::graph {
 
-/// Tensors, numbers, strings, lists and dictionaries of them.
+/// Tensors, numbers, strings, lists of strings or of any values, and dictionaries of them. (Lists of numbers would get
+/// a type that torch.load(weights_only=True) refuses.)
 std::string pickle(const c10::IValue& value);
 
 /// Throws c10::Error or std::exception for bytes that are no pickle.

@@ -163,12 +163,18 @@ bool changes_attribute(Node& node, const Module& module) {
   if (node.kind() == c10::prim::SetAttr) {
     return node.s(c10::attr::name) != "num_batches_tracked";
   }
-  const std::string kind = kind_of(node);
-  if (!starts_with(kind, "aten::") || kind.back() != '_' || node.inputs().empty()) {
+  const auto* schema = starts_with(kind_of(node), "aten::") ? node.maybeSchema() : nullptr;
+  if (schema == nullptr) {
     return false;
   }
-  const auto origin = trace_origin(*node.inputs()[0], module);
-  return origin && !origin->path.empty() && origin->path.back() != "num_batches_tracked";
+  for (std::size_t i = 0; i < schema->arguments().size() && i < node.inputs().size(); ++i) {
+    const auto* alias = schema->arguments()[i].alias_info();
+    const auto origin = alias != nullptr && alias->isWrite() ? trace_origin(*node.inputs()[i], module) : std::nullopt;
+    if (origin && !origin->path.empty() && origin->path.back() != "num_batches_tracked") {
+      return true;
+    }
+  }
+  return false;
 }
 
 void count_operator(Node& node, const Module& module, std::map<std::string, std::int64_t>& operators) {

@@ -2,6 +2,8 @@
 // Walking TorchScript graphs.
 #include "graph/walk.h"
 
+#include <set>
+
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inliner.h>
@@ -103,6 +105,70 @@ std::optional<Origin> trace_origin(Value& value, const Module& module) {
       return trace_origin(*node.inputs().at(0), module);
     default:
       return std::nullopt;
+  }
+}
+
+namespace {
+
+using Settings = std::set<std::string>;
+
+/// The origin of an attribute that keeps its value, or of a constant.
+std::optional<Origin> fixed_origin(Value& value, const Module& module, const Settings& changed) {
+  auto origin = trace_origin(value, module);
+  if (origin && !origin->path.empty() &&
+      (origin->path.back() == "training" || changed.count(origin->path.back()) > 0)) {
+    return std::nullopt;
+  }
+  return origin;
+}
+
+/// What a condition is for good; empty if it may change.
+std::optional<bool> fixed_condition(Value& value, const Module& module, const Settings& changed) {
+  Node& node = *value.node();
+  if (node.kind() == c10::aten::__not__) {
+    const auto inner = fixed_condition(*node.input(), module, changed);
+    return inner ? std::optional<bool>(!*inner) : std::nullopt;
+  }
+  if (node.kind() == c10::aten::eq || node.kind() == c10::aten::ne) {
+    const auto a = fixed_origin(*node.inputs().at(0), module, changed);
+    const auto b = fixed_origin(*node.inputs().at(1), module, changed);
+    if (!a || !b || !a->value.isInt() || !b->value.isInt()) {
+      return std::nullopt;
+    }
+    return (a->value.toInt() == b->value.toInt()) == (node.kind() == c10::aten::eq);
+  }
+  const auto origin = fixed_origin(value, module, changed);
+  return origin && origin->value.isBool() ? std::optional<bool>(origin->value.toBool()) : std::nullopt;
+}
+
+void put_in_place(Node& branch, Block& taken) {
+  for (auto it = taken.nodes().begin(); it != taken.nodes().end();) {
+    Node& node = **it;
+    ++it;
+    node.moveBefore(&branch);
+  }
+  for (std::size_t i = 0; i < branch.outputs().size(); ++i) {
+    branch.outputs()[i]->replaceAllUsesWith(taken.outputs()[i]);
+  }
+  branch.destroy();
+}
+
+}  // namespace
+
+void resolve_branches(torch::jit::Graph& graph, const Module& module) {
+  Settings changed;
+  std::vector<Node*> branches;  // inner ones first
+  for_each_node(*graph.block(), [&](Node& node, bool) {
+    if (node.kind() == prim::SetAttr) {
+      changed.insert(node.s(c10::attr::name));
+    } else if (node.kind() == prim::If) {
+      branches.push_back(&node);
+    }
+  });
+  for (Node* branch : branches) {
+    if (const auto condition = fixed_condition(*branch->input(), module, changed)) {
+      put_in_place(*branch, *branch->blocks().at(*condition ? 0 : 1));
+    }
   }
 }
 

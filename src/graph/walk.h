@@ -22,6 +22,11 @@ namespace ttscale::graph {
 /// Inlines all calls of the graph, those in the graphs of forks included.
 void inline_calls(torch::jit::Graph& graph);
 
+/// Puts the branch that is taken in the place of each If on a fixed setting of the module: a flag, or an integer
+/// compared with another (scripted code keeps both branches of `if self.use_shortcut:`, and with them the layers that
+/// both call). `training` is no fixed setting, and none is that the graph changes. Calls must be inlined.
+void resolve_branches(torch::jit::Graph& graph, const torch::jit::Module& module);
+
 /// Calls `visit` for every node of the block in order of execution, those of nested blocks (If, Loop) included.
 /// `forked` says whether the node lies in a graph of its own (prim::fork), where the values of the outer graph are not
 /// at hand. `visit` may destroy the node it is given.
