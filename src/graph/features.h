@@ -26,4 +26,9 @@ bool has_bias(torch::jit::Node& node, const torch::jit::Module& module);
 /// The features of the last layer are chosen only if `norm_sites` is false and no convolution was.
 std::vector<FoundSite> find_features(torch::jit::Graph& graph, const torch::jit::Module& module, bool norm_sites);
 
+/// Outputs of layers that are no convolution: activations, sums, concatenations, pooling, normalisations of each image,
+/// linear layers, in order of execution. Their kind is the operator's ("relu", "layer_norm"), their name that of the
+/// layer's parameters or the kind with a number. None is chosen unless asked for.
+std::vector<FoundSite> find_other_layers(torch::jit::Graph& graph, const torch::jit::Module& module);
+
 }  // namespace ttscale::graph

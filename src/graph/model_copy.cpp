@@ -95,6 +95,7 @@ ModelCopy copy_model(const Module& module) {
 std::vector<FoundSite> in_order(const ModelCopy& copy) {
   std::vector<FoundSite> out = copy.found.sites;
   out.insert(out.end(), copy.found.features.begin(), copy.found.features.end());
+  out.insert(out.end(), copy.found.others.begin(), copy.found.others.end());
   std::map<const Node*, std::size_t> position;
   for_each_node(*copy.graph->block(), [&](Node& node, bool) { position.emplace(&node, position.size()); });
   std::stable_sort(out.begin(), out.end(),
@@ -118,22 +119,53 @@ Value* read_attribute(Graph& graph, Node& node, const std::vector<std::string>& 
   return value;
 }
 
-void insert_at(Graph& graph, const FoundSite& site, const char* op, const std::vector<std::string>& attributes) {
-  Node* node = graph.create(c10::Symbol::fromQualString(op), {site.value}, 1);
-  Node& source = *site.node;
-  if (source.kind() == c10::prim::Param) {
-    source.owningBlock()->prependNode(node);
+namespace {
+
+/// Inserts `node` behind `value`.
+void insert_behind(Value& value, Node& node) {
+  if (value.node()->kind() == c10::prim::Param) {
+    value.node()->owningBlock()->prependNode(&node);
   } else {
-    node->insertAfter(&source);
+    node.insertAfter(value.node());
   }
+}
+
+/// The value with a dimension moved, behind the node that gives it.
+Value* move_dimension(Graph& graph, Value& value, std::int64_t from, std::int64_t to) {
+  Node* node = graph.create(c10::aten::movedim, {&value}, 1);
+  insert_behind(value, *node);
+  const torch::jit::WithInsertPoint here(node);
+  node->addInput(graph.insertConstant(from));
+  node->addInput(graph.insertConstant(to));
+  node->output()->setType(c10::TensorType::get());
+  return node->output();
+}
+
+}  // namespace
+
+void insert_at(Graph& graph, const FoundSite& site, const char* op, const std::vector<std::string>& attributes) {
+  // Whoever took the value before, but none of the nodes that are made now.
+  std::vector<torch::jit::Use> uses = site.value->uses();
+  Value* features = site.channels_last ? move_dimension(graph, *site.value, -1, 1) : site.value;
+  Node* node = graph.create(c10::Symbol::fromQualString(op), {features}, 1);
+  insert_behind(*features, *node);
   for (const std::string& name : attributes) {
     node->addInput(read_attribute(graph, *node, {name}));
   }
   node->output()->setType(c10::TensorType::get());
+  Value* result = site.channels_last ? move_dimension(graph, *node->output(), 1, -1) : node->output();
   if (site.consumer != nullptr) {
-    site.consumer->replaceInputWith(site.value, node->output());
-  } else {
-    site.value->replaceAllUsesAfterNodeWith(node, node->output());
+    const auto inputs = site.consumer->inputs();
+    if (std::find(inputs.begin(), inputs.end(), site.value) == inputs.end()) {
+      throw ModelError(site.site.name +
+                       " and a site behind the layer that gives its features cannot both be adapted; "
+                       "calibrate one of them");
+    }
+    site.consumer->replaceInputWith(site.value, result);
+    return;
+  }
+  for (const torch::jit::Use& use : uses) {
+    use.user->replaceInput(use.offset, result);
   }
 }
 

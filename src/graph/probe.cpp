@@ -3,10 +3,12 @@
 #include "graph/probe.h"
 
 #include <algorithm>
+#include <set>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "base/option_text.h"
 #include "graph/call.h"
 #include "graph/model_copy.h"
 #include "ops/norm.h"
@@ -18,6 +20,16 @@ namespace {
 
 std::string attribute(std::size_t site) { return "_ttscale_" + std::to_string(site) + "_sums"; }
 
+std::string kinds(const std::vector<FoundSite>& sites) {
+  std::set<std::string> out;
+  for (const FoundSite& found : sites) {
+    if (found.site.adaptable) {
+      out.insert(found.site.kind);
+    }
+  }
+  return join({out.begin(), out.end()});
+}
+
 std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::string>& patterns) {
   const std::vector<FoundSite> all = in_order(copy);
   const auto passes = [](const FoundSite& f, const std::vector<std::string>& some) {
@@ -26,7 +38,8 @@ std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::str
   for (const std::string& pattern : patterns) {
     if (std::none_of(all.begin(), all.end(), [&](const FoundSite& f) { return passes(f, {pattern}); })) {
       throw UsageError("feature pattern '" + pattern +
-                       "' matches no layer of the model that can be calibrated; ttscale inspect --json lists them");
+                       "' matches no layer of the model that can be calibrated, by name (ttscale inspect) or kind (" +
+                       kinds(all) + ")");
     }
   }
   std::vector<FoundSite> out;

@@ -234,6 +234,7 @@ FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
   const bool norm_sites =
       std::any_of(out.sites.begin(), out.sites.end(), [](const FoundSite& found) { return found.site.adaptable; });
   out.features = find_features(graph, module, norm_sites);
+  out.others = find_other_layers(graph, module);
   // A module of its own kind may hold a convolution and its BatchNorm; a reference must tell them apart.
   for (FoundSite& feature : out.features) {
     if (std::any_of(out.sites.begin(), out.sites.end(),

@@ -21,6 +21,7 @@ struct FoundSite {
   std::optional<Origin> mean, var;       ///< running statistics of an adaptable batch_norm
   torch::jit::Value* value = nullptr;    ///< what is re-standardised against a reference
   torch::jit::Node* consumer = nullptr;  ///< the one node that takes the re-standardised value; nullptr: all do
+  bool channels_last = false;            ///< channels are the last dimension of `value`, as in tokens [N, T, C]
 };
 
 /// The key in `operators` of nodes by which a model changes its own attributes.
@@ -32,8 +33,9 @@ inline constexpr const char* kAdaptedKind = "norm";
 
 /// What a graph holds.
 struct FoundSites {
-  std::vector<FoundSite> sites;                   ///< normalisation layers in order of execution, names unique
-  std::vector<FoundSite> features;                ///< candidates for re-standardisation, likewise
+  std::vector<FoundSite> sites;     ///< normalisation layers in order of execution, names unique
+  std::vector<FoundSite> features;  ///< candidates for re-standardisation, likewise
+  std::vector<FoundSite> others;    ///< outputs of other layers, for those who ask for them by name or kind
   std::map<std::string, std::int64_t> operators;  ///< see Inspection::operators
   bool traced_in_training = false;                ///< a batch_norm has the constant training=True
 };
