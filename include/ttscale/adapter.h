@@ -18,8 +18,9 @@
 namespace ttscale {
 
 class Stream;
-TTSCALE_API torch::jit::Module bake(const Stream& stream);    // ttscale/bake.h
-TTSCALE_API torch::jit::Module online(const Stream& stream);  // ttscale/bake.h
+struct BakeOptions;
+TTSCALE_API torch::jit::Module bake(const Stream& stream, const BakeOptions& options);    // ttscale/bake.h
+TTSCALE_API torch::jit::Module online(const Stream& stream, const BakeOptions& options);  // ttscale/bake.h
 
 /// The last batch at one site: moments are [C], float64, on the CPU.
 struct SiteReport {
@@ -97,8 +98,8 @@ class TTSCALE_API Stream {
 
  private:
   friend class AdaptedModel;
-  friend TTSCALE_API torch::jit::Module bake(const Stream& stream);
-  friend TTSCALE_API torch::jit::Module online(const Stream& stream);
+  friend TTSCALE_API torch::jit::Module bake(const Stream& stream, const BakeOptions& options);
+  friend TTSCALE_API torch::jit::Module online(const Stream& stream, const BakeOptions& options);
   struct Impl;
   explicit Stream(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -7,8 +7,10 @@
 
 #include <ATen/ATen.h>
 
+#include "adapt/input_script.h"
 #include "adapt/state_file.h"
 #include "graph/archive.h"
+#include "graph/call.h"
 #include "graph/fingerprint.h"
 #include "graph/rewrite.h"
 #include "ops/site_checks.h"
@@ -219,12 +221,25 @@ StreamReport Stream::report() const {
   return out;
 }
 
-torch::jit::Module online(const Stream& stream) {
-  const Stream::Impl& impl = *stream.impl_;
-  return impl.program->online(impl.rule, impl.state.tensors());
+namespace {
+
+torch::jit::Module with_input(torch::jit::Module module, const graph::Program& program, const InputScaling& input,
+                              const BakeOptions& options) {
+  constexpr const char* kName = "_ttscale_input";
+  if (options.input && !std::holds_alternative<std::monostate>(input)) {
+    graph::prepend_script(module, program.call(), kName, input_script(kName, input));
+  }
+  return module;
 }
 
-torch::jit::Module bake(const Stream& stream) {
+}  // namespace
+
+torch::jit::Module online(const Stream& stream, const BakeOptions& options) {
+  const Stream::Impl& impl = *stream.impl_;
+  return with_input(impl.program->online(impl.rule, impl.state.tensors()), *impl.program, impl.input, options);
+}
+
+torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
   const Stream::Impl& impl = *stream.impl_;
   const Rule rule = parse_rule(impl.rule);
   const bool source = std::holds_alternative<rule::Source>(rule);
@@ -247,7 +262,7 @@ torch::jit::Module bake(const Stream& stream) {
     const stats::Moments used = seen ? stats::select_part(rule, at_source, {running[0], running[1]}) : at_source;
     fixed.push_back({used.mean, used.var});
   }
-  return impl.program->bake(fixed, stats::eps_override(rule));
+  return with_input(impl.program->bake(fixed, stats::eps_override(rule)), *impl.program, impl.input, options);
 }
 
 AdaptedModel::AdaptedModel(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

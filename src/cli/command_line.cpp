@@ -277,6 +277,10 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
   command->add_option("--rule", flags.rule, "How statistics follow the images: cumulative, ema or dua (cumulative)")
       ->type_name("RULE")
       ->group(group);
+  command
+      ->add_option("--input", flags.input, "Scaling ahead of the model, which becomes part of it: none or standardize")
+      ->type_name("SCALING")
+      ->group(group);
   add_site_flags(*command, flags.reference, flags.layers, flags.skip_layers);
   add_state_flags(*command, flags.state_in, flags.state_out);
   add_call_flags(*command, flags.call);

@@ -96,6 +96,7 @@ struct AdaptFlags {
   std::filesystem::path data;
   std::filesystem::path out;
   std::string rule = "cumulative";
+  std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;
   std::vector<std::string> layers;

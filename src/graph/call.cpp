@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
 #include "base/option_text.h"
@@ -128,6 +129,23 @@ at::Tensor run_forward(Module& module, const CallOptions& call, const at::Tensor
                      "; check the size, the channels and the preprocessing of the images");
   }
   return choose(output, call.output, images.size(0));
+}
+
+void prepend_script(Module& module, const CallOptions& call, const std::string& name, const std::string& source) {
+  module.define(source);
+  const auto script = module.get_method(name).graph()->copy();
+  const auto graph = module.get_method("forward").graph();
+  torch::jit::Value* images = graph->inputs().at(static_cast<std::size_t>(call.input_index) + 1);
+  const std::vector<torch::jit::Use> uses = images->uses();  // of the model, not of the script
+  {
+    const torch::jit::WithInsertPoint here(*graph->block()->nodes().begin());
+    torch::jit::Value* scaled = torch::jit::insertGraph(*graph, *script, {graph->inputs().at(0), images}).at(0);
+    for (const torch::jit::Use& use : uses) {
+      use.user->replaceInput(use.offset, scaled);
+    }
+  }
+  module.type()->unsafeRemoveMethod(name);
+  graph->lint();
 }
 
 }  // namespace ttscale::graph

@@ -64,6 +64,9 @@ class Program {
   /// Where the statistics are.
   [[nodiscard]] const at::Device& device() const { return device_; }
 
+  /// How forward is called.
+  [[nodiscard]] const CallOptions& call() const { return call_; }
+
   /// fingerprint() of the module it was made from.
   [[nodiscard]] std::string fingerprint() const;
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <sstream>
 
 #include <torch/script.h>
@@ -154,6 +155,31 @@ TEST(Bake, RefusesWhatHasNoStatistics) {
   };
   EXPECT_THAT(refusal(model.stream()), HasSubstr("use cumulative, ema or dua"));
   EXPECT_THAT(refusal(model.stream(rule::Ema{})), HasSubstr("has seen no images"));
+}
+
+TEST(Bake, InputScalingBecomesOrdinaryOperators) {
+  torch::manual_seed(11);
+  at::Tensor x = golden("net.scripted", "input") * 3 + 1;
+  at::Tensor odd = x.clone();  // one image is constant, one holds NaN
+  odd[0].fill_(0.25);
+  odd[1][0][0][0] = std::numeric_limits<float>::quiet_NaN();
+  for (const char* text : {"standardize:scope=batch", "standardize:scope=image", "standardize:scope=channel", "min-max",
+                           "min-max:low=-1,high=2,scope=batch,lower-quantile=0.01,upper-quantile=0.97",
+                           "min-max:scope=channel,upper-quantile=0.5"}) {
+    AdaptOptions options = with("source");
+    options.input = parse_input_scaling(text);
+    if (auto* standardize = std::get_if<Standardize>(&options.input)) {
+      *standardize = {{0.1, 0.2, 0.3}, {1.5, 0.7, 1.0}, standardize->scope};
+    }
+    Stream stream = adapt(load_archive("net.scripted"), options).stream();
+    const torch::jit::Module module = travelled(bake(stream, {/*input=*/true}));
+    EXPECT_FALSE(mentions_ttscale(module)) << text;
+    EXPECT_TRUE(module.find_method("_ttscale_input") == c10::nullopt) << text;
+    EXPECT_TRUE(run(module, x).allclose(stream.forward(x), 1e-5, 1e-6)) << text;
+    EXPECT_TRUE(run(module, odd).allclose(stream.forward(odd), 1e-5, 1e-6, /*equal_nan=*/true)) << text;
+    EXPECT_FALSE(run(module, x).allclose(run(bake(stream), x), 1e-2, 1e-2)) << text << ": scaling must matter here";
+    EXPECT_TRUE(run(travelled(online(stream, {/*input=*/true})), x).allclose(stream.forward(x), 1e-5, 1e-6)) << text;
+  }
 }
 
 }  // namespace

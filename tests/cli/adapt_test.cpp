@@ -74,6 +74,15 @@ TEST_F(AdaptTest, OnlineArchivesAreWrittenToo) {
   expect_failure(eval(path("adapted.pt").string(), {"--rule", "batch"}), 4, {"adapted already"});
 }
 
+TEST_F(AdaptTest, InputScalingBecomesPartOfTheArchive) {
+  ASSERT_EQ(adapt({"--input", "standardize:scope=image", "--rule", "source"}).exit_code, 0);
+  ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0);
+  const auto baked = classes(predicted());
+  ASSERT_EQ(eval(model(), {"--rule", "source", "--input", "standardize:scope=image"}).exit_code, 0);
+  EXPECT_EQ(baked, classes(predicted()));
+  expect_failure(adapt({"--input", "min-max"}), 2, {"min-max", "use standardize"});
+}
+
 TEST_F(AdaptTest, RefusesWhatCannotBeFixed) {
   expect_failure(adapt({"--rule", "prior"}), 2, {"prior", "cumulative, ema or dua"});
   EXPECT_FALSE(fs::exists(path("adapted.pt")));
