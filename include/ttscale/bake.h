@@ -14,6 +14,9 @@ struct BakeOptions {
   bool input = false;  ///< the stream's input scaling, as ordinary operators ahead of the model
 };
 
+/// Throws UsageError unless a stream under the rule has statistics that bake() can fix (all but batch, prior, alpha).
+TTSCALE_API void check_bakeable(const Rule& rule);
+
 /// A module without any ttscale operator, in which the statistics of the stream are fixed as they are now: running
 /// statistics of BatchNorm layers, and for sites with a reference the scale and shift that lead back to it, folded into
 /// the weight and bias of the layer. It costs what the original costs and runs in unmodified PyTorch. Throws UsageError

@@ -239,15 +239,19 @@ torch::jit::Module online(const Stream& stream, const BakeOptions& options) {
   return with_input(impl.program->online(impl.rule, impl.state.tensors()), *impl.program, impl.input, options);
 }
 
-torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
-  const Stream::Impl& impl = *stream.impl_;
-  const Rule rule = parse_rule(impl.rule);
-  const bool source = std::holds_alternative<rule::Source>(rule);
-  if (!source && !stats::has_state(rule)) {
-    throw UsageError("bake: rule " + impl.rule +
+void check_bakeable(const Rule& rule) {
+  if (!std::holds_alternative<rule::Source>(rule) && !stats::has_state(rule)) {
+    throw UsageError("bake: rule " + to_string(rule) +
                      " takes its statistics from each batch anew and keeps none that could be fixed; use cumulative, "
                      "ema or dua");
   }
+}
+
+torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
+  const Stream::Impl& impl = *stream.impl_;
+  const Rule rule = parse_rule(impl.rule);
+  check_bakeable(rule);
+  const bool source = std::holds_alternative<rule::Source>(rule);
   if (!source && impl.state.totals()[1].item<double>() == 0) {
     throw UsageError("bake: the stream has seen no images yet, so that there is nothing to fix; run forward first");
   }

@@ -70,6 +70,9 @@ void run(const AdaptFlags& flags) {
   const auto config = image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
   const AdaptOptions options = to_options(flags, preprocessing);
+  if (!flags.keep_online) {
+    check_bakeable(options.rule);
+  }
   for (const auto& file : {flags.out, flags.state_out}) {
     if (!file.empty()) {
       check_writable(file);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Takes the site operators out of a rewritten graph again and writes what they do into the layers around them.
+#include <map>
+
 #include <ATen/ATen.h>
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -83,14 +85,15 @@ class Baker {
     return std::stoul(name.substr(std::string(kOwnAttributes).size()));
   }
 
-  /// How many nodes read each attribute: only one that a single layer reads may change in place.
+  /// How many nodes read each attribute: only one that a single layer reads may change in place. Attributes that are
+  /// one tensor under two names count as one.
   void count_attributes() {
     for_each_node(*graph_->block(), [&](Node& node, bool) {
       for (Value* input : node.inputs()) {
         if (input->node()->kind() == c10::prim::GetAttr) {
           const auto origin = trace_origin(*input, module_);
           if (origin && origin->value.isTensor()) {
-            ++readers_[owner_name(*origin) + "." + origin->path.back()];
+            ++readers_[origin->value.toTensor().unsafeGetTensorImpl()];
           }
         }
       }
@@ -102,9 +105,9 @@ class Baker {
   void set_input(Node& node, std::size_t index, const at::Tensor& tensor) {
     Value& old = *node.inputs().at(index);
     const auto origin = trace_origin(old, module_);
-    const bool attribute = old.node()->kind() == c10::prim::GetAttr && origin && !origin->path.empty() &&
-                           readers_[owner_name(*origin) + "." + origin->path.back()] == 1;
     const bool known = origin && origin->value.isTensor() && origin->value.toTensor().defined();
+    const bool attribute = known && old.node()->kind() == c10::prim::GetAttr && !origin->path.empty() &&
+                           readers_[origin->value.toTensor().unsafeGetTensorImpl()] == 1;
     const at::Tensor like = known ? origin->value.toTensor() : at::Tensor();
     at::Tensor value = tensor.to(known ? like.device() : device_, known ? like.scalar_type() : type_);
     if (attribute) {
@@ -230,7 +233,7 @@ class Baker {
   const std::vector<RewrittenSite>& sites_;
   const std::vector<FixedMoments>& fixed_;
   std::optional<double> eps_;
-  std::map<std::string, int> readers_;
+  std::map<const c10::TensorImpl*, int> readers_;
   at::Device device_{at::kCPU};
   at::ScalarType type_ = at::kFloat;
 };
