@@ -7,7 +7,7 @@ if(TTSCALE_WERROR)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13 AND TTSCALE_TORCH_VERSION VERSION_GREATER_EQUAL 2.12)
   # Under C++20 g++ 12 sees overflows in `const char* + std::string` that are none (GCC bug 105329).
-  list(APPEND TTSCALE_WARNINGS -Wno-stringop-overflow -Wno-restrict)
+  list(APPEND TTSCALE_WARNINGS -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
 endif()
 
 # ttscale_library(<folder> SOURCES ... [LINK ...] [NO_PCH])
