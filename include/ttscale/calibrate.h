@@ -21,8 +21,10 @@ namespace ttscale {
 class TTSCALE_API Calibration {
  public:
   /// Copies the module and watches its BatchNorm layers and the chosen feature sites (Site::chosen), or all sites whose
-  /// name or kind passes one of the patterns (* ? and [...]); the input is always measured. Throws ModelError if
-  /// forward does not take one tensor, or if there is no site to watch; UsageError for a pattern that selects nothing.
+  /// name or kind passes one of the patterns (* ? and [...]; one that begins with * selects BatchNorm layers,
+  /// convolutions and the last layer's input only, other patterns any layer); the input is always measured. Throws
+  /// ModelError if forward does not take one tensor, or if there is no site to watch; UsageError for a pattern that
+  /// selects nothing.
   explicit Calibration(const torch::jit::Module& module, const std::vector<std::string>& features = {},
                        const CallOptions& call = {});
   Calibration(Calibration&&) noexcept;

@@ -405,6 +405,7 @@ std::optional<FoundSite> other_layer(Node& node, bool forked, const Module& modu
   found.site.feature = true;
   found.site.adaptable = true;
   found.site.kind = kind;
+  found.suggested = false;
   if (const auto weight = tokenwise_weight(kind)) {
     found.channels_last = true;
     found.site.name = layer_name(node, *weight, module);

@@ -33,7 +33,11 @@ std::string kinds(const std::vector<FoundSite>& sites) {
 std::vector<FoundSite> watched(const ModelCopy& copy, const std::vector<std::string>& patterns) {
   const std::vector<FoundSite> all = in_order(copy);
   const auto passes = [](const FoundSite& f, const std::vector<std::string>& some) {
-    return f.site.adaptable && (matches(f.site.name, some) || matches(f.site.kind, some));
+    return f.site.adaptable && std::any_of(some.begin(), some.end(), [&](const std::string& pattern) {
+             // "*" means all sites worth a thought, not every addition of the network.
+             const bool meant = f.suggested || pattern.front() != '*';
+             return !pattern.empty() && meant && (matches(f.site.name, {pattern}) || matches(f.site.kind, {pattern}));
+           });
   };
   for (const std::string& pattern : patterns) {
     if (std::none_of(all.begin(), all.end(), [&](const FoundSite& f) { return passes(f, {pattern}); })) {

@@ -21,6 +21,7 @@ struct FoundSite {
   std::optional<Origin> mean, var;       ///< running statistics of an adaptable batch_norm
   torch::jit::Value* value = nullptr;    ///< what is re-standardised against a reference
   torch::jit::Node* consumer = nullptr;  ///< the one node that takes the re-standardised value; nullptr: all do
+  bool suggested = true;                 ///< false: for those only who ask for it by name or kind
   bool channels_last = false;            ///< channels are the last dimension of `value`, as in tokens [N, T, C]
 };
 
