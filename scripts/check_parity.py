@@ -193,7 +193,9 @@ def eager_mobilenet(archive: pathlib.Path) -> nn.Module:
 
 def read_image(path: str, crop: int) -> torch.Tensor:
     image = Image.open(path).convert("RGB")
-    if crop:
+    if crop:  # timm's crop_pct 1: the shorter side to the crop's, then the centre
+        scale = crop / min(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
         left, top = round((image.width - crop) / 2), round((image.height - crop) / 2)
         image = image.crop((left, top, left + crop, top + crop))
     x = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
