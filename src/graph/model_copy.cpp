@@ -11,6 +11,7 @@
 #include <torch/script.h>
 
 #include "graph/archive.h"
+#include "graph/features.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {
@@ -87,6 +88,7 @@ ModelCopy copy_model(const Module& module) {
   copy.found = find_sites(*copy.graph, *copy.module);
   if (copy.found.traced_in_training) {
     quiet_training_trace(*copy.graph, *copy.module);
+    copy.found.others = find_other_layers(*copy.graph, *copy.module);  // some nodes are gone
   }
   copy.device = device_of(*copy.module, *copy.graph);
   return copy;

@@ -106,5 +106,10 @@ TEST(AnyLayerNames, NumberTheCalls) {
   EXPECT_THAT(names_of(measured(module, at::randn({4, 2, 3, 3}), 4, {"relu_1"})), ElementsAre("relu_1"));
 }
 
+TEST(AnyLayerNames, TheBatchCounterOfATrainingTraceIsNoLayer) {
+  const auto module = testing::load_archive("traced-in-training");
+  EXPECT_THAT(message<UsageError>([&] { Calibration(module, {"add"}); }), HasSubstr("matches no layer"));
+}
+
 }  // namespace
 }  // namespace ttscale
