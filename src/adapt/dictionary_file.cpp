@@ -30,8 +30,18 @@ std::string bytes_of(const std::filesystem::path& file, const DictionaryFormat& 
   throw DataError(std::string("cannot read ") + format.noun + " " + file.string() + "; " + a(format));
 }
 
+/// Whether the bytes end with the last record of a zip archive, as every file of ours does (PKWARE APPNOTE 4.3.16).
+/// LibTorch's reader does not always mind when its last bytes are missing.
+bool ends_as_archive(const std::string& bytes) {
+  constexpr std::size_t kLastRecord = 22;
+  return bytes.size() >= kLastRecord && bytes.compare(bytes.size() - kLastRecord, 4, "PK\5\6") == 0;
+}
+
 c10::impl::GenericDict parse(const std::filesystem::path& file, const DictionaryFormat& format) {
   const std::string bytes = bytes_of(file, format);
+  if (!ends_as_archive(bytes)) {
+    throw DataError(file.string() + " is damaged or no " + format.noun + " (it does not end as one); " + a(format));
+  }
   try {
     c10::IValue value = graph::unpickle(bytes);
     if (value.isGenericDict() && value.toGenericDict().contains("format") &&
