@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -137,6 +139,38 @@ TEST_F(FileTest, CheckFailsBeforeTheWork) {
   EXPECT_THAT([&] { check_writable(folder / "none/r.json"); }, ThrowsMessage<Error>(HasSubstr("none/r.json")));
   EXPECT_THROW(check_writable(folder), Error);
   EXPECT_THROW(check_writable(""), Error);
+}
+
+/// Writes two contents in turn until it is killed.
+[[noreturn]] void write_for_ever(const fs::path& file, const std::string& one, const std::string& other) {
+  for (;;) {
+    write_file(file, one);
+    write_file(file, other);
+  }
+}
+
+TEST_F(FileTest, KilledAtAnyMomentItIsTheOldOrTheNew) {
+  const std::string one(300'000, 'a');
+  const std::string other(200'000, 'b');
+  const fs::path file = folder / "camera.state";
+  write_file(file, one);
+  int seen_other = 0;
+  for (int kill_after = 0; kill_after < 40; ++kill_after) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      write_for_ever(file, one, other);
+    }
+    ::usleep(static_cast<useconds_t>(1000 + 397 * kill_after));
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer must not end by itself";
+    const std::string content = read(file);
+    ASSERT_TRUE(content == one || content == other) << kill_after << ": " << content.size() << " bytes";
+    seen_other += content == other ? 1 : 0;
+  }
+  EXPECT_GT(seen_other, 0) << "no write was ever finished: the test shows nothing";
 }
 
 }  // namespace
