@@ -11,6 +11,8 @@ at::Tensor dense(const at::Tensor& x) {
   return x.is_contiguous() || x.is_contiguous(format) ? x : x.contiguous(format);
 }
 
+at::Tensor unchanged(const at::Tensor& x) { return x.requires_grad() && !x.is_mkldnn() ? at::alias(x) : x; }
+
 void check_activation(const char* op, const at::Tensor& x) {
   TORCH_CHECK(x.layout() == c10::kStrided, op, ": expected a strided tensor, found layout ", x.layout(),
               "; convert the model to dense tensors (mkldnn and sparse layouts are not supported)");

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/layout.h"
 #include "ops/moments.h"
 
 namespace ttscale::ops {
@@ -12,7 +13,7 @@ at::Tensor observe(const at::Tensor& x, at::Tensor& sums) {
   const at::NoGradGuard no_grad;
   const at::Tensor features = x.is_mkldnn() ? x.to_dense() : x;
   if (features.numel() == 0) {
-    return x;
+    return unchanged(x);
   }
   check_moments(features);
   TORCH_CHECK(
@@ -44,7 +45,7 @@ at::Tensor observe(const at::Tensor& x, at::Tensor& sums) {
   sums.select(0, 2).add_(within);
   sums.select(0, 3).add_(between + delta.square() * before * share);
   sums.select(0, 0).copy_(total);
-  return x;
+  return unchanged(x);
 }
 
 }  // namespace ttscale::ops

@@ -66,12 +66,12 @@ at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, con
   const at::Tensor features = mkldnn ? x.to_dense() : x;
   const Rule rule = check(features, source_mean, source_var, eps, rule_text, running, counters, last);
   if (features.numel() == 0) {
-    return x;
+    return unchanged(x);
   }
   if (std::holds_alternative<rule::Source>(rule)) {
     counters.select(0, 0).add_(static_cast<double>(features.size(0)));
     counters.select(0, 1).add_(1);
-    return x;
+    return unchanged(x);
   }
   const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, running, counters, last);
   return mkldnn ? y.contiguous().to_mkldnn() : y;
