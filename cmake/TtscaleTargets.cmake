@@ -10,6 +10,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   list(APPEND TTSCALE_WARNINGS -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
 endif()
 
+if(TTSCALE_SANITIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND TTSCALE_WARNINGS -Wno-maybe-uninitialized)  # false positives under -fsanitize, as GCC's manual says; here in LibTorch's optional
+endif()
+
 # ttscale_library(<folder> SOURCES ... [LINK ...] [NO_PCH])
 #   makes the static library ttscale_<folder>; LINK names what it may use. NO_PCH for code that does not see torch.
 function(ttscale_library name)
