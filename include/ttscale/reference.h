@@ -41,8 +41,8 @@ struct TTSCALE_API Reference {
   static Reference load(const std::filesystem::path& file);
 };
 
-/// The largest uncertainty of a site that needs no warning. At it, the error of a reference costs about as much as
-/// adapting by a hundred images does.
+/// The largest uncertainty of a site that needs no warning: a tenth of the spread, which is what the mean of a hundred
+/// independent images has.
 inline constexpr double kSureReference = 0.1;
 
 }  // namespace ttscale
