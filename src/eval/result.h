@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "image/preprocess.h"
+#include "metrics/classification.h"
 #include "ttscale/inspect.h"
 
 namespace ttscale::eval {
@@ -25,8 +26,32 @@ struct RulePlan {
   std::string resolved;  ///< to_string() of the rule
 };
 
+/// What a model is asked for, and so what is measured.
+enum class Task { kClassification, kSegmentation };
+
+/// "classification" or "segmentation".
+std::string to_string(Task task);
+
+/// The circumstances of a stream: what a result depends on beside domain and rule.
+struct Setting {
+  std::string protocol;  ///< as the user wrote it: "continual", "correlated:delta=0.1"
+  std::int64_t batch_size = 0;
+  std::uint64_t seed = 0;  ///< of the order of the images
+
+  friend bool operator==(const Setting& a, const Setting& b) {
+    return a.protocol == b.protocol && a.batch_size == b.batch_size && a.seed == b.seed;
+  }
+};
+
+/// A part of the work done by one of several processes (`--shard 1/3`).
+struct Shard {
+  std::int64_t index = 1;  ///< 1 .. count
+  std::int64_t count = 1;
+};
+
 /// Everything that decides the numbers, after defaults and files were resolved.
 struct EvalPlan {
+  Task task = Task::kClassification;
   std::string model;
   std::string data;
   std::string device;
@@ -37,13 +62,15 @@ struct EvalPlan {
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
   image::Preprocessing preprocessing;
-  std::string order;
-  std::uint64_t seed = 0;
-  std::string reset;
-  std::string on_error;  ///< "stop" or "skip"
-  std::int64_t batch_size = 0;
+  std::string order;                   ///< within a domain; empty: the protocol's own
+  std::vector<Setting> settings;       ///< every protocol, batch size and seed, in the order of the work
+  std::optional<std::int64_t> window;  ///< images that a forward sees, see EvalOptions::window
+  std::string shifts;                  ///< made on the fly from clean images; empty: none
+  bool valid_classes = false;          ///< outputs restricted to the classes that the data have
+  std::string on_error;                ///< "stop" or "skip"
   std::optional<std::int64_t> num_samples;
   std::vector<Site> sites;  ///< that follow the stream
+  Shard shard;
 
   /// Images of all domains.
   [[nodiscard]] std::int64_t images() const;
@@ -51,19 +78,46 @@ struct EvalPlan {
   [[nodiscard]] std::string describe() const;
 };
 
-/// Numbers of one rule. NaN where they do not exist.
+/// Numbers of one rule. NaN where they do not exist: those of the other task, and all before the first image.
 struct Scores {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
   std::int64_t images = 0;
-  std::int64_t non_finite = 0;  ///< images without a softmax: wrong in top-1 and top-5, left out of the others
-  double top1 = kNone;          ///< %
-  double top5 = kNone;          ///< %
-  double nll = kNone;           ///< mean negative log-likelihood
-  double ece = kNone;           ///< expected calibration error, 0..1
-  double confidence = kNone;    ///< mean, 0..1
-  double top1_low = kNone;      ///< %, lower end of the 95 % interval of top1
-  double top1_high = kNone;     ///< %, upper end
+  std::int64_t non_finite = 0;    ///< images without a softmax: wrong in top-1 and top-5, left out of the others
+  double top1 = kNone;            ///< %
+  double top5 = kNone;            ///< %
+  double nll = kNone;             ///< mean negative log-likelihood
+  double ece = kNone;             ///< expected calibration error, 0..1
+  double confidence = kNone;      ///< mean, 0..1
+  double top1_low = kNone;        ///< %, lower end of the 95 % interval of top1 (Wilson)
+  double top1_high = kNone;       ///< %, upper end
+  double mean_class = kNone;      ///< mean over the classes of their accuracy, %
+  double adaptive_ece = kNone;    ///< calibration error over bins of equal mass, 0..1
+  double brier = kNone;           ///< Brier score, 0..2
+  double miou = kNone;            ///< segmentation: mean intersection over union, %
+  double pixel_accuracy = kNone;  ///< segmentation: %
+};
+
+/// The number by which a task is judged, in %: top1 or miou.
+double headline(const Scores& scores, Task task);
+
+/// Its name: "top-1" or "mIoU".
+std::string headline_name(Task task);
+
+/// A rule against source on the same images.
+struct Change {
+  std::int64_t broken = 0;         ///< images that source had right and the rule has wrong
+  std::int64_t repaired = 0;       ///< images that source had wrong and the rule has right
+  std::int64_t changed = 0;        ///< images with another class than under source, right or wrong
+  double low = Scores::kNone;      ///< points: lower end of the 95 % interval of the rule's gain (paired bootstrap)
+  double high = Scores::kNone;     ///< upper end
+  double p_value = Scores::kNone;  ///< of McNemar's exact test that the rule changes nothing
+};
+
+/// A stretch of a domain in stream order.
+struct CurvePoint {
+  std::int64_t images = 0;
+  std::int64_t correct = 0;
 };
 
 /// How far one site stood from training at the end of a cell (SiteReport).
@@ -73,23 +127,65 @@ struct SiteSummary {
   double used_distance = 0;
 };
 
-/// One rule on one domain.
+/// One rule on one domain in one setting.
 struct Cell {
+  Setting setting;
   std::string domain;
   std::string rule;  ///< label
   Scores scores;
+  std::optional<Change> change;               ///< where source is among the rules, and for it not
+  std::vector<metrics::CalibrationBin> bins;  ///< of the calibration error; empty for segmentation
+  std::vector<CurvePoint> curve;   ///< at most 50 stretches of equal length in stream order; empty for segmentation
   std::int64_t skipped = 0;        ///< images of the domain that could not be read
   std::int64_t rejected = 0;       ///< batches of this cell that the stream kept out of its statistics (NaN or Inf)
   std::vector<SiteSummary> sites;  ///< where asked for
   std::optional<double> seconds;   ///< spent in the model, where asked for
 };
 
-/// One rule over all finished domains: the mean of their rates. Domains of a shift tree show the same images, so there
-/// is no honest interval: top1_low and top1_high are NaN unless there is one domain.
+/// One rule under one protocol and batch size: the mean over domains of their rates, then over seeds.
 struct RuleMean {
+  std::string protocol;
+  std::int64_t batch_size = 0;
   std::string rule;
-  std::int64_t domains = 0;
-  Scores scores;  ///< images and non_finite are sums
+  std::int64_t domains = 0;  ///< finished under every seed that counts
+  std::int64_t seeds = 0;    ///< with at least one finished domain
+  /// Images and non_finite are sums. Domains of a shift tree show the same images, so there is no honest interval:
+  /// top1_low and top1_high are NaN unless there is one domain and one seed.
+  Scores scores;
+  double low = Scores::kNone;   ///< %: 95 % interval of the headline over seeds (Student's t); NaN for one seed
+  double high = Scores::kNone;  ///< likewise
+};
+
+/// How one class fared under a rule, over all finished cells.
+struct ClassCount {
+  std::int64_t images = 0;
+  std::int64_t correct = 0;
+};
+
+/// Every class under one rule.
+struct RuleClasses {
+  std::string rule;
+  std::vector<ClassCount> classes;  ///< by label
+};
+
+/// What one model said about an image.
+struct Opinion {
+  std::int64_t prediction = -1;  ///< class, -1 for none
+  double confidence = Scores::kNone;
+};
+
+/// An image on which source and a rule disagree.
+struct Example {
+  Setting setting;
+  std::string domain;
+  std::string rule;
+  std::string path;
+  std::int64_t label = 0;
+  Opinion source;
+  Opinion adapted;
+  /// What the rule gained: the negative log-likelihood under source less that under the rule. Negative: a loss.
+  double gain = 0;
+  std::string thumbnail;  ///< the image that the model saw, before normalisation, as PNG; empty: not asked for
 };
 
 /// An image that was left out.
@@ -99,19 +195,21 @@ struct SkippedFile {
   std::string reason;
 };
 
-/// The outcome; cells are in the order of domains, then rules.
+/// The outcome; cells are in the order of settings, domains as they come in a stream, then rules.
 struct EvalResult {
   EvalPlan plan;
   std::vector<Cell> cells;
-  std::vector<Cell> unfinished;  ///< of the domain that was interrupted: what its images gave until then
+  std::vector<RuleClasses> classes;  ///< a rule each; empty for segmentation
+  std::vector<Example> examples;     ///< the greatest losses of each rule, then its greatest gains
+  std::vector<Cell> unfinished;      ///< of the domain that was interrupted: what its images gave until then
   std::vector<SkippedFile> skipped;
   bool partial = true;            ///< false once every cell is finished
   std::optional<double> seconds;  ///< wall time of everything after loading, where asked for
 
-  /// The mean of each rule over the finished domains, in the order of the rules.
+  /// Protocols in their order, batch sizes, then rules.
   [[nodiscard]] std::vector<RuleMean> means() const;
   /// The finished cell, or nullptr.
-  [[nodiscard]] const Cell* find(const std::string& domain, const std::string& rule) const;
+  [[nodiscard]] const Cell* find(const Setting& setting, const std::string& domain, const std::string& rule) const;
 };
 
 }  // namespace ttscale::eval
