@@ -13,6 +13,7 @@ namespace ttscale::data {
 struct Sample {
   std::filesystem::path path;  ///< the root as given, joined with what was found below it
   std::int64_t label = 0;
+  std::int64_t domain = 0;  ///< index of the domain it is met in; set by who mixes domains
 };
 
 /// One folder of class folders: the images of one shift, or of none.

@@ -42,7 +42,7 @@ void LoaderOptions::validate() const {
 class Loader::Impl {
  public:
   Impl(std::vector<Sample> samples, LoaderOptions options, Transform transform)
-      : samples_(std::move(samples)), options_(options), transform_(std::move(transform)) {
+      : samples_(std::move(samples)), options_(std::move(options)), transform_(std::move(transform)) {
     options_.validate();
     if (!transform_) {
       throw UsageError("loader: expected a transform, found none");
@@ -152,10 +152,16 @@ class Loader::Impl {
 
   void load(BatchSlot& slot, std::size_t index) const noexcept {
     try {
-      slot.store(index, transform_(image::decode(slot.samples()[index].path, options_.decode)));
+      const Sample& sample = slot.samples()[index];
+      slot.store(index, transform_(decoded(sample), sample));
     } catch (...) {
       slot.fail(index, std::current_exception());
     }
+  }
+
+  [[nodiscard]] at::Tensor decoded(const Sample& sample) const {
+    return options_.cache ? options_.cache->get(sample.path, options_.decode)
+                          : image::decode(sample.path, options_.decode);
   }
 
   std::optional<Batch> next_batch() {
@@ -212,7 +218,7 @@ class Loader::Impl {
 };
 
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options, Transform transform)
-    : impl_(std::make_unique<Impl>(std::move(samples), options, std::move(transform))) {}
+    : impl_(std::make_unique<Impl>(std::move(samples), std::move(options), std::move(transform))) {}
 
 Loader::~Loader() = default;
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "data/decode_cache.h"
 #include "data/image_tree.h"
 #include "image/decode.h"
 
@@ -33,13 +34,15 @@ struct LoaderOptions {
   std::int64_t prefetch_batches = 2;  ///< batches held ready or in work beyond the one that next() waits for
   OnError on_error = OnError::kStop;
   image::DecodeLimits decode;
+  std::shared_ptr<DecodeCache> cache;  ///< decoded images, kept from one pass to the next; none: each is read anew
 
   /// Throws UsageError that names the first field that cannot be used.
   void validate() const;
 };
 
-/// uint8 [H, W, 3] of one image -> its tensor [C, h, w]. Called from several threads at once.
-using Transform = std::function<at::Tensor(const at::Tensor& hwc)>;
+/// uint8 [H, W, 3] of one image -> its tensor [C, h, w]. Called from several threads at once; the image is read only,
+/// others may hold it.
+using Transform = std::function<at::Tensor(const at::Tensor& hwc, const Sample& sample)>;
 
 /// Images of one batch and where they came from.
 struct Batch {

@@ -3,13 +3,16 @@
 #include "data/order.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
+#include <cstdlib>
 #include <numeric>
 #include <random>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "data/dirichlet.h"
+#include "data/random.h"
 #include "data/text_lines.h"
 #include "ttscale/error.h"
 
@@ -19,54 +22,54 @@ namespace {
 // One spelling for "./a//b" and "a/b".
 std::string key(const std::filesystem::path& path) { return path.lexically_normal().string(); }
 
-// A number below `bound`, each with the same chance: draws from the incomplete last block are drawn again.
-// std::uniform_int_distribution is not used because each standard library has its own.
-std::uint64_t draw_below(std::uint64_t bound, std::mt19937_64& engine) {
-  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-  const std::uint64_t usable = kMax - kMax % bound;
-  std::uint64_t draw = engine();
-  while (draw >= usable) {
-    draw = engine();
-  }
-  return draw % bound;
-}
-
-std::vector<Sample> sorted(const Domain& domain) {
-  std::vector<Sample> samples = domain.samples;
-  std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
+std::vector<std::int64_t> sorted(const Domain& domain) {
+  std::vector<std::int64_t> indices(domain.samples.size());
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  std::sort(indices.begin(), indices.end(), [&](std::int64_t i, std::int64_t j) {
+    const Sample& a = domain.samples[static_cast<std::size_t>(i)];
+    const Sample& b = domain.samples[static_cast<std::size_t>(j)];
     return a.label != b.label ? a.label < b.label : a.path.native() < b.path.native();
   });
-  return samples;
+  return indices;
 }
 
-std::vector<Sample> shuffled(const Domain& domain, std::uint64_t seed) {
-  const std::vector<Sample> from = sorted(domain);
-  std::vector<Sample> samples;
-  samples.reserve(from.size());
-  for (const std::int64_t index : shuffled_indices(static_cast<std::int64_t>(from.size()), seed)) {
-    samples.push_back(from[static_cast<std::size_t>(index)]);
+std::vector<std::int64_t> picked(const std::vector<std::int64_t>& from, const std::vector<std::int64_t>& places) {
+  std::vector<std::int64_t> indices;
+  indices.reserve(places.size());
+  for (const std::int64_t place : places) {
+    indices.push_back(from[static_cast<std::size_t>(place)]);
   }
-  return samples;
+  return indices;
 }
 
-std::vector<Sample> listed(const Domain& domain, const Order& order) {
-  std::unordered_map<std::string, const Sample*> by_path;
-  for (const auto& sample : domain.samples) {
-    by_path.emplace(key(sample.path), &sample);
+std::vector<std::int64_t> correlated(const Domain& domain, const Order& order) {
+  const std::vector<std::int64_t> from = sorted(domain);
+  std::vector<std::int64_t> labels;
+  labels.reserve(from.size());
+  for (const std::int64_t index : from) {
+    labels.push_back(domain.samples[static_cast<std::size_t>(index)].label);
   }
-  std::vector<Sample> samples;
+  return picked(from, dirichlet_order(labels, order.delta, order.seed));
+}
+
+std::vector<std::int64_t> listed(const Domain& domain, const Order& order) {
+  std::unordered_map<std::string, std::int64_t> by_path;
+  for (std::size_t i = 0; i < domain.samples.size(); ++i) {
+    by_path.emplace(key(domain.samples[i].path), static_cast<std::int64_t>(i));
+  }
+  std::vector<std::int64_t> indices;
   for (const auto& line : order.list) {
     if (const auto found = by_path.find(key(line)); found != by_path.end()) {
-      samples.push_back(*found->second);
+      indices.push_back(found->second);
     }
   }
-  if (samples.empty()) {
+  if (indices.empty()) {
     throw DataError(
         "order: expected images of domain '" + domain.name + "' in " + order.list_file.string() +
         ", found none; write paths as the predictions file does, for example " +
         (domain.samples.empty() ? std::string("DATA/class/image.png") : domain.samples.front().path.string()));
   }
-  return samples;
+  return indices;
 }
 
 std::vector<std::string> read_list(const std::filesystem::path& file) {
@@ -90,6 +93,18 @@ std::vector<std::string> read_list(const std::filesystem::path& file) {
   return paths;
 }
 
+double read_delta(const std::string& text) {
+  constexpr std::size_t kName = 10;  // "dirichlet:"
+  const std::string number = text.size() > kName && text[kName - 1] == ':' ? text.substr(kName) : std::string();
+  char* end = nullptr;
+  const double delta = std::strtod(number.c_str(), &end);
+  if (number.empty() || *end != '\0' || !(delta >= 0) || !std::isfinite(delta)) {
+    throw UsageError("order: expected dirichlet:DELTA with a number of 0 (one class after the other) or more, found '" +
+                     text + "'");
+  }
+  return delta;
+}
+
 }  // namespace
 
 Order parse_order(const std::string& text, std::uint64_t seed) {
@@ -103,8 +118,13 @@ Order parse_order(const std::string& text, std::uint64_t seed) {
     order.kind = OrderKind::kSorted;
     return order;
   }
+  if (text.rfind("dirichlet", 0) == 0) {
+    order.kind = OrderKind::kDirichlet;
+    order.delta = read_delta(text);
+    return order;
+  }
   if (text.rfind(kFile, 0) != 0 || text == kFile) {
-    throw UsageError("order: expected shuffled, sorted or file:LIST, found '" + text + "'");
+    throw UsageError("order: expected shuffled, sorted, dirichlet:DELTA or file:LIST, found '" + text + "'");
   }
   order.kind = OrderKind::kListed;
   order.list_file = text.substr(std::string(kFile).size());
@@ -112,16 +132,27 @@ Order parse_order(const std::string& text, std::uint64_t seed) {
   return order;
 }
 
-std::vector<Sample> arrange(const Domain& domain, const Order& order) {
+std::vector<std::int64_t> arranged(const Domain& domain, const Order& order) {
   switch (order.kind) {
     case OrderKind::kShuffled:
-      return shuffled(domain, order.seed);
+      return picked(sorted(domain), shuffled_indices(static_cast<std::int64_t>(domain.samples.size()), order.seed));
     case OrderKind::kSorted:
       return sorted(domain);
+    case OrderKind::kDirichlet:
+      return correlated(domain, order);
     case OrderKind::kListed:
       break;
   }
   return listed(domain, order);
+}
+
+std::vector<Sample> arrange(const Domain& domain, const Order& order) {
+  std::vector<Sample> samples;
+  samples.reserve(domain.samples.size());
+  for (const std::int64_t index : arranged(domain, order)) {
+    samples.push_back(domain.samples[static_cast<std::size_t>(index)]);
+  }
+  return samples;
 }
 
 void check_order(const ImageTree& tree, const Order& order) {
@@ -146,9 +177,7 @@ std::vector<std::int64_t> shuffled_indices(std::int64_t count, std::uint64_t see
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), std::int64_t{0});
   std::mt19937_64 engine(seed);
-  for (std::size_t left = indices.size(); left > 1; --left) {
-    std::swap(indices[left - 1], indices[draw_below(left, engine)]);
-  }
+  shuffle(indices, engine);
   return indices;
 }
 

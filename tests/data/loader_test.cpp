@@ -53,7 +53,7 @@ class LoaderTest : public ::testing::TestWithParam<std::int64_t> {
   TempFolder folder_;
 };
 
-at::Tensor to_chw(const at::Tensor& hwc) { return hwc.permute({2, 0, 1}).to(at::kFloat); }
+at::Tensor to_chw(const at::Tensor& hwc, const Sample&) { return hwc.permute({2, 0, 1}).to(at::kFloat); }
 
 // The first pixel of each image of a batch.
 std::vector<int> values(const Batch& batch) {
@@ -157,12 +157,12 @@ TEST_P(LoaderTest, ErrorsOfTheTransformArriveUnchangedEvenWhenSkipping) {
 }
 
 TEST_P(LoaderTest, TransformMustGiveOneImage) {
-  Loader loader(make(1), options(1), [](const at::Tensor& hwc) { return hwc[0]; });
+  Loader loader(make(1), options(1), [](const at::Tensor& hwc, const Sample&) { return hwc[0]; });
   EXPECT_THAT(message_of<UsageError>([&] { loader.next(); }), HasSubstr("one CPU tensor [C, H, W]"));
 }
 
 TEST_P(LoaderTest, KeepsTheTypeOfTheTransform) {
-  Loader loader(make(2), options(2), [](const at::Tensor& hwc) { return hwc.permute({2, 0, 1}); });
+  Loader loader(make(2), options(2), [](const at::Tensor& hwc, const Sample&) { return hwc.permute({2, 0, 1}); });
   const auto batch = loader.next();
   EXPECT_EQ(batch->images.scalar_type(), at::kByte);
   EXPECT_THAT(values(*batch), ElementsAre(0, 1));
@@ -183,7 +183,7 @@ TEST_P(LoaderThreads, ReadAheadIsBounded) {
   std::atomic<int> read{0};
   LoaderOptions bounded = options(2);
   bounded.prefetch_batches = 1;
-  Loader loader(make(40), bounded, [&read](const at::Tensor& hwc) {
+  Loader loader(make(40), bounded, [&read](const at::Tensor& hwc, const Sample&) {
     ++read;
     return to_chw(hwc);
   });
