@@ -2,8 +2,12 @@
 // Checks of the options that need neither model nor data.
 #include "eval/options.h"
 
+#include <cinttypes>
+#include <cstdio>
 #include <set>
+#include <sstream>
 
+#include "eval/protocol.h"
 #include "ttscale/error.h"
 #include "ttscale/rule.h"
 
@@ -29,30 +33,79 @@ void check_rules(const std::vector<std::string>& rules) {
   }
 }
 
-}  // namespace
-
-Reset parse_reset(const std::string& text) {
-  if (text == "domain") {
-    return Reset::kDomain;
+template <typename T>
+void check_each_once(const std::string& field, const std::vector<T>& values) {
+  if (values.empty()) {
+    throw UsageError(field + ": expected at least one, found none");
   }
-  if (text == "never") {
-    return Reset::kNever;
+  std::set<T> seen;
+  for (const T& value : values) {
+    if (!seen.insert(value).second) {
+      std::ostringstream text;
+      text << field << ": expected each once, found " << value << " twice; remove one";
+      throw UsageError(text.str());
+    }
   }
-  throw UsageError("reset: expected domain or never, found \"" + text + "\"");
 }
 
-std::string to_string(Reset reset) { return reset == Reset::kDomain ? "domain" : "never"; }
+void check_protocols(const EvalOptions& options) {
+  check_each_once("protocol", options.protocols);
+  check_each_once("batch_size", options.batch_sizes);
+  check_each_once("seed", options.seeds);
+  for (const std::string& text : options.protocols) {
+    if (parse_protocol(text)->orders_images() && !options.order.empty()) {
+      throw UsageError("order: expected none, since protocol " + text + " has its own, found \"" + options.order +
+                       "\"; remove --order");
+    }
+  }
+}
+
+/// A state is that of one rule in one stream after the other.
+void check_state(const EvalOptions& options) {
+  if (options.state_in.empty() && options.state_out.empty()) {
+    return;
+  }
+  const std::string field = options.state_in.empty() ? "state_out" : "state_in";
+  if (options.rules.size() > 1) {
+    throw UsageError(field + ": expected one rule, found " + std::to_string(options.rules.size()) +
+                     "; a state file holds the statistics of one, name it with --rule");
+  }
+  if (options.protocols.size() * options.seeds.size() * options.batch_sizes.size() > 1) {
+    throw UsageError(field + ": expected one protocol, batch size and seed, found several");
+  }
+  if (!options.journal.empty() || options.shard.count > 1) {
+    throw UsageError(field + ": cannot be used with --resume and --shard, which take the work apart");
+  }
+}
+
+}  // namespace
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  int end = 0;
+  const bool read = std::sscanf(text.c_str(), "%" SCNd64 "/%" SCNd64 "%n", &shard.index, &shard.count, &end) == 2;
+  if (!read || static_cast<std::size_t>(end) != text.size() || shard.index < 1 || shard.index > shard.count) {
+    throw UsageError("shard: expected I/N with I from 1 to N, for example 1/4, found \"" + text + "\"");
+  }
+  return shard;
+}
 
 void EvalOptions::validate() const {
   check_rules(rules);
+  check_protocols(*this);
+  check_state(*this);
   ttscale::validate(input);
   preprocessing.validate();
-  if (rules.size() > 1 && !(state_in.empty() && state_out.empty())) {
-    throw UsageError((state_in.empty() ? "state_out" : "state_in") + std::string(": expected one rule, found ") +
-                     std::to_string(rules.size()) + "; a state file holds the statistics of one, name it with --rule");
+  for (const std::int64_t size : batch_sizes) {
+    check_at_least("batch_size", size, 1);
+    if (window && *window < size) {
+      throw UsageError("window: expected at least the batch size (" + std::to_string(size) + "), found " +
+                       std::to_string(*window));
+    }
   }
-  check_at_least("batch_size", batch_size, 1);
   check_at_least("workers", workers, 0);
+  check_at_least("cache", cache_bytes, 0);
+  check_at_least("examples", examples, 0);
   if (num_samples) {
     check_at_least("num_samples", *num_samples, 1);
   }

@@ -11,6 +11,7 @@
 #include "data/image_tree.h"
 #include "data/loader.h"
 #include "data/order.h"
+#include "eval/result.h"
 #include "image/decode.h"
 #include "image/preprocess.h"
 #include "ttscale/input.h"
@@ -18,17 +19,8 @@
 
 namespace ttscale::eval {
 
-/// When the statistics of a stream are forgotten.
-enum class Reset {
-  kDomain,  ///< before every domain: each is met for the first time
-  kNever,   ///< domains follow each other in one stream
-};
-
-/// The protocol of that name ("domain", "never"); throws UsageError for any other text.
-Reset parse_reset(const std::string& text);
-
-/// The name that parse_reset() reads.
-std::string to_string(Reset reset);
+/// Reads "1/3": the first of three parts. Throws UsageError.
+Shard parse_shard(const std::string& text);
 
 /// Options of evaluate().
 struct EvalOptions {
@@ -42,12 +34,17 @@ struct EvalOptions {
   std::string classes_file;          ///< where `classes` came from, for messages
   data::ClassOrder class_order = data::ClassOrder::kLexical;
   data::Layout layout = data::Layout::kAuto;
-  std::string order = "shuffled";           ///< text of data::parse_order()
-  std::uint64_t seed = 42;                  ///< of the shuffled order
+  std::vector<std::string> protocols{"reset-each-domain"};  ///< texts of parse_protocol()
+  std::string order;  ///< text of data::parse_order(): order within a domain; empty: shuffled, or the protocol's own
+  std::vector<std::uint64_t> seeds{42};       ///< of the order; one repeat each
+  std::vector<std::int64_t> batch_sizes{64};  ///< each is evaluated by itself
+  /// Images that every forward sees: the batch and, before it, the latest of the stream, whose predictions are dropped
+  /// (a sliding window: batch statistics for batches of one image). None: the batch alone.
+  std::optional<std::int64_t> window;
   std::optional<std::int64_t> num_samples;  ///< at most so many images of each domain, the first of its order
-  std::int64_t batch_size = 64;
-  std::int64_t workers = 2;  ///< threads that read images; the results do not depend on it
-  Reset reset = Reset::kDomain;
+  std::int64_t workers = 2;                 ///< threads that read images; the results do not depend on it
+  std::int64_t cache_bytes = std::int64_t{512} << 20;  ///< of decoded images kept in memory
+  bool valid_classes = false;  ///< only outputs whose class has images count (ImageNet-A and ImageNet-R)
   data::OnError on_error = data::OnError::kStop;
   image::DecodeLimits decode;
   std::string device = "cpu";
@@ -57,6 +54,9 @@ struct EvalOptions {
   std::filesystem::path state_out;       ///< where its statistics at the end are left; empty: nowhere
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of the sites to leave alone
+  std::filesystem::path journal;         ///< what is finished is kept here, and taken from here; empty: nowhere
+  Shard shard;                           ///< which streams to run
+  std::int64_t examples = 0;             ///< images kept for each rule as losses, and half as many as gains
   bool timings = false;                  ///< put wall times into the result, which then differs from run to run
   bool site_report = false;              ///< put the distance of each site from training into each cell
 

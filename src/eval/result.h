@@ -70,9 +70,11 @@ struct EvalPlan {
   std::string on_error;                ///< "stop" or "skip"
   std::optional<std::int64_t> num_samples;
   std::vector<Site> sites;  ///< that follow the stream
+  std::string fingerprint;  ///< of the model file and of the names and sizes of all images
   Shard shard;
+  std::int64_t work = 0;  ///< images to be met, over settings and visits, by this shard
 
-  /// Images of all domains.
+  /// Images of all domains, each counted once.
   [[nodiscard]] std::int64_t images() const;
   /// Several lines for people: what is about to be done.
   [[nodiscard]] std::string describe() const;
@@ -130,6 +132,8 @@ struct SiteSummary {
 /// One rule on one domain in one setting.
 struct Cell {
   Setting setting;
+  std::int64_t stream = 0;  ///< which stream of the setting met the domain, from 0
+  std::int64_t place = 0;   ///< how many domains the stream had finished before
   std::string domain;
   std::string rule;  ///< label
   Scores scores;
@@ -156,16 +160,10 @@ struct RuleMean {
   double high = Scores::kNone;  ///< likewise
 };
 
-/// How one class fared under a rule, over all finished cells.
-struct ClassCount {
-  std::int64_t images = 0;
-  std::int64_t correct = 0;
-};
-
-/// Every class under one rule.
+/// Every class under one rule, over all finished cells.
 struct RuleClasses {
   std::string rule;
-  std::vector<ClassCount> classes;  ///< by label
+  std::vector<metrics::ClassCount> classes;  ///< by label
 };
 
 /// What one model said about an image.
@@ -195,7 +193,7 @@ struct SkippedFile {
   std::string reason;
 };
 
-/// The outcome; cells are in the order of settings, domains as they come in a stream, then rules.
+/// The outcome; cells are in the order of settings, streams, domains as a stream finishes them, then rules.
 struct EvalResult {
   EvalPlan plan;
   std::vector<Cell> cells;
@@ -208,8 +206,13 @@ struct EvalResult {
 
   /// Protocols in their order, batch sizes, then rules.
   [[nodiscard]] std::vector<RuleMean> means() const;
+  /// Every protocol and batch size once, with seed 0: what means and tables are grouped by.
+  [[nodiscard]] std::vector<Setting> groups() const;
   /// The finished cell, or nullptr.
   [[nodiscard]] const Cell* find(const Setting& setting, const std::string& domain, const std::string& rule) const;
+
+ private:
+  [[nodiscard]] RuleMean mean_of_rule(const Setting& group, const std::string& rule) const;
 };
 
 }  // namespace ttscale::eval

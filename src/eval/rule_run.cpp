@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Forward, checks of the output, and scores of one rule.
+// Forwards, through the window where there is one.
 #include "eval/rule_run.h"
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <sstream>
 #include <utility>
@@ -11,90 +12,53 @@
 #include "ttscale/error.h"
 
 namespace ttscale::eval {
-namespace {
 
-template <typename T>
-std::string text_of(const T& value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
+RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window)
+    : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {}
 
-void check_output(const at::Tensor& output, const at::Tensor& images) {
-  if (output.dim() != 2 || output.size(0) != images.size(0) || !output.is_floating_point()) {
-    throw ModelError("model: expected floating-point scores [" + std::to_string(images.size(0)) +
-                     ", classes] for a batch " + text_of(images.sizes()) + ", found " + text_of(output.dtype()) + " " +
-                     text_of(output.sizes()) + "; wrap the model so that it returns class scores alone");
-  }
-}
-
-Scores scores_of(const metrics::Classification& sums) {
-  const metrics::Interval interval = sums.top1_interval();
-  Scores scores;
-  scores.images = sums.images;
-  scores.non_finite = sums.non_finite;
-  scores.top1 = 100 * sums.top1();
-  scores.top5 = 100 * sums.top5();
-  scores.nll = sums.nll();
-  scores.ece = sums.ece();
-  scores.confidence = sums.mean_confidence();
-  scores.top1_low = 100 * interval.low;
-  scores.top1_high = 100 * interval.high;
-  return scores;
-}
-
-}  // namespace
-
-RuleRun::RuleRun(std::string label, Stream stream)
-    : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()) {}
-
-void RuleRun::start_domain(Reset reset) {
-  if (reset == Reset::kDomain) {
-    stream_.rollback(start_);
-  }
-  rejected_before_ = stream_.report().rejected;
-  sums_ = {};
-  seconds_ = 0;
-}
-
-std::vector<metrics::Prediction> RuleRun::score(const at::Tensor& images, const at::Tensor& labels,
-                                                const data::ImageTree& tree) {
-  const auto start = std::chrono::steady_clock::now();
-  const at::Tensor logits = forward(images);
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  check_output(logits, images);
-  data::check_class_count(tree, logits.size(1));
-  return sums_.add(logits, labels);
+void RuleRun::restart() {
+  stream_.rollback(start_);
+  latest_ = {};
 }
 
 at::Tensor RuleRun::forward(const at::Tensor& images) {
+  const auto start = std::chrono::steady_clock::now();
+  at::Tensor output;
+  if (window_) {
+    at::Tensor seen = latest_.defined() ? at::cat({latest_, images}) : images;
+    seen = seen.narrow(0, std::max<std::int64_t>(seen.size(0) - *window_, 0), std::min(seen.size(0), *window_));
+    latest_ = seen;
+    output = run(seen.clone());  // a model may write into its input
+    output = output.dim() > 0 && output.size(0) == seen.size(0)
+                 ? output.narrow(0, seen.size(0) - images.size(0), images.size(0))
+                 : output;
+  } else {
+    output = run(images);
+  }
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return output;
+}
+
+at::Tensor RuleRun::run(const at::Tensor& images) {
   try {
     return stream_.forward(images).cpu();  // the copy waits for the device, and so belongs to the time
   } catch (const ModelError& error) {
     const std::string message = error.what();
-    if (message.find(text_of(images.sizes())) == std::string::npos) {
+    std::ostringstream shape;
+    shape << images.sizes();
+    if (message.find(shape.str()) == std::string::npos) {
       throw;
     }
     throw ModelError(message + " (--img-size, --in-chans)");
   }
 }
 
-Cell RuleRun::cell(const std::string& domain, const EvalOptions& options) const {
-  const StreamReport report = stream_.report();
-  Cell cell;
-  cell.domain = domain;
-  cell.rule = label_;
-  cell.scores = scores_of(sums_);
-  cell.rejected = report.rejected - rejected_before_;
-  if (options.timings) {
-    cell.seconds = seconds_;
+std::vector<SiteSummary> RuleRun::sites() const {
+  std::vector<SiteSummary> out;
+  for (const SiteReport& site : stream_.report().sites) {
+    out.push_back({site.name, site.batch_distance, site.used_distance});
   }
-  if (options.site_report) {
-    for (const SiteReport& site : report.sites) {
-      cell.sites.push_back({site.name, site.batch_distance, site.used_distance});
-    }
-  }
-  return cell;
+  return out;
 }
 
 }  // namespace ttscale::eval

@@ -1,52 +1,54 @@
 // SPDX-License-Identifier: MIT
-// One rule on its way through the domains: its stream, and what it scored in the current domain.
+// One rule on its way through the work: its stream, and the window of images that it sees.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/image_tree.h"
 #include "eval/options.h"
 #include "eval/result.h"
-#include "metrics/classification.h"
 #include "ttscale/adapter.h"
 
 namespace ttscale::eval {
 
-/// A stream and its score.
+/// A stream of statistics under a rule.
 class RuleRun {
  public:
-  /// `stream` starts, at every reset, from the statistics it has now.
-  RuleRun(std::string label, Stream stream);
+  /// `stream` starts, at every restart, from the statistics it has now. `window`: EvalOptions::window.
+  RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window);
 
-  /// Begins a domain with an empty score; the stream goes back to its start under Reset::kDomain only.
-  void start_domain(Reset reset);
+  /// Back to the start, with an empty window.
+  void restart();
 
-  /// Runs the model on a batch and scores it. Throws ModelError or DataError if images, model and labels do not fit.
-  std::vector<metrics::Prediction> score(const at::Tensor& images, const at::Tensor& labels,
-                                         const data::ImageTree& tree);
+  /// The output of the model for a batch, on the CPU. Throws ModelError if images and model do not fit.
+  at::Tensor forward(const at::Tensor& images);
 
-  /// The score of the domain so far.
-  [[nodiscard]] Cell cell(const std::string& domain, const EvalOptions& options) const;
+  /// Statistics at their sites now.
+  [[nodiscard]] std::vector<SiteSummary> sites() const;
+  /// Batches that the stream has kept out of its statistics since it exists.
+  [[nodiscard]] std::int64_t rejected() const { return stream_.report().rejected; }
+  /// Wall time spent in forward() since it exists.
+  [[nodiscard]] double seconds() const { return seconds_; }
 
-  /// Writes the statistics of the stream (Stream::save).
+  /// Writes and reads the statistics (Stream::save, Stream::load); the window is not part of them.
   void save(const std::filesystem::path& file) const { stream_.save(file); }
+  void load(const std::filesystem::path& file) { stream_.load(file); }
 
   [[nodiscard]] const std::string& label() const { return label_; }
-  [[nodiscard]] const metrics::Classification& sums() const { return sums_; }
 
  private:
-  at::Tensor forward(const at::Tensor& images);
+  at::Tensor run(const at::Tensor& images);
 
   std::string label_;
   Stream stream_;
   Snapshot start_;
-  metrics::Classification sums_;
-  std::int64_t rejected_before_ = 0;  ///< what the stream had rejected when the domain began
+  std::optional<std::int64_t> window_;
+  at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined after a restart
   double seconds_ = 0;
 };
 

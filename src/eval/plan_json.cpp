@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Writes, reads and compares plans.
+#include "eval/plan_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "eval/result_json.h"
+
+namespace ttscale::eval {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::optional<std::int64_t> read_optional(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<std::int64_t>(json.get<std::int64_t>());
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+std::string read_text(const Json& json) { return json.is_null() ? std::string() : json.get<std::string>(); }
+
+template <typename Range, typename Function>
+Json array(const Range& range, Function function) {
+  Json json = Json::array();
+  for (const auto& item : range) {
+    json.push_back(function(item));
+  }
+  return json;
+}
+
+image::Preprocessing read_preprocessing(const Json& json) {
+  image::Preprocessing out;
+  if (!json.at("img_size").is_null()) {
+    out.img_size = image::Size{json.at("img_size").at(0), json.at("img_size").at(1)};
+  }
+  out.crop_pct = json.at("crop_pct");
+  out.crop_mode = image::parse_crop_mode(json.at("crop_mode"));
+  out.interpolation = image::parse_interpolation(json.at("interpolation"));
+  out.in_chans = json.at("in_chans");
+  out.mean = json.at("mean").get<std::vector<double>>();
+  out.std = json.at("std").get<std::vector<double>>();
+  return out;
+}
+
+Task read_task(const Json& json) {
+  return json == to_string(Task::kSegmentation) ? Task::kSegmentation : Task::kClassification;
+}
+
+}  // namespace
+
+Json plan_to_json(const EvalPlan& plan) {
+  Json json;
+  json["shard"] = plan.shard.count > 1 ? Json(std::to_string(plan.shard.index) + "/" + std::to_string(plan.shard.count))
+                                       : Json(nullptr);
+  json["task"] = to_string(plan.task);
+  json["model"] = plan.model;
+  json["data"] = plan.data;
+  json["fingerprint"] = plan.fingerprint;
+  json["device"] = plan.device;
+  json["settings"] = array(plan.settings, [](const Setting& setting) {
+    return Json{{"protocol", setting.protocol}, {"batch_size", setting.batch_size}, {"seed", setting.seed}};
+  });
+  json["order"] = text_or_null(plan.order);
+  json["window"] = optional(plan.window);
+  json["num_samples"] = optional(plan.num_samples);
+  json["shifts"] = text_or_null(plan.shifts);
+  json["valid_classes"] = plan.valid_classes;
+  json["on_error"] = plan.on_error;
+  json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
+  json["reference"] = text_or_null(plan.reference);
+  json["input"] = plan.input;
+  json["rules"] = array(plan.rules, [](const RulePlan& rule) {
+    return Json{{"label", rule.label}, {"resolved", rule.resolved}};
+  });
+  json["domains"] = array(plan.domains, [](const DomainPlan& domain) {
+    return Json{{"name", domain.name}, {"images", domain.images}};
+  });
+  json["classes"] = {{"source", plan.classes_file.empty() ? "folders" : plan.classes_file}, {"names", plan.classes}};
+  json["sites"] = array(plan.sites, [](const Site& site) { return Json(site.name); });
+  return json;
+}
+
+EvalPlan plan_from_json(const Json& json) {
+  EvalPlan plan;
+  if (!json.at("shard").is_null()) {
+    const std::string shard = json.at("shard");
+    plan.shard = {std::stoll(shard), std::stoll(shard.substr(shard.find('/') + 1))};
+  }
+  plan.task = read_task(json.at("task"));
+  plan.model = json.at("model");
+  plan.data = json.at("data");
+  plan.fingerprint = json.at("fingerprint");
+  plan.device = json.at("device");
+  for (const Json& setting : json.at("settings")) {
+    plan.settings.push_back({setting.at("protocol"), setting.at("batch_size"), setting.at("seed")});
+  }
+  plan.order = read_text(json.at("order"));
+  plan.window = read_optional(json.at("window"));
+  plan.num_samples = read_optional(json.at("num_samples"));
+  plan.shifts = read_text(json.at("shifts"));
+  plan.valid_classes = json.at("valid_classes");
+  plan.on_error = json.at("on_error");
+  plan.preprocessing = read_preprocessing(json.at("preprocessing"));
+  plan.reference = read_text(json.at("reference"));
+  plan.input = json.at("input");
+  for (const Json& rule : json.at("rules")) {
+    plan.rules.push_back({rule.at("label"), rule.at("resolved")});
+  }
+  for (const Json& domain : json.at("domains")) {
+    plan.domains.push_back({domain.at("name"), domain.at("images")});
+  }
+  const std::string source = json.at("classes").at("source");
+  plan.classes_file = source == "folders" ? std::string() : source;
+  plan.classes = json.at("classes").at("names").get<std::vector<std::string>>();
+  for (const Json& name : json.at("sites")) {
+    Site site;
+    site.name = name;
+    plan.sites.push_back(std::move(site));
+  }
+  return plan;
+}
+
+std::string first_difference(const EvalPlan& a, const EvalPlan& b) {
+  const Json left = plan_to_json(a);
+  const Json right = plan_to_json(b);
+  for (const auto& [key, value] : left.items()) {
+    if (key != "shard" && dump_line(value) != dump_line(right.at(key))) {
+      constexpr std::size_t kMost = 120;
+      const auto text = [&](const Json& json) {
+        const std::string line = dump_line(json);
+        return line.size() > kMost ? line.substr(0, kMost) + "..." : line;
+      };
+      return key + ": " + text(value) + " and " + text(right.at(key));
+    }
+  }
+  return {};
+}
+
+}  // namespace ttscale::eval
