@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <sstream>
 
+#include "metrics/labels.h"
 #include "ttscale/error.h"
 
 namespace ttscale::metrics {
@@ -24,15 +24,6 @@ struct Row {
 
   [[nodiscard]] const double* end() const { return logits + classes; }
 };
-
-std::string describe(const at::Tensor& tensor) {
-  if (!tensor.defined()) {
-    return "no tensor";
-  }
-  std::ostringstream text;
-  text << tensor.dtype() << ' ' << tensor.sizes();
-  return text.str();
-}
 
 void check_logits(const at::Tensor& logits) {
   if (!logits.defined() || logits.dim() != 2 || !logits.is_floating_point() || logits.size(1) < 1) {
@@ -55,14 +46,37 @@ void check_label(std::int64_t label, std::int64_t classes) {
   }
 }
 
-/// Logarithm of the sum of exponentials; NaN where there is no softmax.
-double log_sum_exp(const Row& row, double largest) {
+/// Sums over the classes, relative to the largest logit.
+struct Exponentials {
+  double largest = 0;
+  double sum = 0;      ///< of exp(x - largest); NaN where there is no softmax
+  double squares = 0;  ///< of its square
+
+  [[nodiscard]] bool exist() const { return !std::isnan(sum); }
+  [[nodiscard]] double nll(double logit) const { return largest + std::log(sum) - logit; }
+  [[nodiscard]] double probability(double logit) const { return std::exp(logit - largest) / sum; }
+};
+
+Exponentials exponentials(const Row& row, double largest) {
+  Exponentials result{largest, 0, 0};
   if (!std::isfinite(largest)) {
-    return kNone;
+    result.sum = kNone;
+    return result;
   }
-  const double sum = std::accumulate(row.logits, row.end(), 0.0,
-                                     [&](double total, double x) { return total + std::exp(x - largest); });
-  return largest + std::log(sum);
+  std::for_each(row.logits, row.end(), [&](double x) {
+    const double value = std::exp(x - largest);
+    result.sum += value;
+    result.squares += value * value;
+  });
+  return result;
+}
+
+/// The squares of all classes but the label first, so that what is left of a confident row is not lost in rounding.
+double brier_of(const Exponentials& row, double logit) {
+  const double own = std::exp(logit - row.largest);
+  const double others = std::max(0.0, row.squares - own * own) / (row.sum * row.sum);
+  const double miss = (row.sum - own) / row.sum;
+  return others + miss * miss;
 }
 
 /// How many logits are larger than the label's, those of equal size and lower index included.
@@ -80,24 +94,36 @@ std::size_t bin_of(double confidence) {
   return static_cast<std::size_t>(std::clamp<std::int64_t>(bin, 0, kCalibrationBins - 1));
 }
 
+void add_to_bin(CalibrationBin& bin, double confidence, bool correct) {
+  ++bin.images;
+  bin.correct += correct ? 1 : 0;
+  bin.confidence += confidence;
+}
+
 Prediction add_row(Classification& sums, const Row& row, std::int64_t label) {
+  ClassCount& own = sums.per_class[static_cast<std::size_t>(label)];
   ++sums.images;
+  ++own.images;
   const double* best = std::max_element(row.logits, row.end());
-  const double normaliser = log_sum_exp(row, *best);
-  if (std::isnan(normaliser)) {
+  const Exponentials sum = exponentials(row, *best);
+  if (!sum.exist()) {
     ++sums.non_finite;
     return {};
   }
-  const Prediction prediction{best - row.logits, std::exp(*best - normaliser)};
+  const Prediction prediction{best - row.logits, sum.probability(*best)};
   const bool correct = prediction.index == label;
+  own.correct += correct ? 1 : 0;
   sums.top1_correct += correct ? 1 : 0;
   sums.top5_correct += rank_of(row, label) < kTop ? 1 : 0;
-  sums.nll_sum += normaliser - row.logits[label];
-  CalibrationBin& bin = sums.bins[bin_of(prediction.confidence)];
-  ++bin.images;
-  bin.correct += correct ? 1 : 0;
-  bin.confidence += prediction.confidence;
+  sums.nll_sum += sum.nll(row.logits[label]);
+  sums.brier_sum += brier_of(sum, row.logits[label]);
+  add_to_bin(sums.bins[bin_of(prediction.confidence)], prediction.confidence, correct);
   return prediction;
+}
+
+/// A batch of a model with more outputs, or the sums of one, finds a place for each class.
+void grow(std::vector<ClassCount>& per_class, std::size_t classes) {
+  per_class.resize(std::max(per_class.size(), classes));
 }
 
 double ratio(double sum, std::int64_t count) { return count > 0 ? sum / static_cast<double>(count) : kNone; }
@@ -125,6 +151,7 @@ std::vector<Prediction> Classification::add(const at::Tensor& logits, const at::
   const std::int64_t classes = values.size(1);
   const auto* label = indices.data_ptr<std::int64_t>();
   std::for_each(label, label + indices.size(0), [&](std::int64_t index) { check_label(index, classes); });
+  grow(per_class, static_cast<std::size_t>(classes));
   std::vector<Prediction> predictions;
   predictions.reserve(static_cast<std::size_t>(values.size(0)));
   for (std::int64_t n = 0; n < values.size(0); ++n) {
@@ -139,10 +166,16 @@ void Classification::merge(const Classification& other) {
   top5_correct += other.top5_correct;
   non_finite += other.non_finite;
   nll_sum += other.nll_sum;
+  brier_sum += other.brier_sum;
   for (std::size_t i = 0; i < bins.size(); ++i) {
     bins[i].images += other.bins[i].images;
     bins[i].correct += other.bins[i].correct;
     bins[i].confidence += other.bins[i].confidence;
+  }
+  grow(per_class, other.per_class.size());
+  for (std::size_t i = 0; i < other.per_class.size(); ++i) {
+    per_class[i].images += other.per_class[i].images;
+    per_class[i].correct += other.per_class[i].correct;
   }
 }
 
@@ -153,6 +186,20 @@ double Classification::top5() const { return ratio(static_cast<double>(top5_corr
 Interval Classification::top1_interval() const { return wilson_interval(top1_correct, images); }
 
 double Classification::nll() const { return ratio(nll_sum, images - non_finite); }
+
+double Classification::brier() const { return ratio(brier_sum, images - non_finite); }
+
+double Classification::mean_class_accuracy() const {
+  double sum = 0;
+  std::int64_t seen = 0;
+  for (const ClassCount& count : per_class) {
+    if (count.images > 0) {
+      sum += ratio(static_cast<double>(count.correct), count.images);
+      ++seen;
+    }
+  }
+  return ratio(sum, seen);
+}
 
 double Classification::ece() const {
   double gap = 0;
