@@ -87,8 +87,9 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
   group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
   group(app.add_option("--crop-pct", flags.crop_pct, "Share of the resized image that the crop keeps (0.875)"), "X");
   group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
-  group(app.add_option("--interpolation", flags.interpolation, "nearest, bilinear or bicubic, as Pillow (bilinear)"),
-        "NAME");
+  group(
+      app.add_option("--interpolation", flags.interpolation, "nearest, bilinear, bicubic or box, as Pillow (bilinear)"),
+      "NAME");
   group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")
             ->take_all()
             ->delimiter(','),
