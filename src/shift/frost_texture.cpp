@@ -114,34 +114,35 @@ cv::Mat crystals(Random& random) {
   return torus.values();
 }
 
-/// A stem with branches on both sides, and branches on those.
+/// A stem with branches on both sides, and needles on those; the branches shorten towards the tip.
 void draw_fern(Torus& torus, const Point& from, double angle, double length, double gray, int depth, Random& random) {
-  constexpr double kPiece = 3.0;
-  const double bend = random.uniform(-.006, .006);
+  const double piece = depth == 2 ? 7.0 : 4.0;
+  const double bend = random.uniform(-.004, .004);
   Point at = from;
-  for (double grown = 0; grown < length; grown += kPiece) {
-    const Point next = at + step(angle, kPiece);
-    torus.line(at, next, std::min(255.0, gray + 40.0 * (1.0 - grown / length)), depth >= 2 ? 2 : 1);
-    if (depth > 0) {
-      const double branch = (length - grown) * random.uniform(.25, .45);
-      for (const double side : {-1.0, 1.0}) {
-        draw_fern(torus, next, angle + side * random.uniform(.75, 1.1), branch, gray - 12, depth - 1, random);
+  for (double grown = 0; grown < length; grown += piece) {
+    const Point next = at + step(angle, piece);
+    for (const double side : {-1.0, 1.0}) {
+      const double branch = (length - grown) * random.uniform(.2, .4);
+      if (depth > 0 && branch > 2.0) {
+        draw_fern(torus, at, angle + side * random.uniform(.8, 1.05), branch, gray + random.uniform(-45, 15), depth - 1,
+                  random);
       }
     }
+    torus.line(at, next, std::min(255.0, gray + 30.0 * depth), depth == 2 && grown < .6 * length ? 2 : 1);
     at = next;
-    angle += bend * kPiece;
+    angle += bend * piece;
   }
 }
 
-/// Frost flowers: ferns in bunches, dark glass between them.
+/// Frost flowers: bunches of ferns over one another, dark glass between them.
 cv::Mat ferns(Random& random) {
-  Torus torus(55);
-  for (int bunch = 0; bunch < 95; ++bunch) {
+  Torus torus(45);
+  for (int bunch = 0; bunch < 150; ++bunch) {
     const Point root = anywhere(random);
     const double angle = random.uniform(0, 2 * CV_PI);
-    const double gray = random.uniform(105, 195);
+    const double gray = random.uniform(70, 190);
     for (std::int64_t fern = random.below(4); fern >= 0; --fern) {
-      draw_fern(torus, root, angle + random.uniform(-.7, .7), random.uniform(25, 85), gray, 2, random);
+      draw_fern(torus, root, angle + random.uniform(-1, 1), random.uniform(25, 110), gray, 2, random);
     }
   }
   return torus.values();
@@ -185,10 +186,10 @@ struct Recipe {
 
 const std::array<Recipe, kFrostTextures>& recipes() {
   static const std::array<Recipe, kFrostTextures> all{{{film, 20, {78, 149, 166}, {27, 16, 15}},
-                                                       {needles, 60, {201, 205, 214}, {21, 22, 23}},
+                                                       {needles, 70, {201, 205, 214}, {21, 22, 23}},
                                                        {needles, 90, {201, 205, 214}, {21, 22, 23}},
                                                        {crystals, 60, {138, 153, 165}, {28, 28, 30}},
-                                                       {ferns, 70, {112, 123, 135}, {44, 43, 42}}}};
+                                                       {ferns, 90, {112, 123, 135}, {44, 43, 42}}}};
   return all;
 }
 
