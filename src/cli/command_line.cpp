@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/streams.h"
 #include "ttscale/error.h"
@@ -31,7 +32,7 @@ std::vector<std::string> join_numbers(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     joined.emplace_back(argv[i]);
     std::string& flag = joined.back();
-    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size";
+    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size" || flag == "--severities";
     char separator = '=';
     while (flag.rfind("--", 0) == 0 && i + 1 < argc && is_number(argv[i + 1]) && (is_list || argv[i + 1][0] == '-')) {
       flag += separator + std::string(argv[++i]);
@@ -44,11 +45,15 @@ std::vector<std::string> join_numbers(int argc, const char* const* argv) {
   return joined;
 }
 
+}  // namespace
+
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text) {
   // std::filesystem::path looks like a container of paths to CLI11.
   return app.add_option_function<std::string>(
       name, [&path](const std::string& value) { path = value; }, text);
 }
+
+namespace {
 
 void add_model(CLI::App& app, std::filesystem::path& model) {
   add_path(app, "model", model, "TorchScript archive; it is code, run only what you trust")
@@ -67,6 +72,8 @@ void add_call_flags(CLI::App& app, CallOptions& call) {
       ->group(group);
 }
 
+}  // namespace
+
 void add_log_flags(CLI::App& app, Verbosity& verbosity) {
   app.add_flag_callback(
          "--verbose,-v", [&verbosity] { verbosity = Verbosity::kVerbose; }, "Log more")
@@ -76,19 +83,26 @@ void add_log_flags(CLI::App& app, Verbosity& verbosity) {
       ->group("Log");
 }
 
-void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
-  const auto group = [](CLI::Option* option, const std::string& type) {
-    option->type_name(type)->group("Preprocessing (unset: from the JSON beside the model, or timm's default)");
-  };
+void add_geometry_flags(CLI::App& app, PreprocessingFlags& flags, const std::string& title) {
+  const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
   group(app.add_option("--img-size", flags.img_size, "Input of the model, N or H W; unset: images keep their own size")
             ->take_all()
             ->delimiter(','),
         "N");
-  group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
   group(app.add_option("--crop-pct", flags.crop_pct, "Share of the resized image that the crop keeps (0.875)"), "X");
   group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
-  group(app.add_option("--interpolation", flags.interpolation, "nearest, bilinear or bicubic, as Pillow (bilinear)"),
-        "NAME");
+  group(
+      app.add_option("--interpolation", flags.interpolation, "nearest, bilinear, bicubic or box, as Pillow (bilinear)"),
+      "NAME");
+}
+
+namespace {
+
+void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
+  const std::string title = "Preprocessing (unset: from the JSON beside the model, or timm's default)";
+  const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
+  add_geometry_flags(app, flags, title);
+  group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
   group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")
             ->take_all()
             ->delimiter(','),
@@ -96,11 +110,15 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
   group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X");
 }
 
+}  // namespace
+
 void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
   app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
       ->type_name("N")
       ->group("Images");
 }
+
+namespace {
 
 void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
   CLI::App* command =
@@ -321,7 +339,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   } else if (app.get_subcommands().empty()) {
     const std::vector<std::string> rest = app.remaining();
     message = (rest.empty() ? "expected a command" : "unknown command " + rest.front()) +
-              "; use inspect, eval, calibrate, adapt or preprocess";
+              "; use inspect, eval, calibrate, adapt, preprocess or corrupt";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -342,11 +360,13 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   CalibrateFlags calibrate;
   AdaptFlags adapt;
   PreprocessFlags preprocess;
+  CorruptFlags corrupt;
   add_inspect(app, inspect, invocation.verbosity);
   add_eval(app, eval, invocation.verbosity);
   add_calibrate(app, calibrate, invocation.verbosity);
   add_adapt(app, adapt, invocation.verbosity);
   add_preprocess(app, preprocess, invocation.verbosity);
+  add_corrupt(app, corrupt, invocation.verbosity);
 
   std::vector<std::string> arguments = join_numbers(argc, argv);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -371,6 +391,9 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } else if (app.got_subcommand("adapt")) {
     adapt.verbosity = invocation.verbosity;
     invocation.command = std::move(adapt);
+  } else if (app.got_subcommand("corrupt")) {
+    corrupt.verbosity = invocation.verbosity;
+    invocation.command = std::move(corrupt);
   } else {
     invocation.command = std::move(preprocess);
   }

@@ -21,4 +21,7 @@ void run(const AdaptFlags& flags);
 /// Writes the model input made from one image as a tensor that torch.load reads.
 void run(const PreprocessFlags& flags);
 
+/// Writes shifted copies of a folder of images.
+void run(const CorruptFlags& flags);
+
 }  // namespace ttscale::cli

@@ -38,6 +38,17 @@ Examples:
       in Python: torch.ops.load_library("libttscale.so"), then torch.jit.load("night.pt")
 )help";
 
+inline constexpr const char* kCorruptExamples = R"help(
+Groups: imagenet-c (15 kinds), extra (4), all (both), real (cameras and pipelines).
+
+Examples:
+  ttscale corrupt cifar/clean cifar --parameters cifar
+  ttscale corrupt val/ shifted/ --kinds imagenet-c --severities 3,5 --img-size 224 --format jpeg
+      ImageNet-C as published: the shorter side to 256, the central 224x224, JPEG of quality 85
+  ttscale corrupt val/ shifted/ --kinds underexposure,letterbox --workers 8
+A run that was interrupted goes on where it stopped when it is given again.
+)help";
+
 inline constexpr const char* kPreprocessExamples = R"help(
 Example, and the same in Python:
   ttscale preprocess cat.jpg --img-size 224 --dump cat.pt

@@ -117,10 +117,27 @@ struct PreprocessFlags {
   PreprocessingFlags preprocessing;
 };
 
+/// `ttscale corrupt`.
+struct CorruptFlags {
+  std::filesystem::path source;
+  std::filesystem::path target;
+  std::vector<std::string> kinds;        ///< kinds and groups; empty: all
+  std::vector<std::int64_t> severities;  ///< empty: 1 to 5
+  std::string parameters = "imagenet";
+  std::uint64_t seed = 0;
+  std::string format = "png";
+  std::optional<std::int64_t> quality;  ///< of JPEG
+  std::int64_t workers = 2;
+  std::string on_error = "stop";
+  std::optional<std::int64_t> max_pixels;
+  PreprocessingFlags geometry;  ///< of size and crop only
+  Verbosity verbosity = Verbosity::kNormal;
+};
+
 /// One run of the program.
 struct Invocation {
   Verbosity verbosity = Verbosity::kNormal;
-  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags>
+  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags, CorruptFlags>
       command;  ///< monostate: help was all
 };
 

@@ -39,8 +39,17 @@ double cubic(double x) {
   return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * kA : 0.0;
 }
 
+double box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+
 Filter filter_of(Interpolation interpolation) {
-  return interpolation == Interpolation::kBilinear ? Filter{1.0, triangle} : Filter{2.0, cubic};
+  switch (interpolation) {
+    case Interpolation::kBox:
+      return {0.5, box};
+    case Interpolation::kBilinear:
+      return {1.0, triangle};
+    default:
+      return {2.0, cubic};
+  }
 }
 
 // Weights of the input pixels behind each output pixel of one axis.
@@ -238,12 +247,13 @@ void check_window(Size size, const Window& window) {
 }  // namespace
 
 Interpolation parse_interpolation(const std::string& text) {
-  for (const auto value : {Interpolation::kNearest, Interpolation::kBilinear, Interpolation::kBicubic}) {
+  for (const auto value :
+       {Interpolation::kNearest, Interpolation::kBilinear, Interpolation::kBicubic, Interpolation::kBox}) {
     if (text == to_string(value)) {
       return value;
     }
   }
-  throw UsageError("interpolation: expected nearest, bilinear or bicubic, found '" + text + "'");
+  throw UsageError("interpolation: expected nearest, bilinear, bicubic or box, found '" + text + "'");
 }
 
 std::string to_string(Interpolation interpolation) {
@@ -252,6 +262,8 @@ std::string to_string(Interpolation interpolation) {
       return "nearest";
     case Interpolation::kBilinear:
       return "bilinear";
+    case Interpolation::kBox:
+      return "box";
     case Interpolation::kBicubic:
       break;
   }

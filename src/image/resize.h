@@ -9,8 +9,8 @@
 
 namespace ttscale::image {
 
-/// Filters with the names that timm and torchvision use: "nearest", "bilinear", "bicubic".
-enum class Interpolation { kNearest, kBilinear, kBicubic };
+/// Filters with the names that timm and torchvision use: "nearest", "bilinear", "bicubic", "box".
+enum class Interpolation { kNearest, kBilinear, kBicubic, kBox };
 
 /// The filter of that name; throws UsageError for any other text.
 Interpolation parse_interpolation(const std::string& text);

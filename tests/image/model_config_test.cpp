@@ -80,7 +80,7 @@ TEST(ModelConfig, MistakesNameFileKeyExpectedAndFound) {
 
 TEST(ModelConfig, WrongValuesNameFileAndKey) {
   EXPECT_EQ(refusal(R"({"interpolation": "lanczos"})"),
-            "model.json: interpolation: expected nearest, bilinear or bicubic, found 'lanczos'");
+            "model.json: interpolation: expected nearest, bilinear, bicubic or box, found 'lanczos'");
   EXPECT_EQ(refusal(R"({"crop_mode": "centre"})"),
             "model.json: crop_mode: expected center, squash or border, found 'centre'");
   EXPECT_EQ(refusal(R"({"crop_pct": 7})"), "model.json: crop_pct: expected 0.01 to 1, found 7.0");
