@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The sentences and numbers at the top of the page.
+#include <cmath>
+
+#include "report/format.h"
+#include "report/html/gain_strips.h"
+#include "report/html/number.h"
+#include "report/html/sections.h"
+#include "report/html/verdict.h"
+
+namespace ttscale::report::html {
+namespace {
+
+std::string points_words(double points) { return number_words(std::abs(points), 2) + " points"; }
+
+/// " (95 % interval +1.2 to +3.4)", or nothing.
+std::string interval_clause(const Gain& gain) {
+  return gain.has_interval() ? " (95 % interval " + interval_words(gain.low, gain.high, 2) + ")" : "";
+}
+
+Markup strong(const Markup& content) { return element("strong", content); }
+
+Markup where_clause(const Summary& summary, const Finding& finding) {
+  return summary.has_several_groups() ? text(" under " + Summary::name(*finding.group)) : Markup{};
+}
+
+std::string scope_words(const Group& group) {
+  return group.stream.size() == 1 ? std::string() : " on average over " + count_of(group.stream.size(), "domain");
+}
+
+Markup best_sentence(const Summary& summary, const Finding& best) {
+  const std::string scope = scope_words(*best.group);
+  Markup sentence;
+  if (best.gain.unclear()) {
+    sentence = strong(text("Adapting makes no clear difference here. "));
+  } else if (best.gain.points > 0) {
+    sentence = strong(text("Adapting helps here. "));
+  } else {
+    sentence = strong(text("No rule helps here. "));
+  }
+  const std::string verb = best.gain.points >= 0 ? " gains " : " costs ";
+  sentence += text("The best rule, ") + strong(name(best.rule)) + text("," + verb) +
+              strong(text(points_words(best.gain.points))) + text(" of " + summary.metric() + scope) +
+              where_clause(summary, best) +
+              text(": from " + number_words(best.source, 2) + " % without adaptation to ") +
+              text(number_words(best.value, 2) + " %" + interval_clause(best.gain) + ".");
+  return element("p", {{"class", "verdict"}}, sentence);
+}
+
+Markup worst_sentence(const Summary& summary, const Verdict& verdict) {
+  if (!verdict.worst) {
+    return element("p", text("No rule is worse than source on any domain."));
+  }
+  const Finding& worst = *verdict.worst;
+  return element("p", text("The worst loss is ") + strong(text(points_words(worst.gain.points))) + text(": ") +
+                          name(worst.rule) + text(" on ") + name(worst.domain) + where_clause(summary, worst) +
+                          text(interval_clause(worst.gain) + "."));
+}
+
+Markup card(const std::string& number, const std::string& style, const Markup& label) {
+  return element("div", {{"class", "card " + style}},
+                 element("div", {{"class", "big"}}, text(number)) + element("div", {{"class", "what"}}, label));
+}
+
+Markup balance_card(const Summary& summary, const Finding& best) {
+  const Balance balance = balance_of(summary, *best.group, best.rule);
+  const std::string unclear =
+      balance.known == balance.all() ? "; " + std::to_string(balance.unclear) + " of these within chance" : "";
+  return card(std::to_string(balance.better) + " : " + std::to_string(balance.worse), "",
+              text("domains better : worse with ") + name(best.rule) + text(unclear));
+}
+
+Markup cards(const Summary& summary, const Verdict& verdict) {
+  const Finding& best = *verdict.best;
+  Markup all = card(signed_words(best.gain.points, 1), best.gain.points < 0 ? "bad" : "good",
+                    text("points, best rule ") + name(best.rule));
+  all += card(
+      number_words(best.source, 1) + " \u2192 " + number_words(best.value, 1) + " %", "",
+      text((best.group->stream.size() > 1 ? "mean " : "") + summary.metric() + ", source \u2192 ") + name(best.rule));
+  if (verdict.worst) {
+    all += card(signed_words(verdict.worst->gain.points, 1), "bad",
+                text("points, worst loss: ") + name(verdict.worst->rule) + text(" on ") + name(verdict.worst->domain));
+  } else {
+    all += card("0", "good", text("domains on which a rule is worse than source"));
+  }
+  if (best.group->stream.size() > 1) {
+    all += balance_card(summary, best);
+  }
+  return element("div", {{"class", "cards"}}, all);
+}
+
+/// Without source there are no gains to speak of: the rules' own numbers.
+Markup plain_headline(const Summary& summary) {
+  Markup all;
+  for (const Group& group : summary.groups()) {
+    for (const eval::RulePlan& rule : summary.plan().rules) {
+      if (const eval::RuleMean* mean = summary.mean(group, rule.label)) {
+        const std::string what = (mean->domains > 1 ? "mean " : "") + summary.metric() + ", ";
+        const Markup where = summary.has_several_groups() ? text(", " + Summary::name(group)) : Markup{};
+        all += card(number_words(eval::headline(mean->scores, summary.plan().task), 1) + " %", "",
+                    text(what) + name(rule.label) + where);
+      }
+    }
+  }
+  if (all.empty()) {
+    return element("p", {{"class", "verdict"}}, text("No domain was finished, so there are no numbers yet."));
+  }
+  const char* why = summary.source() ? "Only source was run, so there is nothing to compare it with."
+                                     : "Source is not among the rules, so there are no gains to tell.";
+  return element("p", {{"class", "verdict"}}, text(why)) + element("div", {{"class", "cards"}}, all);
+}
+
+std::string interval_note(const Finding& best) {
+  if (best.group->seeds.size() > 1) {
+    return "Intervals are 95 %, over " + count_of(best.group->seeds.size(), "seed") + " (Student\u2019s t).";
+  }
+  return best.group->stream.size() > 1
+             ? "Intervals of single domains are 95 %, by paired bootstrap over images. The mean over domains has none: "
+               "domains may show the same images, and there is one seed."
+             : "The interval is 95 %, by paired bootstrap over images.";
+}
+
+}  // namespace
+
+Markup headline_section(const Summary& summary) {
+  const Verdict verdict = judge(summary);
+  if (!verdict.best) {
+    return section("headline", "In short", plain_headline(summary));
+  }
+  return section("headline", "In short",
+                 best_sentence(summary, *verdict.best) + worst_sentence(summary, verdict) + cards(summary, verdict) +
+                     gain_strips(summary, *verdict.best->group) + note(interval_note(*verdict.best)));
+}
+
+}  // namespace ttscale::report::html

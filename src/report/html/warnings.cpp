@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Warnings, each a sentence.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "report/format.h"
+#include "report/html/number.h"
+#include "report/html/sections.h"
+#include "report/html/verdict.h"
+
+namespace ttscale::report::html {
+namespace {
+
+constexpr std::size_t kMostNamed = 5;
+
+struct Loss {
+  std::string domain;
+  Gain gain;
+};
+
+std::vector<Loss> losses_of(const Summary& summary, const Group& group, const std::string& rule) {
+  std::vector<Loss> losses;
+  for (const std::string& domain : group.stream) {
+    const Gain gain = summary.entry(group, domain, rule).gain;
+    if (gain.points < 0) {
+      losses.push_back({domain, gain});
+    }
+  }
+  std::stable_sort(losses.begin(), losses.end(),
+                   [](const Loss& a, const Loss& b) { return a.gain.points < b.gain.points; });
+  return losses;
+}
+
+/// "batch is worse than source on fog/5 (-3.20), snow/5 (-0.40, within chance) and 3 more of 9 domains."
+Markup loss_sentence(const Summary& summary, const Group& group, const std::string& rule) {
+  const std::vector<Loss> losses = losses_of(summary, group, rule);
+  if (losses.empty()) {
+    return {};
+  }
+  const Gain mean = summary.mean_gain(group, rule);
+  const bool several = group.stream.size() > 1;
+  Markup sentence = name(rule) + text(" is worse than source" +
+                                      std::string(several && mean.points < 0 ? " on average, and" : "") + " on ");
+  const std::size_t named = std::min(losses.size(), kMostNamed);
+  for (std::size_t i = 0; i < named; ++i) {
+    const bool last = i + 1 == losses.size();
+    sentence +=
+        text(i == 0 ? ""
+             : last ? " and "
+                    : ", ") +
+        name(losses[i].domain, 40) +
+        text(" (" + signed_words(losses[i].gain.points, 2) + (losses[i].gain.unclear() ? ", within chance)" : ")"));
+  }
+  if (losses.size() > named) {
+    sentence += text(" and " + std::to_string(losses.size() - named) + " more");
+  }
+  if (several) {
+    sentence += text(": " + std::to_string(losses.size()) + " of " + count_of(group.stream.size(), "domain"));
+  }
+  return sentence + (summary.has_several_groups() ? text(" (" + Summary::name(group) + ").") : text("."));
+}
+
+Markup partial_sentence(const Summary& summary) {
+  if (!summary.result().partial) {
+    return {};
+  }
+  const eval::EvalPlan& plan = summary.plan();
+  const std::size_t planned = plan.settings.size() * plan.domains.size() * plan.rules.size();
+  std::string words =
+      "This result is partial: " + count_words(static_cast<std::int64_t>(summary.result().cells.size())) + " of " +
+      count_words(static_cast<std::int64_t>(planned)) +
+      " cells (a setting, a domain and a rule each) are finished, and only these are in the numbers.";
+  if (plan.shard.count > 1) {
+    words += " It is part " + std::to_string(plan.shard.index) + " of " + std::to_string(plan.shard.count) + ".";
+  }
+  return text(words);
+}
+
+Markup skipped_sentence(const Summary& summary) {
+  const auto& skipped = summary.result().skipped;
+  if (skipped.empty()) {
+    return {};
+  }
+  Markup sentence = text(count_of(skipped.size(), "image") + " could not be read and " +
+                         (skipped.size() == 1 ? "was" : "were") + " left out: ");
+  for (std::size_t i = 0; i < std::min(skipped.size(), kMostNamed); ++i) {
+    sentence += text(i == 0 ? "" : ", ") + name(skipped[i].path) + text(" (") +
+                text(shorten(clean_utf8(skipped[i].reason), 80)) + text(")");
+  }
+  return sentence + text(skipped.size() > kMostNamed ? " and others." : ".");
+}
+
+std::vector<Markup> non_finite_sentences(const Summary& summary) {
+  std::map<std::string, std::int64_t> images;
+  std::map<std::string, std::int64_t> batches;
+  for (const eval::Cell& cell : summary.result().cells) {
+    images[cell.rule] += cell.scores.non_finite;
+    batches[cell.rule] += cell.rejected;
+  }
+  std::vector<Markup> sentences;
+  for (const eval::RulePlan& rule : summary.plan().rules) {
+    if (images[rule.label] > 0) {
+      sentences.push_back(text("Under ") + name(rule.label) +
+                          text(" the model gave NaN or infinite scores for " +
+                               count_of(static_cast<std::size_t>(images[rule.label]), "image") +
+                               "; they count as wrong and are left out of calibration."));
+    }
+    if (batches[rule.label] > 0) {
+      sentences.push_back(text("Under ") + name(rule.label) +
+                          text(" " + std::to_string(batches[rule.label]) +
+                               (batches[rule.label] == 1 ? " batch was" : " batches were") +
+                               " kept out of the statistics because of NaN or infinite values."));
+    }
+  }
+  return sentences;
+}
+
+}  // namespace
+
+Markup warnings_section(const Summary& summary) {
+  std::vector<Markup> sentences{partial_sentence(summary)};
+  for (const Group& group : summary.groups()) {
+    for (const std::string& rule : summary.adapting()) {
+      sentences.push_back(loss_sentence(summary, group, rule));
+    }
+  }
+  sentences.push_back(skipped_sentence(summary));
+  for (Markup& sentence : non_finite_sentences(summary)) {
+    sentences.push_back(std::move(sentence));
+  }
+  Markup items;
+  for (const Markup& sentence : sentences) {
+    items += sentence.empty() ? Markup{} : element("li", sentence);
+  }
+  return items.empty() ? Markup{} : section("warnings", "Mind this", element("ul", {{"class", "warnings"}}, items));
+}
+
+}  // namespace ttscale::report::html
