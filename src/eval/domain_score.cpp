@@ -21,7 +21,7 @@ double percent(double share) { return 100 * share; }
 /// Infinite for a label that the model excludes: no number that files could hold.
 double finite_or_none(double value) { return std::isfinite(value) ? value : Scores::kNone; }
 
-Scores classification_scores(const RuleScore& rule) {
+Scores scores_of(const RuleScore& rule) {
   const metrics::Classification& sums = rule.sums;
   const metrics::Interval interval = sums.top1_interval();
   Scores scores;
@@ -37,16 +37,6 @@ Scores classification_scores(const RuleScore& rule) {
   scores.mean_class = percent(sums.mean_class_accuracy());
   scores.adaptive_ece = rule.calibration.error();
   scores.brier = sums.brier();
-  return scores;
-}
-
-Scores segmentation_scores(const metrics::Segmentation& pixels) {
-  Scores scores;
-  scores.images = pixels.images;
-  scores.non_finite = pixels.non_finite;
-  scores.miou = percent(pixels.mean_iou());
-  scores.pixel_accuracy = percent(pixels.pixel_accuracy());
-  scores.mean_class = percent(pixels.mean_class_accuracy());
   return scores;
 }
 
@@ -104,22 +94,10 @@ void DomainScore::extend_curve(RuleScore& rule, const Predictions& predictions, 
   }
 }
 
-void DomainScore::add_pixels(const std::vector<at::Tensor>& logits, const at::Tensor& labels) {
-  for (std::size_t i = 0; i < rules_.size(); ++i) {
-    rules_[i].pixels.add(logits[i], labels);
-  }
-}
-
-std::int64_t DomainScore::images() const { return std::max(rules_.front().sums.images, rules_.front().pixels.images); }
-
-Cell DomainScore::cell(std::size_t index, Task task) const {
+Cell DomainScore::cell(std::size_t index) const {
   const RuleScore& rule = rules_[index];
   Cell cell;
-  if (task == Task::kSegmentation) {
-    cell.scores = segmentation_scores(rule.pixels);
-    return cell;
-  }
-  cell.scores = classification_scores(rule);
+  cell.scores = scores_of(rule);
   cell.bins.assign(rule.sums.bins.begin(), rule.sums.bins.end());
   cell.curve = rule.curve;
   if (source_ && index != *source_) {

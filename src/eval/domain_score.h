@@ -14,7 +14,6 @@
 #include "metrics/adaptive_calibration.h"
 #include "metrics/classification.h"
 #include "metrics/paired.h"
-#include "metrics/segmentation.h"
 
 namespace ttscale::eval {
 
@@ -25,7 +24,6 @@ struct RuleScore {
   metrics::PairedCounts paired;  ///< against source
   std::vector<CurvePoint> curve;
   std::vector<Example> examples;  ///< the most telling ones, see keep_examples()
-  metrics::Segmentation pixels;
 };
 
 /// The scores of all rules on one domain in one setting.
@@ -40,14 +38,10 @@ class DomainScore {
   std::vector<std::vector<metrics::Prediction>> add(const std::vector<at::Tensor>& logits, const at::Tensor& labels,
                                                     const std::vector<data::Sample>& samples);
 
-  /// The same for segmentation: logits [N, K, h, w], labels [N, H, W].
-  void add_pixels(const std::vector<at::Tensor>& logits, const at::Tensor& labels);
-
   /// Numbers of a rule; the rest of the cell is the caller's.
-  [[nodiscard]] Cell cell(std::size_t rule, Task task) const;
+  [[nodiscard]] Cell cell(std::size_t rule) const;
 
   [[nodiscard]] const RuleScore& rule(std::size_t index) const { return rules_[index]; }
-  [[nodiscard]] std::int64_t images() const;
 
  private:
   void compare(const std::vector<std::vector<metrics::Prediction>>& predictions, const at::Tensor& labels,

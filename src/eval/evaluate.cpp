@@ -1,93 +1,299 @@
 // SPDX-License-Identifier: MIT
-// The loop over domains, batches and rules.
+// The loop over streams, their parts, batches and rules.
 #include "eval/evaluate.h"
 
 #include <ATen/ATen.h>
 
 #include <chrono>
+#include <limits>
+#include <map>
+#include <set>
+#include <sstream>
 #include <utility>
 
 #include "data/loader.h"
+#include "eval/class_counts.h"
+#include "eval/domain_score.h"
+#include "eval/examples.h"
+#include "eval/journal.h"
+#include "eval/order_file.h"
 #include "eval/rule_run.h"
 #include "eval/setup.h"
+#include "eval/thumbnails.h"
+#include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
+
+/// A domain that is being met.
+struct OpenDomain {
+  DomainScore score;
+  std::int64_t skipped = 0;
+  std::vector<std::int64_t> rejected;  ///< batches, a rule each, of the parts that show the domain
+  std::vector<double> seconds;         ///< likewise
+};
+
+template <typename T>
+std::string text_of(const T& value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+void check_output(const at::Tensor& output, const at::Tensor& images) {
+  if (output.dim() != 2 || output.size(0) != images.size(0) || !output.is_floating_point()) {
+    throw ModelError("model: expected floating-point scores [" + std::to_string(images.size(0)) +
+                     ", classes] for a batch " + text_of(images.sizes()) + ", found " + text_of(output.dtype()) + " " +
+                     text_of(output.sizes()) + "; wrap the model so that it returns class scores alone");
+  }
+}
+
+std::set<std::int64_t> domains_of(const Part& part) {
+  std::set<std::int64_t> domains;
+  for (const Item& item : part.items) {
+    domains.insert(item.domain);
+  }
+  return domains;
+}
 
 /// An evaluation in progress.
 class Evaluation {
  public:
   Evaluation(const EvalOptions& options, Setup setup, EvalObserver& observer, EvalResult& result);
 
-  void run_domain(std::size_t index);
-
-  /// Leaves the statistics of the one rule in a file.
-  void save_state(const std::filesystem::path& file) const { runs_.front().save(file); }
+  void run();
 
  private:
-  [[nodiscard]] data::Loader loader_of(const data::Domain& domain) const;
+  void resume();
+  void run_unit(std::size_t unit);
+  void run_part(const Unit& unit, const Part& part);
+  void score(const Unit& unit, const data::Batch& batch);
+  void score_domain(const std::vector<at::Tensor>& logits, const data::Batch& batch, std::int64_t domain,
+                    const std::vector<std::int64_t>& rows, std::vector<std::vector<metrics::Prediction>>& predictions);
+  void finish_domains(const Unit& unit, std::size_t parts_done);
+  void finish(const Unit& unit, std::int64_t domain, OpenDomain& open);
+  void take(const Checkpoint& checkpoint);
+  void save_checkpoint(std::size_t unit, std::size_t parts_done);
+  void keep_unfinished();
+  void add_pictures();
+
+  [[nodiscard]] Images images_of(const Unit& unit) const;
+  [[nodiscard]] data::Loader loader_of(const Unit& unit, const Part& part) const;
   [[nodiscard]] at::Tensor model_input(const at::Tensor& images) const;
-  void score(const data::Batch& batch, const data::Domain& domain);
-  void note_skipped(const data::Loader& loader, const data::Domain& domain);
-  void report_progress(std::size_t domain, std::int64_t batches) const;
-  void finish(const data::Domain& domain);
-  void keep_unfinished(const data::Domain& domain);
-  [[nodiscard]] std::vector<Cell> cells(const data::Domain& domain) const;
+  [[nodiscard]] std::vector<at::Tensor> forward(const at::Tensor& images);
+  [[nodiscard]] OpenDomain& open(const Unit& unit, std::int64_t domain);
+  [[nodiscard]] Cell cell(const Unit& unit, std::int64_t domain, const OpenDomain& open, std::size_t rule) const;
+  [[nodiscard]] const Setting& setting(const Unit& unit) const { return result_.plan.settings[unit.setting]; }
 
   const EvalOptions& options_;
   Setup setup_;
   EvalObserver& observer_;
   EvalResult& result_;
   std::vector<RuleRun> runs_;
-  std::int64_t images_before_ = 0;  ///< of the domains that are finished, skipped ones included
-  std::size_t skipped_before_ = 0;  ///< likewise
+  std::optional<std::size_t> source_;
+  at::Tensor absent_;  ///< bool [K]: outputs whose class has no images; undefined if all count
+  std::shared_ptr<data::DecodeCache> cache_;
+  std::unique_ptr<Journal> journal_;
+
+  std::map<std::int64_t, OpenDomain> open_;          ///< domains of the unit that are not finished
+  std::map<std::int64_t, std::int64_t> parts_left_;  ///< of the unit, by domain
+  std::int64_t places_ = 0;                          ///< domains of the unit that are finished
+  std::vector<std::int64_t> part_correct_;           ///< a rule each
+  std::int64_t part_images_ = 0;
+  Checkpoint pending_;  ///< what became final since the last checkpoint
+  std::int64_t work_ = 0;
 };
 
 Evaluation::Evaluation(const EvalOptions& options, Setup setup, EvalObserver& observer, EvalResult& result)
-    : options_(options), setup_(std::move(setup)), observer_(observer), result_(result) {
-  for (const std::string& rule : options.rules) {
-    Stream stream = setup_.model.stream(parse_rule(rule));
+    : options_(options),
+      setup_(std::move(setup)),
+      observer_(observer),
+      result_(result),
+      cache_(std::make_shared<data::DecodeCache>(options.cache_bytes)) {
+  for (std::size_t i = 0; i < options.rules.size(); ++i) {
+    if (!source_ && result.plan.rules[i].resolved == "source") {
+      source_ = i;
+    }
+    Stream stream = setup_.model.stream(parse_rule(options.rules[i]));
     if (!options.state_in.empty()) {
       stream.load(options.state_in);
     }
-    runs_.emplace_back(rule, std::move(stream));
+    runs_.emplace_back(options.rules[i], std::move(stream), options.window);
+  }
+  if (!options.journal.empty()) {
+    journal_ = std::make_unique<Journal>(options.journal, result.plan);
   }
 }
 
-void Evaluation::run_domain(std::size_t index) {
-  const data::Domain& domain = setup_.tree.domains[index];
-  observer_.domain_started(result_.plan.domains[index], static_cast<std::int64_t>(index));
-  for (RuleRun& run : runs_) {
-    run.start_domain(options_.reset);
+void Evaluation::run() {
+  resume();
+  std::size_t first = 0;
+  if (journal_ && !journal_->checkpoints().empty()) {
+    const Checkpoint& last = journal_->checkpoints().back();
+    first = static_cast<std::size_t>(last.unit) + (last.unit_done ? 1 : 0);
   }
-  data::Loader loader = loader_of(domain);
-  try {
-    std::int64_t batches = 0;
-    while (const auto batch = loader.next()) {
-      note_skipped(loader, domain);
-      score(*batch, domain);
-      report_progress(index, ++batches);
+  for (std::size_t unit = first; unit < setup_.units.size(); ++unit) {
+    try {
+      run_unit(unit);
+    } catch (...) {
+      keep_unfinished();
+      throw;
     }
-    note_skipped(loader, domain);
+  }
+  if (!options_.state_out.empty()) {
+    runs_.front().save(options_.state_out);
+  }
+  add_pictures();
+}
+
+void Evaluation::resume() {
+  if (!journal_ || journal_->checkpoints().empty()) {
+    return;
+  }
+  for (const Checkpoint& checkpoint : journal_->checkpoints()) {
+    take(checkpoint);
+  }
+  const Checkpoint& last = journal_->checkpoints().back();
+  work_ = last.work;
+  observer_.resumed(work_, last.predictions_bytes);
+}
+
+/// Puts what is final into the result.
+void Evaluation::take(const Checkpoint& checkpoint) {
+  result_.cells.insert(result_.cells.end(), checkpoint.cells.begin(), checkpoint.cells.end());
+  result_.skipped.insert(result_.skipped.end(), checkpoint.skipped.begin(), checkpoint.skipped.end());
+  for (const RuleClasses& classes : checkpoint.classes) {
+    add_classes(result_.classes, classes);
+  }
+  add_ranked(result_.examples, checkpoint.examples, options_.examples);
+}
+
+void Evaluation::run_unit(std::size_t number) {
+  const Unit& unit = setup_.units[number];
+  std::size_t first = 0;
+  places_ = 0;
+  for (RuleRun& run : runs_) {
+    run.restart();
+  }
+  if (journal_ && !journal_->checkpoints().empty() &&
+      journal_->checkpoints().back().unit == static_cast<std::int64_t>(number)) {
+    const Checkpoint& last = journal_->checkpoints().back();
+    first = static_cast<std::size_t>(last.parts);
+    for (const Checkpoint& checkpoint : journal_->checkpoints()) {
+      places_ += checkpoint.unit == last.unit ? static_cast<std::int64_t>(checkpoint.cells.size() / runs_.size()) : 0;
+    }
+    for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+      runs_[rule].load(journal_->state_file(last, rule));
+    }
+  }
+  const std::vector<Part>& parts = unit.plan().parts;
+  parts_left_.clear();
+  for (std::size_t i = first; i < parts.size(); ++i) {
+    for (const std::int64_t domain : domains_of(parts[i])) {
+      ++parts_left_[domain];
+    }
+  }
+  for (std::size_t i = first; i < parts.size(); ++i) {
+    run_part(unit, parts[i]);
+    finish_domains(unit, i);
+    if (open_.empty()) {
+      save_checkpoint(number, i + 1);
+    }
+  }
+}
+
+OpenDomain& Evaluation::open(const Unit& unit, std::int64_t domain) {
+  const auto found = open_.find(domain);
+  if (found != open_.end()) {
+    return found->second;
+  }
+  std::int64_t images = 0;
+  for (const Part& part : unit.plan().parts) {
+    for (const Item& item : part.items) {
+      images += item.domain == domain ? 1 : 0;
+    }
+  }
+  return open_
+      .emplace(domain, OpenDomain{DomainScore(runs_.size(), source_, images, options_.examples), 0,
+                                  std::vector<std::int64_t>(runs_.size()), std::vector<double>(runs_.size())})
+      .first->second;
+}
+
+void Evaluation::run_part(const Unit& unit, const Part& part) {
+  observer_.part_started(setting(unit), part.name, static_cast<std::int64_t>(part.items.size()));
+  part_correct_.assign(runs_.size(), 0);
+  part_images_ = 0;
+  const std::set<std::int64_t> domains = domains_of(part);
+  for (const std::int64_t domain : domains) {
+    (void)open(unit, domain);
+  }
+  std::vector<std::pair<std::int64_t, double>> before;
+  for (const RuleRun& run : runs_) {
+    before.emplace_back(run.rejected(), run.seconds());
+  }
+  data::Loader loader = loader_of(unit, part);
+  std::size_t noted = 0;
+  const auto note_skipped = [&] {
+    for (; noted < loader.skipped().size(); ++noted) {
+      const data::Skipped& skipped = loader.skipped()[noted];
+      ++open_.at(skipped.sample.domain).skipped;
+      pending_.skipped.push_back({setup_.domains[static_cast<std::size_t>(skipped.sample.domain)].name,
+                                  skipped.sample.path.string(), skipped.reason});
+    }
+  };
+  try {
+    Progress progress;
+    while (const auto batch = loader.next()) {
+      note_skipped();
+      score(unit, *batch);
+      ++progress.batch;
+      progress.part_images = part_images_ + static_cast<std::int64_t>(noted);
+      progress.images = work_ + progress.part_images;
+      progress.top1.clear();
+      for (const std::int64_t correct : part_correct_) {
+        progress.top1.push_back(100 * static_cast<double>(correct) / static_cast<double>(part_images_));
+      }
+      observer_.batch_done(progress);
+    }
+    note_skipped();
   } catch (...) {
-    note_skipped(loader, domain);
-    keep_unfinished(domain);
+    note_skipped();
     throw;
   }
-  finish(domain);
+  work_ += static_cast<std::int64_t>(part.items.size());
+  for (const std::int64_t domain : domains) {
+    for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+      open_.at(domain).rejected[rule] += runs_[rule].rejected() - before[rule].first;
+      open_.at(domain).seconds[rule] += runs_[rule].seconds() - before[rule].second;
+    }
+  }
 }
 
-data::Loader Evaluation::loader_of(const data::Domain& domain) const {
+Images Evaluation::images_of(const Unit& unit) const {
+  data::Order order;
+  order.seed = setting(unit).seed;
+  return {setup_.tree, setup_.domains, order, options_.num_samples};
+}
+
+data::Loader Evaluation::loader_of(const Unit& unit, const Part& part) const {
   data::LoaderOptions loading;
-  loading.batch_size = options_.batch_size;
+  loading.batch_size = setting(unit).batch_size;
   loading.workers = options_.workers;
   loading.on_error = options_.on_error;
   loading.decode = options_.decode;
+  loading.cache = cache_;
   const bool scaled = !std::holds_alternative<std::monostate>(setup_.input);
-  const data::Transform transform = [preprocessing = options_.preprocessing, scaled](const at::Tensor& hwc) {
-    return scaled ? image::to_pixels(hwc, preprocessing) : image::to_input(hwc, preprocessing);
+  const data::Transform transform = [this, scaled](const at::Tensor& hwc, const data::Sample& sample) {
+    const at::Tensor seen = shifted(hwc, sample, setup_, options_);
+    return scaled ? image::to_pixels(seen, options_.preprocessing) : image::to_input(seen, options_.preprocessing);
   };
-  return data::Loader(stream_of(domain, setup_.order, options_), loading, transform);
+  const Images images = images_of(unit);
+  std::vector<data::Sample> samples;
+  samples.reserve(part.items.size());
+  for (const Item& item : part.items) {
+    samples.push_back(images.sample(item));
+  }
+  return data::Loader(std::move(samples), loading, transform);
 }
 
 at::Tensor Evaluation::model_input(const at::Tensor& images) const {
@@ -99,63 +305,154 @@ at::Tensor Evaluation::model_input(const at::Tensor& images) const {
   return input.to(at::Device(options_.device));
 }
 
-void Evaluation::score(const data::Batch& batch, const data::Domain& domain) {
-  const at::Tensor input = model_input(batch.images);
+/// Logits of every rule.
+std::vector<at::Tensor> Evaluation::forward(const at::Tensor& images) {
+  const at::Tensor input = model_input(images);
+  std::vector<at::Tensor> logits;
   for (RuleRun& run : runs_) {
     // A model may write into its input; only the last may do so.
-    const at::Tensor own = &run == &runs_.back() ? input : input.clone();
-    const auto predictions = run.score(own, batch.labels, setup_.tree);
-    observer_.predictions({domain.name, run.label(), batch.samples, predictions});
+    at::Tensor output = run.forward(&run == &runs_.back() ? input : input.clone());
+    check_output(output, images);
+    data::check_class_count(setup_.tree, output.size(1));
+    if (options_.valid_classes && !absent_.defined()) {
+      absent_ = absent_classes(setup_.tree);
+    }
+    // An output of -Inf is one that softmax and argmax leave out.
+    logits.push_back(absent_.defined() ? output.masked_fill(absent_, -std::numeric_limits<double>::infinity())
+                                       : output);
+  }
+  return logits;
+}
+
+void Evaluation::score(const Unit& unit, const data::Batch& batch) {
+  if (setup_.resets_each_batch[unit.setting]) {
+    for (RuleRun& run : runs_) {
+      run.restart();
+    }
+  }
+  const std::vector<at::Tensor> logits = forward(batch.images);
+  std::map<std::int64_t, std::vector<std::int64_t>> rows;
+  for (std::size_t i = 0; i < batch.samples.size(); ++i) {
+    rows[batch.samples[i].domain].push_back(static_cast<std::int64_t>(i));
+  }
+  std::vector<std::vector<metrics::Prediction>> predictions(runs_.size(),
+                                                            std::vector<metrics::Prediction>(batch.samples.size()));
+  for (const auto& [domain, own] : rows) {
+    score_domain(logits, batch, domain, own, predictions);
+  }
+  part_images_ += static_cast<std::int64_t>(batch.samples.size());
+  for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+    for (std::size_t i = 0; i < batch.samples.size(); ++i) {
+      part_correct_[rule] += predictions[rule][i].index == batch.samples[i].label ? 1 : 0;
+    }
+    observer_.predictions({setting(unit), result_.plan.domains, runs_[rule].label(), batch.samples, predictions[rule]});
   }
 }
 
-void Evaluation::note_skipped(const data::Loader& loader, const data::Domain& domain) {
-  const auto& skipped = loader.skipped();
-  for (std::size_t i = result_.skipped.size() - skipped_before_; i < skipped.size(); ++i) {
-    result_.skipped.push_back({domain.name, skipped[i].sample.path.string(), skipped[i].reason});
+void Evaluation::score_domain(const std::vector<at::Tensor>& logits, const data::Batch& batch, std::int64_t domain,
+                              const std::vector<std::int64_t>& rows,
+                              std::vector<std::vector<metrics::Prediction>>& predictions) {
+  const bool whole = rows.size() == batch.samples.size();
+  const at::Tensor index = at::tensor(rows, at::kLong);
+  std::vector<at::Tensor> own;
+  for (const at::Tensor& output : logits) {
+    own.push_back(whole ? output : output.index_select(0, index));
   }
-}
-
-void Evaluation::report_progress(std::size_t domain, std::int64_t batches) const {
-  Progress progress;
-  progress.domain = static_cast<std::int64_t>(domain);
-  progress.batch = batches;
-  progress.domain_images =
-      runs_.front().sums().images + static_cast<std::int64_t>(result_.skipped.size() - skipped_before_);
-  progress.images = images_before_ + progress.domain_images;
-  for (const RuleRun& run : runs_) {
-    progress.top1.push_back(100 * run.sums().top1());
+  std::vector<data::Sample> samples;
+  for (const std::int64_t row : rows) {
+    samples.push_back(batch.samples[static_cast<std::size_t>(row)]);
   }
-  observer_.batch_done(progress);
-}
-
-void Evaluation::finish(const data::Domain& domain) {
-  for (Cell& cell : cells(domain)) {
-    result_.cells.push_back(std::move(cell));
-  }
-  const auto skipped = static_cast<std::int64_t>(result_.skipped.size() - skipped_before_);
-  images_before_ += runs_.front().sums().images + skipped;
-  skipped_before_ = result_.skipped.size();
-  for (std::size_t i = result_.cells.size() - runs_.size(); i < result_.cells.size(); ++i) {
-    observer_.cell_done(result_.cells[i]);
-  }
-}
-
-void Evaluation::keep_unfinished(const data::Domain& domain) {
-  for (Cell& cell : cells(domain)) {
-    if (cell.scores.images > 0) {
-      result_.unfinished.push_back(std::move(cell));
+  const auto found =
+      open_.at(domain).score.add(own, whole ? batch.labels : batch.labels.index_select(0, index), samples);
+  for (std::size_t rule = 0; rule < found.size(); ++rule) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      predictions[rule][static_cast<std::size_t>(rows[i])] = found[rule][i];
     }
   }
 }
 
-std::vector<Cell> Evaluation::cells(const data::Domain& domain) const {
-  std::vector<Cell> cells;
-  for (const RuleRun& run : runs_) {
-    cells.push_back(run.cell(domain.name, options_));
-    cells.back().skipped = static_cast<std::int64_t>(result_.skipped.size() - skipped_before_);
+void Evaluation::finish_domains(const Unit& unit, std::size_t part) {
+  for (const std::int64_t domain : domains_of(unit.plan().parts[part])) {
+    if (--parts_left_.at(domain) == 0) {
+      finish(unit, domain, open_.at(domain));
+      open_.erase(domain);
+      ++places_;
+    }
   }
-  return cells;
+}
+
+void Evaluation::finish(const Unit& unit, std::int64_t domain, OpenDomain& open) {
+  for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+    pending_.cells.push_back(cell(unit, domain, open, rule));
+    const RuleScore& score = open.score.rule(rule);
+    add_classes(pending_.classes, {runs_[rule].label(), score.sums.per_class});
+    for (Example example : score.examples) {
+      example.setting = setting(unit);
+      example.domain = setup_.domains[static_cast<std::size_t>(domain)].name;
+      example.rule = runs_[rule].label();
+      pending_.examples.push_back(std::move(example));
+    }
+    observer_.cell_done(pending_.cells.back());
+  }
+}
+
+Cell Evaluation::cell(const Unit& unit, std::int64_t domain, const OpenDomain& open, std::size_t rule) const {
+  Cell cell = open.score.cell(rule);
+  cell.setting = setting(unit);
+  cell.stream = unit.stream;
+  cell.place = places_;
+  cell.domain = setup_.domains[static_cast<std::size_t>(domain)].name;
+  cell.rule = runs_[rule].label();
+  cell.skipped = open.skipped;
+  cell.rejected = open.rejected[rule];
+  if (options_.timings) {
+    cell.seconds = open.seconds[rule];
+  }
+  if (options_.site_report) {
+    cell.sites = runs_[rule].sites();
+  }
+  return cell;
+}
+
+void Evaluation::save_checkpoint(std::size_t unit, std::size_t parts_done) {
+  pending_.unit = static_cast<std::int64_t>(unit);
+  pending_.parts = static_cast<std::int64_t>(parts_done);
+  pending_.unit_done = parts_done == setup_.units[unit].plan().parts.size();
+  pending_.work = work_;
+  take(pending_);
+  if (journal_) {
+    pending_.predictions_bytes = observer_.predictions_bytes();
+    for (std::size_t rule = 0; !pending_.unit_done && rule < runs_.size(); ++rule) {
+      runs_[rule].save(journal_->state_file(pending_, rule));
+    }
+    journal_->append(pending_);
+    Checkpoint before = pending_;
+    for (--before.parts; before.parts > 0; --before.parts) {
+      journal_->remove_states(before, runs_.size());
+    }
+  }
+  pending_ = {};
+}
+
+/// What there is of domains that are not finished; those that are, but wait for a checkpoint, count as finished.
+void Evaluation::keep_unfinished() {
+  take(pending_);
+  pending_ = {};
+  for (const auto& [domain, open] : open_) {
+    for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+      if (open.score.rule(rule).sums.images > 0) {
+        result_.unfinished.push_back(cell(setup_.units.front(), domain, open, rule));
+      }
+    }
+  }
+}
+
+void Evaluation::add_pictures() {
+  for (Example& example : result_.examples) {
+    if (options_.thumbnails) {
+      example.thumbnail = thumbnail(example, setup_, options_);
+    }
+  }
 }
 
 }  // namespace
@@ -163,17 +460,20 @@ std::vector<Cell> Evaluation::cells(const data::Domain& domain) const {
 void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& result) {
   result = {};
   Setup setup = prepare(options);
+  if (!options.export_order.empty()) {
+    save_order(options, setup);
+  }
   result.plan = setup.plan;
-  const std::size_t domains = setup.tree.domains.size();
   Evaluation evaluation(options, std::move(setup), observer, result);
   observer.resolved(result.plan);
   const auto start = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < domains; ++i) {
-    evaluation.run_domain(i);
+  try {
+    evaluation.run();
+  } catch (...) {
+    sort_skipped(result);
+    throw;
   }
-  if (!options.state_out.empty()) {
-    evaluation.save_state(options.state_out);
-  }
+  sort_skipped(result);
   if (options.timings) {
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }

@@ -15,16 +15,16 @@ namespace ttscale::eval {
 
 /// How far the work is after a batch went through all rules.
 struct Progress {
-  std::int64_t domain = 0;         ///< index of the domain
-  std::int64_t batch = 0;          ///< batches done in the domain
-  std::int64_t domain_images = 0;  ///< images done in the domain, skipped ones included
-  std::int64_t images = 0;         ///< images done in all, of EvalPlan::images(), skipped ones included
-  std::vector<double> top1;        ///< of each rule in this domain so far, %
+  std::int64_t batch = 0;        ///< batches done in the part
+  std::int64_t part_images = 0;  ///< images done in the part, skipped ones included
+  std::int64_t images = 0;       ///< images done in all, of EvalPlan::work, skipped and resumed ones included
+  std::vector<double> top1;      ///< of each rule in this part so far, %
 };
 
 /// What one rule made of one batch. The references live as long as the call.
 struct PredictionBatch {
-  const std::string& domain;
+  const Setting& setting;
+  const std::vector<DomainPlan>& domains;  ///< by data::Sample::domain
   const std::string& rule;
   const std::vector<data::Sample>& samples;
   const std::vector<metrics::Prediction>& predictions;
@@ -37,11 +37,17 @@ class EvalObserver {
   virtual ~EvalObserver() = default;
   /// Options, model and data fit together; the work begins.
   virtual void resolved(const EvalPlan& /*plan*/) {}
-  virtual void domain_started(const DomainPlan& /*domain*/, std::int64_t /*index*/) {}
+  /// Comes after resolved() if a journal was found: so many images were met in earlier runs, and the predictions that
+  /// belong to what is finished are the first `predictions_bytes` of their file.
+  virtual void resumed(std::int64_t /*images*/, std::int64_t /*predictions_bytes*/) {}
+  /// Images that follow each other begin: a domain, or what the protocol makes of several.
+  virtual void part_started(const Setting& /*setting*/, const std::string& /*name*/, std::int64_t /*images*/) {}
   /// Once a batch and rule, batches in stream order, rules in their order.
   virtual void predictions(const PredictionBatch& /*batch*/) {}
   virtual void batch_done(const Progress& /*progress*/) {}
   virtual void cell_done(const Cell& /*cell*/) {}
+  /// Puts predictions on the disk and returns the length of their file; asked for before a checkpoint.
+  virtual std::int64_t predictions_bytes() { return 0; }
 };
 
 /// Evaluates. Whatever happens, `result` holds all that was finished until then: when this throws, `result.partial` is

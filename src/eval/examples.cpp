@@ -53,4 +53,27 @@ void keep_examples(std::vector<Example>& examples, std::int64_t losses) {
   std::move(won.begin(), won.end(), std::back_inserter(examples));
 }
 
+void add_ranked(std::vector<Example>& examples, const std::vector<Example>& more, std::int64_t losses) {
+  std::vector<std::vector<Example>> by_rule;
+  const auto sort_in = [&](const std::vector<Example>& list) {
+    for (const Example& example : list) {
+      const auto found = std::find_if(by_rule.begin(), by_rule.end(), [&](const std::vector<Example>& own) {
+        return own.front().rule == example.rule;
+      });
+      if (found == by_rule.end()) {
+        by_rule.push_back({example});
+      } else {
+        found->push_back(example);
+      }
+    }
+  };
+  sort_in(examples);
+  sort_in(more);
+  examples.clear();
+  for (std::vector<Example>& own : by_rule) {
+    keep_examples(own, losses);
+    std::move(own.begin(), own.end(), std::back_inserter(examples));
+  }
+}
+
 }  // namespace ttscale::eval

@@ -21,4 +21,8 @@ void add_examples(std::vector<Example>& examples, const std::vector<metrics::Pre
 /// Equals are ordered by domain, path and setting, so the outcome does not depend on the order or grouping of calls.
 void keep_examples(std::vector<Example>& examples, std::int64_t losses);
 
+/// Adds examples of several rules to those of a result, and keeps of each rule what keep_examples() keeps. The rules
+/// stay in the order in which they first came.
+void add_ranked(std::vector<Example>& examples, const std::vector<Example>& more, std::int64_t losses);
+
 }  // namespace ttscale::eval

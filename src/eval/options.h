@@ -14,6 +14,7 @@
 #include "eval/result.h"
 #include "image/decode.h"
 #include "image/preprocess.h"
+#include "shift/shift.h"
 #include "ttscale/input.h"
 #include "ttscale/options.h"
 
@@ -42,7 +43,11 @@ struct EvalOptions {
   /// (a sliding window: batch statistics for batches of one image). None: the batch alone.
   std::optional<std::int64_t> window;
   std::optional<std::int64_t> num_samples;  ///< at most so many images of each domain, the first of its order
-  std::int64_t workers = 2;                 ///< threads that read images; the results do not depend on it
+  std::string
+      shifts;  ///< made on the fly: text of shift::parse_shifts(), `clean` for none among them; empty: no shifts
+  shift::Parameters shift_parameters = shift::Parameters::kImageNet;
+  std::uint64_t shift_seed = 0;                        ///< of their noise
+  std::int64_t workers = 2;                            ///< threads that read images; the results do not depend on it
   std::int64_t cache_bytes = std::int64_t{512} << 20;  ///< of decoded images kept in memory
   bool valid_classes = false;  ///< only outputs whose class has images count (ImageNet-A and ImageNet-R)
   data::OnError on_error = data::OnError::kStop;
@@ -55,6 +60,8 @@ struct EvalOptions {
   std::vector<std::string> layers;       ///< name patterns of the sites to adapt; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of the sites to leave alone
   std::filesystem::path journal;         ///< what is finished is kept here, and taken from here; empty: nowhere
+  bool thumbnails = false;               ///< pictures of the examples
+  std::filesystem::path export_order;    ///< the order of all images is written here; empty: nowhere
   Shard shard;                           ///< which streams to run
   std::int64_t examples = 0;             ///< images kept for each rule as losses, and half as many as gains
   bool timings = false;                  ///< put wall times into the result, which then differs from run to run

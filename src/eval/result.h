@@ -69,8 +69,9 @@ struct EvalPlan {
   bool valid_classes = false;          ///< outputs restricted to the classes that the data have
   std::string on_error;                ///< "stop" or "skip"
   std::optional<std::int64_t> num_samples;
-  std::vector<Site> sites;  ///< that follow the stream
-  std::string fingerprint;  ///< of the model file and of the names and sizes of all images
+  std::vector<Site> sites;    ///< that follow the stream
+  std::string fingerprint;    ///< of the model file and of the names and sizes of all images
+  std::int64_t examples = 0;  ///< images kept for each rule as losses
   Shard shard;
   std::int64_t work = 0;  ///< images to be met, over settings and visits, by this shard
 
@@ -160,10 +161,12 @@ struct RuleMean {
   double high = Scores::kNone;  ///< likewise
 };
 
+using ClassCount = metrics::ClassCount;
+
 /// Every class under one rule, over all finished cells.
 struct RuleClasses {
   std::string rule;
-  std::vector<metrics::ClassCount> classes;  ///< by label
+  std::vector<ClassCount> classes;  ///< by label
 };
 
 /// What one model said about an image.

@@ -18,7 +18,7 @@ RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> w
 
 void RuleRun::restart() {
   stream_.rollback(start_);
-  latest_ = {};
+  latest_ = at::Tensor();
 }
 
 at::Tensor RuleRun::forward(const at::Tensor& images) {

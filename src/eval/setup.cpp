@@ -5,15 +5,28 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <map>
+#include <sstream>
 #include <utility>
 
 #include "base/log.h"
 #include "data/class_map.h"
+#include "data/order.h"
+#include "eval/fingerprint.h"
+#include "eval/order_file.h"
+#include "ttscale/error.h"
 #include "ttscale/options.h"
 #include "ttscale/rule.h"
 
 namespace ttscale::eval {
 namespace {
+
+constexpr const char* kClean = "clean";
+
+const std::string& order_or_default(const EvalOptions& options) {
+  static const std::string kShuffled = "shuffled";
+  return options.order.empty() ? kShuffled : options.order;
+}
 
 data::ImageTree read_tree(const EvalOptions& options) {
   data::TreeOptions tree;
@@ -65,34 +78,77 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   return adapt(options.model, adapt_options, options.device);
 }
 
-std::int64_t images_of(const data::Domain& domain, const data::Order& order, const EvalOptions& options) {
-  if (order.kind == data::OrderKind::kListed) {
-    return static_cast<std::int64_t>(stream_of(domain, order, options).size());
+/// The domains of the tree; or, with shifts made on the fly, those of its one folder of clean images.
+std::vector<EvalDomain> make_domains(const data::ImageTree& tree, const std::vector<shift::Shift>& shifts, bool clean) {
+  std::vector<EvalDomain> domains;
+  if (shifts.empty()) {
+    for (std::size_t i = 0; i < tree.domains.size(); ++i) {
+      domains.push_back({tree.domains[i].name, i, -1});
+    }
+    return domains;
   }
-  const auto images = static_cast<std::int64_t>(domain.samples.size());
-  return std::min(images, options.num_samples.value_or(images));
+  if (tree.domains.size() > 1) {
+    throw UsageError("shift: expected one folder of clean images to make shifts from, found " +
+                     std::to_string(tree.domains.size()) + " domains in " + tree.root.string() + " (" +
+                     tree.domains.front().name + " ...); give the folder of one of them");
+  }
+  if (clean) {
+    domains.push_back({kClean, 0, -1});
+  }
+  for (std::size_t i = 0; i < shifts.size(); ++i) {
+    domains.push_back({shifts[i].domain(), 0, static_cast<std::int64_t>(i)});
+  }
+  return domains;
 }
 
-void warn_of_few_classes(const EvalPlan& plan, const data::ImageTree& tree) {
-  const auto all = [&](std::size_t i) { return static_cast<std::int64_t>(tree.domains[i].samples.size()); };
-  for (std::size_t i = 0; plan.order == "sorted" && plan.num_samples && i < tree.domains.size(); ++i) {
-    if (plan.domains[i].images < all(i)) {
-      log(LogLevel::kWarning, "num_samples takes the first " + std::to_string(*plan.num_samples) +
-                                  " images of the order \"sorted\": those of the first classes only; use --order "
-                                  "shuffled for a sample of all");
-      return;
+/// `clean` is no shift, and stands for the images as they are.
+std::string without_clean(const std::string& text, bool& clean) {
+  std::string rest;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ';');) {
+    if (word == kClean) {
+      clean = true;
+    } else if (!word.empty()) {
+      rest += (rest.empty() ? "" : ";") + word;
     }
   }
+  return rest;
 }
 
-EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, const data::Order& order) {
+void warn_of_few_classes(const EvalOptions& options, const data::ImageTree& tree) {
+  const bool cut = std::any_of(tree.domains.begin(), tree.domains.end(), [&](const data::Domain& domain) {
+    return options.num_samples && *options.num_samples < static_cast<std::int64_t>(domain.samples.size());
+  });
+  if (options.order == "sorted" && cut) {
+    log(LogLevel::kWarning, "num_samples takes the first " + std::to_string(*options.num_samples) +
+                                " images of the order \"sorted\": those of the first classes only; use --order "
+                                "shuffled for a sample of all");
+  }
+}
+
+std::vector<Setting> make_settings(const EvalOptions& options) {
+  std::vector<Setting> settings;
+  for (const std::string& protocol : options.protocols) {
+    for (const std::int64_t batch_size : options.batch_sizes) {
+      for (const std::uint64_t seed : options.seeds) {
+        settings.push_back({protocol, batch_size, seed});
+      }
+    }
+  }
+  return settings;
+}
+
+EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, const std::vector<EvalDomain>& domains) {
   EvalPlan plan;
   plan.model = options.model.string();
   plan.data = options.data.string();
   plan.device = options.device;
   plan.reference = options.reference.string();
-  for (const data::Domain& domain : tree.domains) {
-    plan.domains.push_back({domain.name, images_of(domain, order, options)});
+  const Images images(tree, domains, data::parse_order(order_or_default(options), options.seeds.front()),
+                      options.num_samples);
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(images.of(static_cast<std::int64_t>(i)).size());
+    plan.domains.push_back({domains[i].name, count});
   }
   for (const std::string& rule : options.rules) {
     plan.rules.push_back({rule, ttscale::to_string(parse_rule(rule))});
@@ -102,13 +158,46 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.input = ttscale::to_string(options.input);
   plan.preprocessing = options.preprocessing;
   plan.order = options.order;
-  plan.seed = options.seed;
-  plan.reset = to_string(options.reset);
+  plan.settings = make_settings(options);
+  plan.window = options.window;
+  plan.shifts = options.shifts.empty() ? std::string()
+                                       : options.shifts + " (" + shift::to_string(options.shift_parameters) +
+                                             ", seed " + std::to_string(options.shift_seed) + ")";
+  plan.valid_classes = options.valid_classes;
   plan.on_error = options.on_error == data::OnError::kStop ? "stop" : "skip";
-  plan.batch_size = options.batch_size;
   plan.num_samples = options.num_samples;
-  warn_of_few_classes(plan, tree);
+  plan.examples = options.examples;
+  plan.shard = options.shard;
   return plan;
+}
+
+/// All units in order; those of other shards are left out.
+void add_units(Setup& setup, const EvalOptions& options) {
+  std::map<std::pair<std::string, std::uint64_t>, std::shared_ptr<const std::vector<StreamPlan>>> known;
+  std::int64_t number = 0;
+  for (std::size_t i = 0; i < setup.plan.settings.size(); ++i) {
+    const Setting& setting = setup.plan.settings[i];
+    const auto protocol = parse_protocol(setting.protocol);
+    setup.resets_each_batch.push_back(protocol->resets_each_batch());
+    auto& plans = known[{setting.protocol, setting.seed}];
+    if (!plans) {
+      const Images images(setup.tree, setup.domains, data::parse_order(order_or_default(options), setting.seed),
+                          options.num_samples);
+      plans = std::make_shared<const std::vector<StreamPlan>>(protocol->streams(images));
+    }
+    for (std::size_t stream = 0; stream < plans->size(); ++stream, ++number) {
+      if (number % options.shard.count == options.shard.index - 1) {
+        setup.units.push_back({i, static_cast<std::int64_t>(stream), plans});
+        for (const Part& part : (*plans)[stream].parts) {
+          setup.plan.work += static_cast<std::int64_t>(part.items.size());
+        }
+      }
+    }
+  }
+  if (setup.units.empty()) {
+    throw UsageError("shard: expected at most " + std::to_string(number) + " shards, one a stream, found " +
+                     std::to_string(options.shard.count));
+  }
 }
 
 }  // namespace
@@ -126,25 +215,45 @@ std::optional<Reference> read_reference(const std::filesystem::path& file, const
   return reference;
 }
 
-std::vector<data::Sample> stream_of(const data::Domain& domain, const data::Order& order, const EvalOptions& options) {
-  std::vector<data::Sample> samples = data::arrange(domain, order);
-  if (options.num_samples && static_cast<std::size_t>(*options.num_samples) < samples.size()) {
-    samples.resize(static_cast<std::size_t>(*options.num_samples));
+void save_order(const EvalOptions& options, const Setup& setup) {
+  if (options.protocols.size() * options.seeds.size() > 1 || options.shard.count > 1) {
+    throw UsageError("export_order: expected one protocol, one seed and no shard, found several; name one of each");
   }
-  return samples;
+  const Images images(setup.tree, setup.domains, {}, std::nullopt);
+  eval::export_order(*setup.units.front().plans, images, options.export_order);
+}
+
+at::Tensor absent_classes(const data::ImageTree& tree) {
+  at::Tensor absent = at::ones({static_cast<std::int64_t>(tree.classes.size())}, at::kBool);
+  bool* flags = absent.data_ptr<bool>();
+  for (const data::Domain& domain : tree.domains) {
+    for (const data::Sample& sample : domain.samples) {
+      flags[sample.label] = false;
+    }
+  }
+  return absent;
 }
 
 Setup prepare(const EvalOptions& options) {
   options.validate();
-  data::Order order = data::parse_order(options.order, options.seed);
+  bool clean = false;
+  const std::string shift_text = without_clean(options.shifts, clean);
+  std::vector<shift::Shift> shifts = shift_text.empty() ? std::vector<shift::Shift>() : shift::parse_shifts(shift_text);
+  const data::Order order = data::parse_order(order_or_default(options), options.seeds.front());
   data::ImageTree tree = read_tree(options);
   data::check_order(tree, order);
-  EvalPlan plan = make_plan(options, tree, order);
+  warn_of_few_classes(options, tree);
+  std::vector<EvalDomain> domains = make_domains(tree, shifts, clean);
+  EvalPlan plan = make_plan(options, tree, domains);
   const std::optional<Reference> reference = read_reference(options.reference, options.preprocessing.describe());
   AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
+  plan.fingerprint = fingerprint(options.model, tree);
   InputScaling input = with_reference(options.input, options.preprocessing, reference);
-  return {std::move(tree), std::move(order), std::move(input), std::move(model), std::move(plan)};
+  Setup setup{std::move(tree),  std::move(domains), std::move(shifts), {}, {},
+              std::move(input), std::move(model),   std::move(plan)};
+  add_units(setup, options);
+  return setup;
 }
 
 }  // namespace ttscale::eval

@@ -110,12 +110,12 @@ Prediction add_row(Classification& sums, const Row& row, std::int64_t label) {
     ++sums.non_finite;
     return {};
   }
-  const Prediction prediction{best - row.logits, sum.probability(*best)};
+  const Prediction prediction{best - row.logits, sum.probability(*best), sum.nll(row.logits[label])};
   const bool correct = prediction.index == label;
   own.correct += correct ? 1 : 0;
   sums.top1_correct += correct ? 1 : 0;
   sums.top5_correct += rank_of(row, label) < kTop ? 1 : 0;
-  sums.nll_sum += sum.nll(row.logits[label]);
+  sums.nll_sum += prediction.nll;
   sums.brier_sum += brier_of(sum, row.logits[label]);
   add_to_bin(sums.bins[bin_of(prediction.confidence)], prediction.confidence, correct);
   return prediction;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "report/format.h"
+#include "report/grid.h"
 
 namespace ttscale::report {
 namespace {
@@ -33,13 +34,12 @@ struct Verdict {
   static bool less(const Gain& a, const Gain& b) { return a.points < b.points; }
 };
 
-Verdict verdict_of(const eval::EvalResult& result, const std::string& rule, const std::string& source) {
-  Verdict verdict{rule, {}, 0};
-  for (const eval::DomainPlan& domain : result.plan.domains) {
-    const eval::Cell* adapted = result.find(domain.name, rule);
-    const eval::Cell* plain = result.find(domain.name, source);
-    if (adapted != nullptr && plain != nullptr) {
-      verdict.gains.push_back({domain.name, adapted->scores.top1 - plain->scores.top1});
+Verdict verdict_of(const Grid& grid, std::size_t rule, std::size_t source, const std::string& label) {
+  Verdict verdict{label, {}, 0};
+  for (const GridRow& row : grid.rows) {
+    const double points = row.values[rule] - row.values[source];
+    if (!std::isnan(points)) {
+      verdict.gains.push_back({row.name, points});
     }
   }
   const double sum = std::accumulate(verdict.gains.begin(), verdict.gains.end(), 0.0,
@@ -51,10 +51,14 @@ Verdict verdict_of(const eval::EvalResult& result, const std::string& rule, cons
 std::vector<Verdict> verdicts_of(const eval::EvalResult& result) {
   std::vector<Verdict> verdicts;
   const auto source = source_index(result.plan);
-  for (std::size_t i = 0; source && i < result.plan.rules.size(); ++i) {
-    Verdict verdict = verdict_of(result, result.plan.rules[i].label, result.plan.rules[*source].label);
-    if (i != *source && !verdict.gains.empty()) {
-      verdicts.push_back(std::move(verdict));
+  const std::vector<Grid> grids = source ? grids_of(result) : std::vector<Grid>();
+  for (const Grid& grid : grids) {
+    for (std::size_t i = 0; i < result.plan.rules.size(); ++i) {
+      const std::string where = grids.size() > 1 ? group_text(grid.group) + ": " : "";
+      Verdict verdict = verdict_of(grid, i, *source, where + result.plan.rules[i].label);
+      if (i != *source && !verdict.gains.empty()) {
+        verdicts.push_back(std::move(verdict));
+      }
     }
   }
   return verdicts;
@@ -118,9 +122,10 @@ std::vector<std::string> trouble_of(const eval::EvalResult& result) {
                     (result.skipped.size() == 1 ? "was" : "were") + " left out.");
   }
   if (result.partial) {
-    const std::size_t done = result.cells.size() / std::max<std::size_t>(result.plan.rules.size(), 1);
-    lines.push_back("warning: interrupted after " + std::to_string(done) + " of " +
-                    count_of(result.plan.domains.size(), "domain") + "; the others are not in these numbers.");
+    const std::size_t rules = std::max<std::size_t>(result.plan.rules.size(), 1);
+    const std::size_t all = result.plan.domains.size() * result.plan.settings.size();
+    lines.push_back("warning: interrupted after " + std::to_string(result.cells.size() / rules) + " of " +
+                    count_of(all, "domain") + "; the others are not in these numbers.");
   }
   return lines;
 }

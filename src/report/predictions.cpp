@@ -3,8 +3,10 @@
 #include "report/predictions.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <string>
 
@@ -23,7 +25,19 @@ std::string confidence_text(double confidence) {
 
 PredictionsWriter::PredictionsWriter(const std::filesystem::path& file)
     : file_(file, O_WRONLY | O_CREAT | O_TRUNC, file) {
-  append("domain,rule,path,label,prediction,confidence\n");
+  append("domain,rule,path,label,prediction,confidence,protocol,batch_size,seed\n");
+}
+
+PredictionsWriter::PredictionsWriter(const std::filesystem::path& file, std::int64_t bytes)
+    : file_(file, O_WRONLY, file), size_(bytes) {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0 || status.st_size < bytes) {
+    throw DataError("predictions: expected the " + std::to_string(bytes) + " bytes of the run that is resumed, found " +
+                    std::to_string(status.st_size) + " in " + file.string() + "; begin anew without --resume");
+  }
+  if (::ftruncate(file_.get(), bytes) != 0 || ::lseek(file_.get(), bytes, SEEK_SET) < 0) {
+    throw_cannot_write(file, errno);
+  }
 }
 
 void PredictionsWriter::write(const eval::PredictionBatch& batch) {
@@ -31,10 +45,17 @@ void PredictionsWriter::write(const eval::PredictionBatch& batch) {
   for (std::size_t i = 0; i < batch.predictions.size(); ++i) {
     const data::Sample& sample = batch.samples[i];
     const metrics::Prediction& prediction = batch.predictions[i];
-    rows += csv_row({batch.domain, batch.rule, sample.path.string(), std::to_string(sample.label),
-                     std::to_string(prediction.index), confidence_text(prediction.confidence)});
+    rows +=
+        csv_row({batch.domains[static_cast<std::size_t>(sample.domain)].name, batch.rule, sample.path.string(),
+                 std::to_string(sample.label), std::to_string(prediction.index), confidence_text(prediction.confidence),
+                 batch.setting.protocol, std::to_string(batch.setting.batch_size), std::to_string(batch.setting.seed)});
   }
   append(rows);
+}
+
+std::int64_t PredictionsWriter::sync() {
+  file_.sync();
+  return size_;
 }
 
 void PredictionsWriter::close() { file_.close(); }

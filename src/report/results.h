@@ -10,21 +10,21 @@
 namespace ttscale::report {
 
 /// Formats of a results file.
-enum class ResultsFormat { kJson, kCsv };
+enum class ResultsFormat { kJson, kCsv, kMarkdown, kRobustBench };
 
-/// The format of that name ("json", "csv"); throws UsageError for any other text.
+/// The format of that name ("json", "csv", "markdown", "robustbench"); throws UsageError for any other text.
 ResultsFormat parse_results_format(const std::string& text);
 
-/// kCsv for a name that ends in .csv, else kJson.
+/// kCsv for a name that ends in .csv, kMarkdown for .md, else kJson.
 ResultsFormat guess_results_format(const std::filesystem::path& file);
-
-/// The JSON document, indented, with a newline at its end. NaN and infinite numbers are null.
-std::string to_json(const eval::EvalResult& result);
 
 /// The CSV: a header, then a row a finished cell. NaN is an empty field.
 std::string to_csv(const eval::EvalResult& result);
 
-/// Writes to_json() or to_csv() to a file, all or nothing (write_file()). Throws Error naming the path and the reason.
+/// The document in a format. Throws UsageError if the format cannot hold the result (RobustBench's).
+std::string to_text(const eval::EvalResult& result, ResultsFormat format);
+
+/// Writes to_text() to a file, all or nothing (write_file()). Throws Error naming the path and the reason.
 void write_results(const eval::EvalResult& result, const std::filesystem::path& file, ResultsFormat format);
 
 }  // namespace ttscale::report

@@ -9,6 +9,7 @@
 
 #include "report/findings.h"
 #include "report/format.h"
+#include "report/grid.h"
 
 namespace ttscale::report {
 namespace {
@@ -18,33 +19,6 @@ constexpr std::size_t kMostDomainWidth = 36;  ///< longer names are cut in the m
 constexpr std::size_t kLeastHeaderWidth = 8;
 
 using Column = std::vector<std::string>;
-
-/// A row: the top-1 of each rule, NaN where there is none.
-struct Row {
-  std::string name;
-  std::vector<double> top1;
-};
-
-std::vector<Row> rows_of(const eval::EvalResult& result) {
-  std::vector<Row> rows;
-  for (const eval::DomainPlan& domain : result.plan.domains) {
-    Row row{domain.name, {}};
-    for (const eval::RulePlan& rule : result.plan.rules) {
-      const eval::Cell* cell = result.find(domain.name, rule.label);
-      row.top1.push_back(cell != nullptr ? cell->scores.top1 : eval::Scores::kNone);
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
-Row mean_row(const eval::EvalResult& result) {
-  Row row{"mean", {}};
-  for (const eval::RuleMean& mean : result.means()) {
-    row.top1.push_back(mean.scores.top1);
-  }
-  return row;
-}
 
 /// Whether a value is the best of its row, as far as two decimals tell; in a row of one or of equals none is.
 bool is_best(double value, const std::vector<double>& row) {
@@ -56,16 +30,16 @@ bool is_best(double value, const std::vector<double>& row) {
   return beats && !beaten;
 }
 
-std::string cell_text(const Row& row, std::size_t rule, std::optional<std::size_t> source) {
-  const double value = row.top1[rule];
+std::string cell_text(const GridRow& row, std::size_t rule, std::optional<std::size_t> source) {
+  const double value = row.values[rule];
   if (std::isnan(value)) {
     return "- ";
   }
   std::string text = fixed(value, 2);
   if (source && *source != rule) {
-    text += " " + pad_left(points(value - row.top1[*source]), 6);
+    text += " " + pad_left(points(value - row.values[*source]), 6);
   }
-  return text + (is_best(value, row.top1) ? "*" : " ");
+  return text + (is_best(value, row.values) ? "*" : " ");
 }
 
 std::size_t widest(const Column& column) {
@@ -83,10 +57,10 @@ struct RuleColumn {
   std::size_t width = 0;
 };
 
-RuleColumn rule_column(const std::vector<Row>& rows, std::size_t rule, const std::string& label,
+RuleColumn rule_column(const std::vector<GridRow>& rows, std::size_t rule, const std::string& label,
                        std::optional<std::size_t> source) {
   RuleColumn column;
-  for (const Row& row : rows) {
+  for (const GridRow& row : rows) {
     column.cells.push_back(cell_text(row, rule, source));
   }
   column.width = std::max(widest(column.cells), kLeastHeaderWidth);
@@ -141,8 +115,27 @@ std::string blocks(const Column& names, const std::vector<RuleColumn>& columns, 
   return text + block(names, fitting, has_mean);
 }
 
-std::string legend(std::optional<std::size_t> source, std::size_t rules, std::size_t width) {
-  std::string text = "top-1 in %";
+std::string grid_text(const Grid& grid, const eval::EvalPlan& plan, std::optional<std::size_t> source,
+                      std::size_t width) {
+  std::vector<GridRow> rows = grid.rows;
+  const bool has_mean = rows.size() > 1;
+  if (has_mean) {
+    rows.push_back(grid.mean);
+  }
+  Column names{"domain"};
+  for (const GridRow& row : rows) {
+    names.push_back(shorten(row.name, kMostDomainWidth));
+  }
+  std::vector<RuleColumn> columns;
+  for (std::size_t i = 0; i < plan.rules.size(); ++i) {
+    columns.push_back(rule_column(rows, i, plan.rules[i].label, source));
+  }
+  return blocks(names, columns, width, has_mean);
+}
+
+std::string legend(const eval::EvalPlan& plan, std::optional<std::size_t> source, std::size_t width) {
+  const std::size_t rules = plan.rules.size();
+  std::string text = eval::headline_name(plan.task) + " in %";
   if (source && rules > 1) {
     text += ", then points gained or lost against source";
   }
@@ -153,25 +146,17 @@ std::string legend(std::optional<std::size_t> source, std::size_t rules, std::si
 
 std::string to_table(const eval::EvalResult& result, const TableOptions& options) {
   const auto source = source_index(result.plan);
-  std::vector<Row> rows = rows_of(result);
-  const bool has_mean = rows.size() > 1;
-  if (has_mean) {
-    rows.push_back(mean_row(result));
-  }
-  Column names{"domain"};
-  for (const Row& row : rows) {
-    names.push_back(shorten(row.name, kMostDomainWidth));
-  }
-  std::vector<RuleColumn> columns;
-  for (std::size_t i = 0; i < result.plan.rules.size(); ++i) {
-    columns.push_back(rule_column(rows, i, result.plan.rules[i].label, source));
-  }
-  if (columns.empty() || rows.empty()) {
+  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(options.width, 1));
+  if (result.plan.rules.empty() || result.plan.domains.empty()) {
     return "no results\n";
   }
-  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(options.width, 1));
-  return legend(source, columns.size(), width) + blocks(names, columns, width, has_mean) + '\n' +
-         findings(result, width);
+  std::string text = legend(result.plan, source, width);
+  const std::vector<Grid> grids = grids_of(result);
+  for (const Grid& grid : grids) {
+    text +=
+        (grids.size() > 1 ? group_text(grid.group) + '\n' : "") + grid_text(grid, result.plan, source, width) + '\n';
+  }
+  return text + findings(result, width);
 }
 
 }  // namespace ttscale::report

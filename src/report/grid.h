@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The numbers of one protocol and batch size as rows of domains and columns of rules.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/result.h"
+
+namespace ttscale::report {
+
+/// A row: the headline (top-1, mIoU) of each rule in %, NaN where there is none.
+struct GridRow {
+  std::string name;
+  std::vector<double> values;
+};
+
+/// One protocol and batch size; numbers are means over seeds.
+struct Grid {
+  eval::Setting group;  ///< of EvalResult::groups()
+  std::vector<GridRow> rows;
+  GridRow mean;  ///< over the domains
+};
+
+/// A grid a group, rules in the order of the plan.
+std::vector<Grid> grids_of(const eval::EvalResult& result);
+
+/// "protocol continual, batch size 64".
+std::string group_text(const eval::Setting& group);
+
+}  // namespace ttscale::report
