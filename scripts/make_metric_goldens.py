@@ -123,6 +123,8 @@ def segmentation(name, classes, logits_size, labels_size, ignore, absent, seed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         iou, accuracy = right / (labelled + predicted - right), right / labelled
+    if ignore < classes:
+        iou[ignore] = numpy.nan  # torchmetrics leaves it out of the mean
     return {
         "name": name,
         "ignore_index": int(ignore),

@@ -184,7 +184,8 @@ double Segmentation::pixel_accuracy() const {
 std::vector<double> Segmentation::class_iou() const {
   std::vector<double> values;
   for (const ClassPixels& of_class : pixels_by_class(*this)) {
-    values.push_back(ratio(of_class.right, of_class.labelled + of_class.predicted - of_class.right));
+    const bool ignored = static_cast<std::int64_t>(values.size()) == ignore_index;
+    values.push_back(ignored ? kNone : ratio(of_class.right, of_class.labelled + of_class.predicted - of_class.right));
   }
   return values;
 }
