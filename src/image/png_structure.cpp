@@ -8,6 +8,7 @@ namespace ttscale::image {
 namespace {
 
 constexpr std::size_t kSignature = 8;
+constexpr std::uint8_t kGray = 0;
 constexpr std::size_t kOverhead = 12;  // length, type and checksum of a chunk
 
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
@@ -55,13 +56,14 @@ void check_crc(Bytes file, const Chunk& chunk) {
 }
 
 PngStructure read_header(Bytes file, const Chunk& chunk) {
-  constexpr std::uint8_t kGray = 0;
   if (chunk.type != "IHDR" || chunk.length != 13) {
     throw BadImage("a damaged PNG (no header chunk)");
   }
   PngStructure png;
   png.size = {file.big_endian(chunk.data() + 4, 4), file.big_endian(chunk.data(), 4)};
-  png.gray16 = file[chunk.data() + 8] == 16 && file[chunk.data() + 9] == kGray;
+  png.bit_depth = file[chunk.data() + 8];
+  png.colour_type = file[chunk.data() + 9];
+  png.gray16 = png.bit_depth == 16 && png.colour_type == kGray;
   return png;
 }
 
@@ -87,6 +89,26 @@ PngStructure inspect_png(Bytes file) {
     throw BadImage("a PNG without an image");
   }
   return png;
+}
+
+std::vector<std::uint8_t> palette_as_gray(const PngStructure& png) {
+  std::vector<std::uint8_t> gray;
+  const Bytes file(png.essential.data(), png.essential.size());
+  gray.assign(file.data(), file.data() + kSignature);
+  for (std::size_t at = kSignature; at < file.size();) {
+    const Chunk chunk = read_chunk(file, at);
+    if (chunk.type != "PLTE") {
+      gray.insert(gray.end(), file.data() + chunk.begin, file.data() + chunk.end());
+    }
+    at = chunk.end();
+  }
+  const Chunk header = read_chunk(file, kSignature);
+  gray[header.data() + 9] = kGray;
+  const std::uint32_t crc = crc32(gray.data() + header.begin + 4, header.length + 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    gray[header.end() - 4 + i] = static_cast<std::uint8_t>(crc >> (24U - 8U * i));
+  }
+  return gray;
 }
 
 }  // namespace ttscale::image

@@ -1,71 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Resizing rules of torchvision and timm, crops, and the conversion to float.
+// Crops, padding and the conversion to float.
 #include "image/preprocess.h"
 
 #include <ATen/Functions.h>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "image/fit_geometry.h"
 #include "image/tensor_checks.h"
 #include "ttscale/error.h"
 
 namespace ttscale::image {
 namespace {
-
-// Python's round(): half to even, in the default rounding mode.
-std::int64_t round_half_even(double value) { return static_cast<std::int64_t>(std::nearbyint(value)); }
-
-std::int64_t scaled_side(std::int64_t side, double crop_pct) {
-  return static_cast<std::int64_t>(std::floor(static_cast<double>(side) / crop_pct));
-}
-
-// torchvision's Resize(side): the longer side is cut, not rounded.
-Size shorter_side_to(Size image, std::int64_t side) {
-  const auto longer = [side](std::int64_t longest, std::int64_t shortest) {
-    return static_cast<std::int64_t>(static_cast<double>(side * longest) / static_cast<double>(shortest));
-  };
-  return image.width <= image.height ? Size{longer(image.height, image.width), side}
-                                     : Size{side, longer(image.width, image.height)};
-}
-
-// timm's ResizeKeepRatio with longest=0 (fill the target) or longest=1 (fit inside it).
-Size keep_ratio(Size image, Size target, CropMode mode) {
-  const double ratio_h = static_cast<double>(image.height) / static_cast<double>(target.height);
-  const double ratio_w = static_cast<double>(image.width) / static_cast<double>(target.width);
-  const double ratio = mode == CropMode::kBorder ? std::max(ratio_h, ratio_w) : std::min(ratio_h, ratio_w);
-  // A very long image may round to nothing; Pillow would refuse it, one row is what is left of it.
-  return {std::max<std::int64_t>(1, round_half_even(static_cast<double>(image.height) / ratio)),
-          std::max<std::int64_t>(1, round_half_even(static_cast<double>(image.width) / ratio))};
-}
-
-Size resized(Size image, const Preprocessing& options) {
-  const Size target{scaled_side(options.img_size->height, options.crop_pct),
-                    scaled_side(options.img_size->width, options.crop_pct)};
-  if (options.crop_mode == CropMode::kSquash) {
-    return target;
-  }
-  if (options.crop_mode == CropMode::kCenter && target.height == target.width) {
-    return shorter_side_to(image, target.height);
-  }
-  return keep_ratio(image, target, options.crop_mode);
-}
-
-// Where one axis of the crop lies: pixels `from` .. `from + length` of the image land at `to` of the crop.
-struct Span {
-  std::int64_t from;
-  std::int64_t to;
-  std::int64_t length;
-};
-
-// torchvision pads first (left and top get the smaller half), then crops.
-Span centre_span(std::int64_t image, std::int64_t crop) {
-  if (crop > image) {
-    return {0, (crop - image) / 2, image};
-  }
-  return {round_half_even(static_cast<double>(image - crop) / 2.0), 0, crop};
-}
 
 at::Tensor pad(const at::Tensor& part, Size size, const Span& rows, const Span& columns, at::Tensor fill) {
   at::Tensor padded = fill.expand({size.height, size.width, part.size(2)}).contiguous();
@@ -155,9 +101,7 @@ at::Tensor fit(const at::Tensor& hwc, const Preprocessing& options) {
   if (!options.img_size) {
     return image;
   }
-  const Size size = resized({image.size(0), image.size(1)}, options);
-  const Span rows = centre_span(size.height, options.img_size->height);
-  const Span columns = centre_span(size.width, options.img_size->width);
+  const auto [size, rows, columns] = fit_geometry({image.size(0), image.size(1)}, options);
   const Window window{rows.from, columns.from, {rows.length, columns.length}};
   const at::Tensor part = resize_window(image, size, window, options.interpolation);
   return window.size == *options.img_size ? part : pad(part, *options.img_size, rows, columns, fill_colour(options));

@@ -206,18 +206,6 @@ at::Tensor filter_window(const at::Tensor& hwc, Size size, Window window, const 
   return rows.outputs() > 0 ? filter_vertically(image, begin, rows) : image;
 }
 
-// Input pixel of each output pixel. Pillow adds the step up instead of multiplying, which decides some ties.
-std::vector<std::int64_t> nearest_sources(std::int64_t in, std::int64_t out) {
-  const double step = static_cast<double>(in) / static_cast<double>(out);
-  std::vector<std::int64_t> sources;
-  sources.reserve(static_cast<std::size_t>(out));
-  double position = step * 0.5;
-  for (std::int64_t i = 0; i < out; ++i, position += step) {
-    sources.push_back(std::min(static_cast<std::int64_t>(position), in - 1));
-  }
-  return sources;
-}
-
 at::Tensor nearest_window(const at::Tensor& hwc, Size size, const Window& window) {
   const auto rows = nearest_sources(hwc.size(0), size.height);
   const auto columns = nearest_sources(hwc.size(1), size.width);
@@ -245,6 +233,18 @@ void check_window(Size size, const Window& window) {
 }
 
 }  // namespace
+
+// Pillow adds the step up instead of multiplying, which decides some ties.
+std::vector<std::int64_t> nearest_sources(std::int64_t in, std::int64_t out) {
+  const double step = static_cast<double>(in) / static_cast<double>(out);
+  std::vector<std::int64_t> sources;
+  sources.reserve(static_cast<std::size_t>(out));
+  double position = step * 0.5;
+  for (std::int64_t i = 0; i < out; ++i, position += step) {
+    sources.push_back(std::min(static_cast<std::int64_t>(position), in - 1));
+  }
+  return sources;
+}
 
 Interpolation parse_interpolation(const std::string& text) {
   for (const auto value :

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ttscale::image {
 
@@ -43,5 +44,8 @@ at::Tensor resize(const at::Tensor& hwc, Size size, Interpolation interpolation)
 /// The pixels of `window` of resize(hwc, size, interpolation), computing only those: [window.height, window.width, C].
 /// Throws UsageError if the window does not lie inside `size`.
 at::Tensor resize_window(const at::Tensor& hwc, Size size, const Window& window, Interpolation interpolation);
+
+/// The input pixel that each output pixel takes under kNearest on an axis that goes from `in` to `out` pixels.
+std::vector<std::int64_t> nearest_sources(std::int64_t in, std::int64_t out);
 
 }  // namespace ttscale::image

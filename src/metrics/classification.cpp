@@ -71,7 +71,7 @@ Exponentials exponentials(const Row& row, double largest) {
   return result;
 }
 
-/// The squares of all classes but the label first, so that what is left of a confident row is not lost in rounding.
+/// Squares of the other classes' probabilities, and of what the label's lacks to 1. Never negative.
 double brier_of(const Exponentials& row, double logit) {
   const double own = std::exp(logit - row.largest);
   const double others = std::max(0.0, row.squares - own * own) / (row.sum * row.sum);

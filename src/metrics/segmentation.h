@@ -24,9 +24,10 @@ at::Tensor predicted_classes(const at::Tensor& logits, std::int64_t height, std:
 ///
 /// IoU of a class = right / (labelled + predicted - right) over the pixels of all images together, as mmsegmentation
 /// and torchmetrics' JaccardIndex do it; a class that occurs neither in labels nor in predictions has none (NaN) and is
-/// left out of the mean, as with both. A class that is predicted but never labelled has IoU 0 and is in the mean.
-/// torchmetrics' MeanIoU differs: it averages over images; torchvision's reference script, too: one class that does not
-/// occur makes its mean NaN.
+/// left out of the mean, as with both. A class that is predicted but never labelled has IoU 0 and is in the mean. Where
+/// `ignore_index` is one of the K classes, that class has no IoU, as with torchmetrics; mmsegmentation would give it 0.
+/// torchmetrics' MeanIoU differs: it averages over images. So does torchvision's reference script: one class that does
+/// not occur makes its mean NaN.
 struct Segmentation {
   std::int64_t ignore_index = kIgnoreIndex;
   std::int64_t classes = 0;  ///< K; 0 before the first batch
@@ -51,7 +52,7 @@ struct Segmentation {
   [[nodiscard]] std::int64_t pixels() const;
   /// Share of the pixels that are right; like all means NaN where there is nothing to take it of.
   [[nodiscard]] double pixel_accuracy() const;
-  /// IoU of each class; NaN for a class that occurs neither in labels nor in predictions.
+  /// IoU of each class; NaN for a class that occurs neither in labels nor in predictions, and for the ignored one.
   [[nodiscard]] std::vector<double> class_iou() const;
   /// Share of the labelled pixels of each class that are right; NaN for a class without labels.
   [[nodiscard]] std::vector<double> class_accuracy() const;

@@ -6,42 +6,32 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "paths.h"
+#include "golden.h"
 #include "ttscale/error.h"
 
 namespace ttscale::metrics {
 namespace {
 
+using testing::golden;
 using ::testing::HasSubstr;
+using testing::labels_of;
+using testing::tensor_of;
 using ::testing::ThrowsMessage;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-nlohmann::json golden() {
-  std::ifstream file(testing::source_dir() / "tests/metrics/golden/classification.json");
-  return nlohmann::json::parse(file);
-}
-
-at::Tensor labels_of(const std::vector<std::int64_t>& labels) { return at::tensor(labels, at::kLong); }
-
-at::Tensor logits_of(const std::vector<std::vector<double>>& rows) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& row : rows) {
-    tensors.push_back(at::tensor(row, at::kDouble));
-  }
-  return at::stack(tensors);
-}
+at::Tensor logits_of(const std::vector<std::vector<double>>& rows) { return tensor_of(rows); }
 
 void expect_metrics(const Classification& sums, const nlohmann::json& expected) {
   EXPECT_NEAR(sums.top1(), expected["top1"], 1e-12);
   EXPECT_NEAR(sums.top5(), expected["top5"], 1e-12);
   EXPECT_NEAR(sums.nll(), expected["nll"], 1e-9);
+  EXPECT_NEAR(sums.brier(), expected["brier"], 1e-12);
+  EXPECT_NEAR(sums.mean_class_accuracy(), expected["mean_class_accuracy"], 1e-12);
   EXPECT_NEAR(sums.ece(), expected["ece"], 1e-6);  // torchmetrics bins in float32
   EXPECT_NEAR(sums.mean_confidence(), expected["mean_confidence"], 1e-12);
   EXPECT_NEAR(sums.top1_interval().low, expected["top1_interval"][0], 1e-12);
@@ -49,7 +39,7 @@ void expect_metrics(const Classification& sums, const nlohmann::json& expected) 
 }
 
 TEST(Classification, EqualsOtherLibraries) {
-  const auto stored = golden();  // a name: the loop would not keep a temporary alive
+  const auto stored = golden("classification.json");  // a name: the loop would not keep a temporary alive
   for (const auto& expected : stored["cases"]) {
     SCOPED_TRACE(expected["name"].get<std::string>());
     Classification sums;
@@ -64,7 +54,7 @@ TEST(Classification, EqualsOtherLibraries) {
 }
 
 TEST(Classification, BatchesAndMergesGiveTheSameAsOneBatch) {
-  const auto expected = golden()["cases"][0];
+  const auto expected = golden("classification.json")["cases"][0];
   const at::Tensor logits = logits_of(expected["logits"]);
   const at::Tensor labels = labels_of(expected["labels"]);
   Classification first;
@@ -76,8 +66,45 @@ TEST(Classification, BatchesAndMergesGiveTheSameAsOneBatch) {
   expect_metrics(first, expected);
 }
 
+TEST(Classification, CountsClassesByLabel) {
+  Classification sums;
+  sums.add(logits_of({{1, 0, 0}, {0, 1, 0}, {0, 1, 0}, {kNan, 0, 0}}), labels_of({0, 1, 0, 0}));
+  ASSERT_EQ(sums.per_class.size(), 3U);
+  EXPECT_EQ(sums.per_class[0].images, 3);
+  EXPECT_EQ(sums.per_class[0].correct, 1);
+  EXPECT_EQ(sums.per_class[1].images, 1);
+  EXPECT_EQ(sums.per_class[1].correct, 1);
+  EXPECT_EQ(sums.per_class[2].images, 0);
+  EXPECT_NEAR(sums.mean_class_accuracy(), (1.0 / 3 + 1) / 2, 1e-15);
+}
+
+TEST(Classification, SumsOfMoreClassesMakeRoomForThem) {
+  Classification few;
+  few.add(logits_of({{1, 0}}), labels_of({0}));
+  Classification many;
+  many.add(logits_of({{0, 0, 1}}), labels_of({2}));
+  Classification merged = few;
+  merged.merge(many);
+  many.merge(few);
+  for (const Classification& sums : {merged, many}) {
+    ASSERT_EQ(sums.per_class.size(), 3U);
+    EXPECT_EQ(sums.per_class[0].correct, 1);
+    EXPECT_EQ(sums.per_class[2].images, 1);
+  }
+}
+
+TEST(Classification, BrierScoreLiesBetweenZeroAndTwo) {
+  Classification right;
+  right.add(logits_of({{1000, 0, 0}, {30, 0, 0}}), labels_of({0, 0}));
+  EXPECT_GE(right.brier(), 0.0);
+  EXPECT_NEAR(right.brier(), 0.0, 1e-15);
+  Classification wrong;
+  wrong.add(logits_of({{1000, 0}}), labels_of({1}));
+  EXPECT_EQ(wrong.brier(), 2.0);
+}
+
 TEST(Classification, TakesEveryFloatingTypeAndLayout) {
-  const auto expected = golden()["cases"][1];
+  const auto expected = golden("classification.json")["cases"][1];
   const at::Tensor logits = logits_of(expected["logits"]);  // multiples of 1/64: exact in every type but bfloat16
   for (const auto type : {at::kFloat, at::kHalf}) {
     Classification sums;
@@ -110,6 +137,7 @@ TEST(Classification, ImagesWithoutSoftmaxAreWrongAndPoisonNothing) {
   EXPECT_NEAR(sums.top5(), 0.2, 1e-15);
   EXPECT_NEAR(sums.nll(), std::log1p(std::exp(-1.0)), 1e-12);
   EXPECT_NEAR(sums.mean_confidence(), 1 / (1 + std::exp(-1.0)), 1e-12);
+  EXPECT_NEAR(sums.brier(), 2 / ((1 + std::exp(1.0)) * (1 + std::exp(1.0))), 1e-12);
   EXPECT_NEAR(sums.ece(), 1 - 1 / (1 + std::exp(-1.0)), 1e-12);
   EXPECT_EQ(predictions[1].index, -1);
   EXPECT_TRUE(std::isnan(predictions[1].confidence));
@@ -135,8 +163,8 @@ TEST(Classification, HugeLogitsDoNotOverflow) {
 TEST(Classification, NothingSeenIsNotANumber) {
   Classification sums;
   EXPECT_TRUE(sums.add(at::zeros({0, 3}), labels_of({})).empty());
-  for (const double value : {sums.top1(), sums.top5(), sums.nll(), sums.ece(), sums.mean_confidence(),
-                             sums.top1_interval().low, sums.top1_interval().high}) {
+  for (const double value : {sums.top1(), sums.top5(), sums.nll(), sums.ece(), sums.brier(), sums.mean_class_accuracy(),
+                             sums.mean_confidence(), sums.top1_interval().low, sums.top1_interval().high}) {
     EXPECT_TRUE(std::isnan(value));
   }
 }
@@ -169,7 +197,7 @@ TEST(Classification, SaysWhatIsWrongWithLabelsAndAddsNothing) {
 }
 
 TEST(WilsonInterval, EqualsScipy) {
-  const auto stored = golden();
+  const auto stored = golden("classification.json");
   for (const auto& expected : stored["wilson"]) {
     const Interval interval = wilson_interval(expected[0], expected[1]);
     EXPECT_NEAR(interval.low, expected[2], 1e-12);
