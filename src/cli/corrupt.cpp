@@ -11,6 +11,7 @@
 #include "cli/corrupt_images.h"
 #include "cli/corrupt_manifest.h"
 #include "cli/interrupt.h"
+#include "cli/leftovers.h"
 #include "cli/preprocessing.h"
 #include "cli/progress.h"
 #include "cli/streams.h"
@@ -147,6 +148,9 @@ void run(const CorruptFlags& flags) {
                            " shifts, parameters of " + shift::to_string(plan.parameters) + ", seed " +
                            std::to_string(plan.seed));
   claim_target(plan.target, manifest_of(plan), kinds_in(plan.shifts));
+  for (const std::string& kind : kinds_in(plan.shifts)) {
+    remove_leftovers(plan.target / kind);
+  }
   const CorruptCounts counts = run_watched(plan, flags.verbosity);
   for (const std::string& message : counts.left_out) {
     log(LogLevel::kWarning, "left out: " + message);

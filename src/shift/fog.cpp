@@ -20,7 +20,9 @@ constexpr Levels<Fog> kFog{{{{1.5, 2}, {2, 2}, {2.5, 1.7}, {2.5, 1.5}, {3, 1.4}}
 // (x + strength * cloud) * brightest / (brightest + strength), all in 0..1.
 cv::Mat fog(const cv::Mat& rgb, Job& job) {
   const Fog& level = kFog.of(job);
-  const cv::Mat cloud = plasma(plasma_size(std::max(rgb.rows, rgb.cols)), level.decay, job.random);
+  // The published fractal multiplies its range by its range, so that it decays by the square.
+  const double decay = level.decay * level.decay;
+  const cv::Mat cloud = plasma(plasma_size(std::max(rgb.rows, rgb.cols)), decay, job.random);
   const std::uint8_t* in = bytes_of(rgb);
   const double brightest = *std::max_element(in, in + count_of(rgb)) / 255.0;
   const auto scale = static_cast<float>(brightest / (brightest + level.strength));

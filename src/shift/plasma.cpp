@@ -56,9 +56,11 @@ cv::Mat plasma(int size, double decay, Random& random) {
     fractal.fill_diamonds(step, reach);
     reach /= decay;
   }
-  cv::Mat result;
-  cv::normalize(fractal.map(), result, 0.0, 1.0, cv::NORM_MINMAX);
-  return result;
+  double low = 0.0;
+  double high = 0.0;
+  cv::minMaxLoc(fractal.map(), &low, &high);
+  const cv::Mat above = fractal.map() - low;
+  return above / static_cast<float>(high - low);
 }
 
 int plasma_size(int side) {
