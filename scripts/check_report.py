@@ -5,7 +5,7 @@ usage: check_report.py [--ttscale BUILD/bin/ttscale] [--samples BUILD/bin/report
 
 Pages come from an evaluation of the bundled demo (--ttscale), from made-up results (--samples) and from files (--page). Each is opened at widths of 1280 and
 400 pixels in light and dark, with everything unfolded, and fails for: a console error, any request but for the page itself, a page wider than the window,
-more than 1 MB, text with a contrast below 4.5:1, labels of a drawing that overlap each other or leave it. With --out, screenshots stay there.
+more than 1 MB, text with a contrast below 4.5:1, labels of a drawing that overlap each other or leave it, an image that does not show. With --out, screenshots stay there.
 Exit status: 0 if all pages pass, 1 if not, 77 if there is no Chromium.
 """
 import argparse
@@ -77,6 +77,7 @@ INSPECT = r"""
       if (r.left < s.right - 1 && s.left < r.right - 1 && r.top < s.bottom - 3 && s.top < r.bottom - 3) complain("labels overlap", words + " and " + other + " in " + svg.querySelector("title").textContent);
     }));
   });
+  document.querySelectorAll("img").forEach(i => { if (!i.complete || i.naturalWidth == 0) complain("image does not show", i.alt); });
   return JSON.stringify(complaints);
 })()
 """

@@ -207,9 +207,16 @@ TEST(Html, HostileNamesAreTextAndNothingElse) {
   EXPECT_EQ(page.values("html", "lang"), std::vector<std::string>{"en"});
 }
 
+TEST(Html, SettingsThatDisagreeAreSaid) {
+  const std::string text = read_strictly(to_html(sample("settings"))).text;
+  EXPECT_THAT(text, HasSubstr("It depends on the setting."));
+  EXPECT_THAT(text, HasSubstr("Of 4 settings, the least good for batch is correlated:delta=0.1, batch size 4"));
+}
+
 TEST(Html, TroubleIsSaid) {
   const std::string text = read_strictly(to_html(sample("troubled"))).text;
   EXPECT_THAT(text, HasSubstr("This result is partial: 15 of 27 cells"));
+  EXPECT_THAT(text, HasSubstr("over the 5 of 9 domains that are finished"));
   EXPECT_THAT(text, HasSubstr("2 images could not be read and were left out"));
   EXPECT_THAT(text, HasSubstr("gave NaN or infinite scores for 3 images"));
   EXPECT_THAT(text, HasSubstr("2 batches were kept out"));

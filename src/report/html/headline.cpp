@@ -25,7 +25,12 @@ Markup where_clause(const Summary& summary, const Finding& finding) {
 }
 
 std::string scope_words(const Group& group) {
-  return group.stream.size() == 1 ? std::string() : " on average over " + count_of(group.stream.size(), "domain");
+  const std::size_t finished = group.stream.size();
+  if (finished < group.domains.size()) {
+    return " over the " + std::to_string(finished) + " of " + std::to_string(group.domains.size()) +
+           " domains that are finished";
+  }
+  return finished == 1 ? std::string() : " on average over " + count_of(finished, "domain");
 }
 
 /// The setting in which the rule's mean gain is least.
@@ -92,10 +97,11 @@ Markup card(const std::string& number, const std::string& style, const Markup& l
 
 Markup balance_card(const Summary& summary, const Finding& best) {
   const Balance balance = balance_of(summary, *best.group, best.rule);
-  const std::string unclear = balance.known < balance.all() ? ""
-                              : balance.unclear == 0
-                                  ? "; none of them by chance (95 % intervals)"
-                                  : "; " + std::to_string(balance.unclear) + " of them within chance";
+  std::string unclear;
+  if (balance.known == balance.all()) {
+    unclear = balance.unclear == 0 ? "; every 95 % interval excludes zero"
+                                   : "; for " + std::to_string(balance.unclear) + " the 95 % interval includes zero";
+  }
   return card(std::to_string(balance.better) + " : " + std::to_string(balance.worse), "",
               text("domains better : worse with ") + name(best.rule) + text(unclear));
 }

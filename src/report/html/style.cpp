@@ -125,12 +125,12 @@ dt{font-weight:600}dd{margin:0;min-width:0;overflow-wrap:anywhere}dd ul{margin:0
 footer{color:var(--soft);font-size:.85rem;padding-top:24px;padding-bottom:40px}
 @media(max-width:760px){main,header,footer{padding-left:14px;padding-right:14px}
 .strip-row{grid-template-columns:1fr auto}.strip-row .strip,.strip-none{grid-column:1/-1}
-.heat th[scope=row],.heat .domain{max-width:128px}.heat td,.heat thead .domain{vertical-align:bottom}
-.heat th[scope=row],.heat .domain{min-width:96px}
-.heat th.rule{min-width:88px}
+.heat th[scope=row],.heat .domain{max-width:128px}.heat td,.heat th.rule{min-width:88px}
+.cards{gap:8px}.card{flex-basis:150px;padding:8px 10px}
+.gain-key ol{flex-wrap:nowrap;width:100%}.gain-key li{flex:1 1 0;min-width:0;padding:2px 0;font-size:.65rem}
 .grid-map th[scope=row]{max-width:96px}.grid-map td{min-width:40px}
 .numbers th[scope=row],.numbers th:first-child{max-width:130px}
-dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:8px}.big{font-size:1.5rem}}
+dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:8px}.big{font-size:1.35rem}}
 @media print{details:not([open]){display:none}.scroll{overflow:visible}}
 )css";
 
