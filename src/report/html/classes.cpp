@@ -30,7 +30,7 @@ const eval::RuleClasses* classes_of(const Summary& summary, const std::string& r
   return found == all.end() ? nullptr : &*found;
 }
 
-double rate(const eval::ClassCount& count) {
+double rate(const metrics::ClassCount& count) {
   return count.images > 0 ? 100 * static_cast<double>(count.correct) / static_cast<double>(count.images)
                           : eval::Scores::kNone;
 }

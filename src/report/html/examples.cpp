@@ -47,9 +47,7 @@ class Thumbnails {
       return {};
     }
     room_ -= data.size();
-    return leaf("img", {{"src", data},
-                        {"alt", "a " + class_name(summary, example.label) + " from " + example.domain},
-                        {"loading", "lazy"}});
+    return leaf("img", {{"src", data}, {"alt", "a " + class_name(summary, example.label) + " from " + example.domain}});
   }
 
   [[nodiscard]] std::size_t left_out() const { return left_out_; }

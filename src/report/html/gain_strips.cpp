@@ -60,7 +60,7 @@ Markup strip(const Summary& summary, const Group& group, const std::string& rule
 
 Markup axis(const Scale& x) {
   Svg svg(kWidth, 34, "strip-axis", "Scale of the strips", "points of gain or loss against source");
-  for (const double tick : ticks(x.low, x.high, 5)) {
+  for (const double tick : ticks(x.low, x.high, 7)) {
     svg.line({x(tick), 0}, {x(tick), 4}, "axis");
     svg.label({x(tick), 16}, signed_words(tick, x.high - x.low < 6 ? 1 : 0), Anchor::kMiddle);
   }
@@ -101,7 +101,7 @@ Markup gain_strips(const Summary& summary, const Group& group) {
     rows += row(name(rule), value_of(summary, group, rule), strip(summary, group, rule, x, index++), "strip-row");
   }
   rows += row({}, {}, axis(x), "strip-row strip-axis");
-  const std::string caption = (several ? "Mean " : "") + summary.metric() + " and gain of each rule" +
+  const std::string caption = (several ? "Mean " : "The ") + summary.metric() + " and gain of each rule" +
                               (several ? "; each dot is a domain, the bar their mean" : "") +
                               (summary.has_several_groups() ? " (" + Summary::name(group) + ")" : "") + ".";
   return element("p", {{"class", "caption"}}, text(caption)) + element("ul", {{"class", "strips"}}, rows);

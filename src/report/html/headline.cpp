@@ -25,7 +25,38 @@ Markup where_clause(const Summary& summary, const Finding& finding) {
 }
 
 std::string scope_words(const Group& group) {
-  return group.stream.size() == 1 ? std::string() : " on average over " + count_of(group.stream.size(), "domain");
+  const std::size_t finished = group.stream.size();
+  if (finished < group.domains.size()) {
+    return " over the " + std::to_string(finished) + " of " + std::to_string(group.domains.size()) +
+           " domains that are finished";
+  }
+  return finished == 1 ? std::string() : " on average over " + count_of(finished, "domain");
+}
+
+/// The setting in which the rule's mean gain is least.
+Finding worst_setting(const Summary& summary, const std::string& rule) {
+  Finding worst;
+  worst.rule = rule;
+  for (const Group& group : summary.groups()) {
+    const Gain gain = summary.mean_gain(group, rule);
+    if (std::isfinite(gain.points) && !(gain.points >= worst.gain.points)) {
+      worst.group = &group;
+      worst.gain = gain;
+    }
+  }
+  return worst;
+}
+
+/// Over several settings: what the best rule does in the setting that suits it least.
+Markup setting_sentence(const Summary& summary, const Finding& best) {
+  const Finding least = worst_setting(summary, best.rule);
+  if (!summary.has_several_groups() || least.group == nullptr || least.group == best.group) {
+    return {};
+  }
+  return element("p", text("Of " + std::to_string(summary.groups().size()) + " settings, the least good for ") +
+                          name(best.rule) + text(" is " + Summary::name(*least.group) + ": ") +
+                          strong(text(signed_words(least.gain.points, 2) + " points")) +
+                          text(interval_clause(least.gain) + "."));
 }
 
 Markup best_sentence(const Summary& summary, const Finding& best) {
@@ -33,6 +64,8 @@ Markup best_sentence(const Summary& summary, const Finding& best) {
   Markup sentence;
   if (best.gain.unclear()) {
     sentence = strong(text("Adapting makes no clear difference here. "));
+  } else if (worst_setting(summary, best.rule).gain.points < 0 && best.gain.points > 0) {
+    sentence = strong(text("It depends on the setting. "));
   } else if (best.gain.points > 0) {
     sentence = strong(text("Adapting helps here. "));
   } else {
@@ -64,8 +97,11 @@ Markup card(const std::string& number, const std::string& style, const Markup& l
 
 Markup balance_card(const Summary& summary, const Finding& best) {
   const Balance balance = balance_of(summary, *best.group, best.rule);
-  const std::string unclear =
-      balance.known == balance.all() ? "; " + std::to_string(balance.unclear) + " of these within chance" : "";
+  std::string unclear;
+  if (balance.known == balance.all()) {
+    unclear = balance.unclear == 0 ? "; every 95 % interval excludes zero"
+                                   : "; for " + std::to_string(balance.unclear) + " the 95 % interval includes zero";
+  }
   return card(std::to_string(balance.better) + " : " + std::to_string(balance.worse), "",
               text("domains better : worse with ") + name(best.rule) + text(unclear));
 }
@@ -73,7 +109,8 @@ Markup balance_card(const Summary& summary, const Finding& best) {
 Markup cards(const Summary& summary, const Verdict& verdict) {
   const Finding& best = *verdict.best;
   Markup all = card(signed_words(best.gain.points, 1), best.gain.points < 0 ? "bad" : "good",
-                    text("points, best rule ") + name(best.rule));
+                    text("points of " + summary.metric() + (best.gain.points < 0 ? " lost" : " gained") + " by ") +
+                        name(best.rule) + text(", the best rule"));
   all += card(
       number_words(best.source, 1) + " \u2192 " + number_words(best.value, 1) + " %", "",
       text((best.group->stream.size() > 1 ? "mean " : "") + summary.metric() + ", source \u2192 ") + name(best.rule));
@@ -128,7 +165,8 @@ Markup headline_section(const Summary& summary) {
     return section("headline", "In short", plain_headline(summary));
   }
   return section("headline", "In short",
-                 best_sentence(summary, *verdict.best) + worst_sentence(summary, verdict) + cards(summary, verdict) +
+                 best_sentence(summary, *verdict.best) + setting_sentence(summary, *verdict.best) +
+                     worst_sentence(summary, verdict) + cards(summary, verdict) +
                      gain_strips(summary, *verdict.best->group) + note(interval_note(*verdict.best)));
 }
 

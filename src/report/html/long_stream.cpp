@@ -20,6 +20,7 @@ constexpr double kWidth = 1060;
 constexpr double kPlotHeight = 220;
 constexpr std::size_t kMostPoints = 300;
 constexpr std::int64_t kLeastImages = 50;
+constexpr std::size_t kMostDetailed = 24;  // domains that have a curve each
 
 /// A stretch of the axis with one label: a domain, or the severities of a kind.
 struct Stretch {
@@ -76,7 +77,26 @@ std::vector<Stretch> kinds_of(const std::vector<Stretch>& domains) {
   return kinds;
 }
 
+/// Where domains are many, each is one point, and the points of a kind are joined.
+Line line_of_points(const Summary& summary, const Group& group, const std::vector<Stretch>& domains,
+                    const std::string& rule) {
+  Line line{rule, {}};
+  std::string kind;
+  for (const Stretch& domain : domains) {
+    const std::string other = eval::parse_domain_name(domain.name).path;
+    if (line.pieces.empty() || other != kind) {
+      line.pieces.emplace_back();
+      kind = other;
+    }
+    line.pieces.back().emplace_back((domain.start + domain.end) / 2, summary.entry(group, domain.name, rule).value);
+  }
+  return line;
+}
+
 Line line_of(const Summary& summary, const Group& group, const std::vector<Stretch>& domains, const std::string& rule) {
+  if (domains.size() > kMostDetailed) {
+    return line_of_points(summary, group, domains, rule);
+  }
   Line line{rule, {}};
   for (const Stretch& domain : domains) {
     const Curve curve = curve_of(summary, group, domain.name, rule);
@@ -145,12 +165,12 @@ Markup long_stream(const Summary& summary, const Group& group, const std::string
   for (const Stretch& kind : kinds) {
     svg.line({x(kind.start), kTop}, {x(kind.start), kTop + kPlotHeight}, "boundary");
   }
-  if (kinds.size() == domains.size() || domains.size() <= 24) {
+  if (domains.size() <= kMostDetailed) {
     for (const Stretch& domain : domains) {
       svg.line({x(domain.start), kTop}, {x(domain.start), kTop + kPlotHeight}, "boundary minor");
     }
   }
-  draw_labels(svg, domains.size() <= 24 ? domains : kinds, x, kTop);
+  draw_labels(svg, domains.size() <= kMostDetailed ? domains : kinds, x, kTop);
   for (const Line& line : lines) {
     for (const auto& piece : line.pieces) {
       std::vector<Point> points;
@@ -158,6 +178,9 @@ Markup long_stream(const Summary& summary, const Group& group, const std::string
         points.push_back({x(seen), y(accuracy)});
       }
       svg.polyline(points, "line " + rule_class(summary, line.rule));
+      if (points.size() == 1) {
+        svg.circle(points.front(), 2.5, "point " + rule_class(summary, line.rule));
+      }
     }
   }
   return rule_legend(summary, id) + scroller("Accuracy over the stream, " + Summary::name(group), svg.markup("wide"));

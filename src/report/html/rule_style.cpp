@@ -69,9 +69,8 @@ Markup gain_legend() {
   for (int step = -last; step <= last; ++step) {
     items += element("li", {{"class", "d" + std::to_string(step)}}, text(step_words(step)));
   }
-  return element(
-      "div", {{"class", "gain-key"}},
-      element("span", text("points against source: worse")) + element("ol", items) + element("span", text("better")));
+  return element("div", {{"class", "gain-key"}},
+                 element("span", text("points against source, worse to better:")) + element("ol", items));
 }
 
 }  // namespace ttscale::report::html

@@ -85,15 +85,15 @@ void draw_site(Svg& svg, const Shift& shift, const Scale& x, double y) {
   svg.line({x(shift.batch), y}, {x(shift.used), y}, "between");
   const std::string tip =
       shift.name + ": stream " + number_words(shift.batch, 4) + ", used " + number_words(shift.used, 4);
-  svg.circle({x(shift.batch), y}, 4, "batch-dot", tip);
-  svg.rect({x(shift.used) - 3.5, y - 3.5}, 7, 7, "used-dot", tip);
+  svg.circle({x(shift.batch), y}, 5, "batch-dot", tip);
+  svg.rect({x(shift.used) - 3, y - 3}, 6, 6, "used-dot", tip);
 }
 
 Markup drawing(const std::string& rule, const std::vector<Shift>& shifts, double most, const std::string& id) {
   Layout layout;
   layout.row = shifts.size() > kMostLabels ? 9 : 15;
   const double bottom = layout.top + layout.row * static_cast<double>(shifts.size());
-  const Scale x{0, most, layout.left, layout.width - 14};
+  const Scale x{0, most * 1.05, layout.left, layout.width - 14};
   Svg svg(layout.width, bottom + 40, id, "Shift of each layer under " + rule, description(shifts));
   for (const double tick : ticks(0, most, 4)) {
     svg.line({x(tick), layout.top}, {x(tick), bottom}, "grid");

@@ -28,7 +28,7 @@ header{padding-top:20px}
 h1{font-size:1.6rem;line-height:1.25;margin:.2em 0;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:2.2em 0 .5em;border-bottom:1px solid var(--edge);padding-bottom:.2em}
 h3{font-size:1.05rem;margin:1.4em 0 .5em}
-p{margin:.5em 0;max-width:75ch;overflow-wrap:anywhere}
+p{margin:.5em 0;max-width:52rem;overflow-wrap:anywhere}
 a{color:var(--link)}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}
 pre{background:var(--card);border:1px solid var(--edge);border-radius:6px;padding:12px;white-space:pre-wrap}
@@ -49,6 +49,8 @@ caption{text-align:left;font-weight:600;padding:4px 0;overflow-wrap:anywhere}
 .heat{border-spacing:2px;border-collapse:separate}
 .heat th{font-weight:600;text-align:right;padding:3px 6px;vertical-align:bottom;overflow-wrap:anywhere}
 .heat th[scope=row],.heat .domain{text-align:left;vertical-align:middle;position:sticky;left:0;background:var(--bg);max-width:260px}
+.heat thead .domain{vertical-align:bottom}
+.heat th[scope=row],.heat .domain{min-width:96px}
 .heat th.rule{min-width:104px;max-width:170px}
 .heat td{text-align:right;padding:3px 6px;border-radius:3px;white-space:nowrap;min-width:104px}
 .heat td b{font-weight:600}
@@ -59,7 +61,7 @@ caption{text-align:left;font-weight:600;padding:4px 0;overflow-wrap:anywhere}
 .grid-map th[scope=row]{max-width:124px;font-weight:400;line-height:1.15}
 .grid-map td{min-width:44px;padding:2px 3px;text-align:center;line-height:1.15}
 .grid-map td b,.grid-map td small{display:block;min-width:0}
-.grid-map td small{font-size:.7rem}
+.grid-map td small{font-size:.7rem}.grid-map td{height:2.4em}
 .dn{background:transparent}.blank{background:transparent}
 .d-5{background:var(--l5);color:var(--strong)}.d-4{background:var(--l4);color:var(--strong)}
 .d-3{background:var(--l3);color:var(--weak)}.d-2{background:var(--l2);color:var(--weak)}
@@ -100,6 +102,7 @@ svg.wide{max-width:none}
 .strip-value{text-align:right;font-variant-numeric:tabular-nums}
 .strip-none{color:var(--soft);font-size:.9rem}
 .dot{fill-opacity:.55;stroke-width:1}.win{fill:var(--win);stroke:var(--win)}.dot.loss{fill:var(--loss);stroke:var(--loss)}
+.point{fill:none}
 .mean-bar{fill:var(--fg)}
 .bin{fill:var(--bin)}.gap{fill-opacity:.35;stroke-width:1.5}
 .over{fill:var(--over);stroke:var(--over)}.under{fill:var(--under);stroke:var(--under)}
@@ -123,9 +126,11 @@ footer{color:var(--soft);font-size:.85rem;padding-top:24px;padding-bottom:40px}
 @media(max-width:760px){main,header,footer{padding-left:14px;padding-right:14px}
 .strip-row{grid-template-columns:1fr auto}.strip-row .strip,.strip-none{grid-column:1/-1}
 .heat th[scope=row],.heat .domain{max-width:128px}.heat td,.heat th.rule{min-width:88px}
+.cards{gap:8px}.card{flex-basis:150px;padding:8px 10px}
+.gain-key ol{flex-wrap:nowrap;width:100%}.gain-key li{flex:1 1 0;min-width:0;padding:2px 0;font-size:.65rem}
 .grid-map th[scope=row]{max-width:96px}.grid-map td{min-width:40px}
 .numbers th[scope=row],.numbers th:first-child{max-width:130px}
-dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:8px}.big{font-size:1.5rem}}
+dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:8px}.big{font-size:1.35rem}}
 @media print{details:not([open]){display:none}.scroll{overflow:visible}}
 )css";
 

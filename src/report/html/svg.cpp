@@ -18,9 +18,14 @@ std::string pixel(double value) {
   return digits.size() > 2 && digits.substr(digits.size() - 2) == ".0" ? digits.substr(0, digits.size() - 2) : digits;
 }
 
+bool is_drawable(const Point& point) { return std::isfinite(point.x) && std::isfinite(point.y); }
+
 std::string path_of(const std::vector<Point>& points) {
   std::string path;
   for (const Point& point : points) {
+    if (!is_drawable(point)) {
+      continue;
+    }
     path += (path.empty() ? "" : " ") + pixel(point.x) + "," + pixel(point.y);
   }
   return path;
@@ -44,6 +49,9 @@ Svg::Svg(double width, double height, std::string id, std::string title, std::st
       description_(std::move(description)) {}
 
 void Svg::line(Point from, Point to, const std::string& style) {
+  if (!is_drawable(from) || !is_drawable(to)) {
+    return;
+  }
   shapes_ +=
       leaf("line",
            {{"class", style}, {"x1", pixel(from.x)}, {"y1", pixel(from.y)}, {"x2", pixel(to.x)}, {"y2", pixel(to.y)}});
@@ -58,11 +66,17 @@ void Svg::polygon(const std::vector<Point>& points, const std::string& style) {
 }
 
 void Svg::circle(Point centre, double radius, const std::string& style, const std::string& tip) {
+  if (!is_drawable(centre)) {
+    return;
+  }
   shapes_ +=
       shape("circle", {{"class", style}, {"cx", pixel(centre.x)}, {"cy", pixel(centre.y)}, {"r", pixel(radius)}}, tip);
 }
 
 void Svg::rect(Point corner, double width, double height, const std::string& style, const std::string& tip) {
+  if (!is_drawable(corner) || !std::isfinite(width) || !std::isfinite(height)) {
+    return;
+  }
   shapes_ += shape("rect",
                    {{"class", style},
                     {"x", pixel(corner.x)},

@@ -19,7 +19,8 @@ struct Point {
 /// Where a text stands to its point.
 enum class Anchor { kStart, kMiddle, kEnd };
 
-/// A drawing of fixed size. Colours, dashes and widths are the style sheet's: shapes have classes.
+/// A drawing of fixed size. Colours, dashes and widths are the style sheet's: shapes have classes. What lies at no
+/// finite place is not drawn.
 class Svg {
  public:
   /// `id` must be unique on the page; title and description are read out in place of the drawing.

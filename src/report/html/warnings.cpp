@@ -61,6 +61,31 @@ Markup loss_sentence(const Summary& summary, const Group& group, const std::stri
   return sentence + (summary.has_several_groups() ? text(" (" + Summary::name(group) + ").") : text("."));
 }
 
+/// Rules that are worse on average come first; of very many sentences the last are only counted.
+std::vector<Markup> loss_sentences(const Summary& summary) {
+  constexpr std::size_t kMostSentences = 8;
+  std::vector<std::pair<double, Markup>> found;
+  for (const Group& group : summary.groups()) {
+    for (const std::string& rule : summary.adapting()) {
+      Markup sentence = loss_sentence(summary, group, rule);
+      if (!sentence.empty()) {
+        found.emplace_back(std::min(summary.mean_gain(group, rule).points, 0.0), std::move(sentence));
+      }
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Markup> sentences;
+  for (auto& [points, sentence] : found) {
+    if (sentences.size() == kMostSentences) {
+      sentences.push_back(text(std::to_string(found.size() - kMostSentences) +
+                               " more rules or settings are worse than source somewhere: see the map below."));
+      break;
+    }
+    sentences.push_back(std::move(sentence));
+  }
+  return sentences;
+}
+
 Markup partial_sentence(const Summary& summary) {
   if (!summary.result().partial) {
     return {};
@@ -120,10 +145,8 @@ std::vector<Markup> non_finite_sentences(const Summary& summary) {
 
 Markup warnings_section(const Summary& summary) {
   std::vector<Markup> sentences{partial_sentence(summary)};
-  for (const Group& group : summary.groups()) {
-    for (const std::string& rule : summary.adapting()) {
-      sentences.push_back(loss_sentence(summary, group, rule));
-    }
+  for (Markup& sentence : loss_sentences(summary)) {
+    sentences.push_back(std::move(sentence));
   }
   sentences.push_back(skipped_sentence(summary));
   for (Markup& sentence : non_finite_sentences(summary)) {
