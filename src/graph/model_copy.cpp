@@ -11,7 +11,7 @@
 #include <torch/script.h>
 
 #include "graph/archive.h"
-#include "graph/features.h"
+#include "graph/other_layers.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/convolution.h"
 #include "graph/features.h"
+#include "graph/node.h"
+#include "graph/other_layers.h"
 #include "ops/restandardize.h"
 
 namespace ttscale::graph {
@@ -19,30 +21,7 @@ using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
 
-bool starts_with(const std::string& text, std::string_view prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
-}
-
-std::string kind_of(const Node& node) { return node.kind().toQualString(); }
-
 std::string unqualified(const std::string& kind) { return kind.substr(kind.find("::") + 2); }
-
-/// The origin of an input as a defined tensor; empty for None and for what is computed.
-std::optional<Origin> tensor_origin(Node& node, std::size_t input, const Module& module) {
-  if (node.inputs().size() <= input) {
-    return std::nullopt;
-  }
-  auto origin = trace_origin(*node.inputs()[input], module);
-  return origin && origin->value.isTensor() && origin->value.toTensor().defined() ? origin : std::nullopt;
-}
-
-bool is_none(Node& node, std::size_t input, const Module& module) {
-  if (node.inputs().size() <= input) {
-    return true;
-  }
-  const auto origin = trace_origin(*node.inputs()[input], module);
-  return origin && origin->value.isNone();
-}
 
 std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, const Module& module) {
   if (forked) {
