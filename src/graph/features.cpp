@@ -233,10 +233,10 @@ FoundSite convolution_site(Node& node, bool forked, const Module& module) {
   site.affine = true;
   site.kind = "convolution";
   site.name = parameter_owner(node, kConvolutionWeight, module);
-  if (kind_of(node).find("prepacked::") == 0) {
+  if (starts_with(kind_of(node), "prepacked::")) {
     site.note =
-        "a prepacked mobile operator with the activation inside, after which moments are not those of BatchNorm; "
-        "bring the archive as it was saved before optimize_for_mobile";
+        "a packed mobile operator that does not give its weights back, with the activation inside, after which moments "
+        "are not those of BatchNorm; bring the archive as it was saved before optimize_for_mobile";
     return found;
   }
   site.channels = output_channels(node, module);
@@ -249,6 +249,9 @@ FoundSite convolution_site(Node& node, bool forked, const Module& module) {
   site.chosen = site.note.empty();
   if (site.chosen) {
     site.note = "BatchNorm is folded into it, as far as its surroundings tell";
+  }
+  if (in_loop(node)) {
+    site.note += std::string("; ") + kInLoop;
   }
   return found;
 }
@@ -294,6 +297,7 @@ std::vector<FoundSite> find_features(torch::jit::Graph& graph, const Module& mod
     features->site.note = features->site.chosen
                               ? "the input of the last layer; gains are small in networks without BatchNorm"
                               : "the input of the last layer; layers before it are better";
+    features->site.note += in_loop(*last_linear) ? std::string("; ") + kInLoop : std::string();
     out.push_back(std::move(*features));
   }
   make_names_unique(out);

@@ -41,6 +41,15 @@ bool is_none(Node& node, std::size_t input, const Module& module) {
   return origin && origin->value.isNone();
 }
 
+bool in_loop(Node& node) {
+  for (auto* block = node.owningBlock(); block->owningNode() != nullptr; block = block->owningNode()->owningBlock()) {
+    if (block->owningNode()->kind() == c10::prim::Loop) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string parameter_owner(Node& node, std::size_t input, const Module& module) {
   const auto origin = node.inputs().size() > input ? trace_origin(*node.inputs()[input], module) : std::nullopt;
   return origin ? owner_name(*origin) : std::string();

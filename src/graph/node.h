@@ -27,6 +27,9 @@ std::optional<at::Tensor> known_tensor(torch::jit::Node& node, std::size_t input
 /// Whether the input is None, or left out at the end.
 bool is_none(torch::jit::Node& node, std::size_t input, const torch::jit::Module& module);
 
+/// Whether the node runs several times in one forward.
+bool in_loop(torch::jit::Node& node);
+
 /// The name of the layer that owns the attribute at an input ("layer1.0.conv1"); empty if it is none.
 std::string parameter_owner(torch::jit::Node& node, std::size_t input, const torch::jit::Module& module);
 

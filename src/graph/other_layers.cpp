@@ -75,6 +75,7 @@ std::optional<FoundSite> other_layer(Node& node, bool forked, const Module& modu
   found.site.adaptable = true;
   found.site.kind = kind;
   found.suggested = false;
+  found.site.note = in_loop(node) ? kInLoop : "";
   if (const auto weight = tokenwise_weight(kind)) {
     found.channels_last = true;
     found.site.name = parameter_owner(node, *weight, module);

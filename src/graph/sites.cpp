@@ -12,6 +12,7 @@
 #include "graph/features.h"
 #include "graph/node.h"
 #include "graph/other_layers.h"
+#include "graph/simplify.h"
 #include "ops/restandardize.h"
 
 namespace ttscale::graph {
@@ -48,15 +49,6 @@ bool constant_true(Node& node, std::size_t input, const Module& module) {
   return origin && origin->path.empty() && origin->value.isBool() && origin->value.toBool();
 }
 
-bool in_loop(Node& node) {
-  for (auto* block = node.owningBlock(); block->owningNode() != nullptr; block = block->owningNode()->owningBlock()) {
-    if (block->owningNode()->kind() == c10::prim::Loop) {
-      return true;
-    }
-  }
-  return false;
-}
-
 FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   FoundSite found;
   found.node = &node;
@@ -81,7 +73,7 @@ FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   site.note = why_not_batch_norm(node, forked, found, module);
   site.adaptable = site.note.empty();
   if (site.adaptable && in_loop(node)) {
-    site.note = "in a loop: its passes share one state";
+    site.note = kInLoop;
   }
   if (site.adaptable && constant_true(node, kTraining, module)) {
     site.note =
@@ -165,7 +157,7 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
   } else if (starts_with(kind, "quantized::")) {
     ++operators["quantized operator"];
   } else if (starts_with(kind, "prepacked::")) {
-    ++operators["prepacked mobile operator"];
+    ++operators[kPackedOperator];
   } else if (kind == "aten::linear" || kind == "aten::addmm") {
     ++operators["linear"];
   } else if (kind == "prim::CallMethod") {
@@ -197,6 +189,9 @@ void make_names_unique(std::vector<FoundSite>& sites) {
 
 FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
   FoundSites out;
+  if (const std::int64_t unpacked = simplify(graph, module); unpacked > 0) {
+    out.operators[kUnpackedOperator] = unpacked;
+  }
   for_each_node(*graph.block(), [&](Node& node, bool forked) {
     if (node.kind() == c10::aten::batch_norm) {
       out.sites.push_back(batch_norm_site(node, forked, module));

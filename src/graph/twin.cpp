@@ -81,10 +81,13 @@ TwinMatch match_twin(const Module& folded, const Module& twin) {
     }
     const auto weight = known_tensor(*feature.node, kConvolutionWeight, *copy.module);
     const auto bias = known_tensor(*feature.node, kConvolutionBias, *copy.module);
-    const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) {
-      return weight && bias && !p.taken && weight->sizes() == p.weight.sizes() && agree(*weight, p.weight) &&
-             agree(*bias, p.bias);
-    });
+    const auto fits = [&](const Pair& p) {
+      return weight && bias && weight->sizes() == p.weight.sizes() && agree(*weight, p.weight) && agree(*bias, p.bias);
+    };
+    auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) { return !p.taken && fits(p); });
+    if (pair == pairs.end()) {  // freezing unrolls loops and repeats shared layers
+      pair = std::find_if(pairs.begin(), pairs.end(), fits);
+    }
     if (pair != pairs.end()) {
       pair->taken = true;
       out.sites.push_back(pair->reference);
