@@ -50,7 +50,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-/// The bytes of a file.
+/// The bytes of a file; empty if it cannot be read.
 inline std::string read_file(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
