@@ -50,13 +50,13 @@ int main(int argc, char** argv) {
   const std::int64_t edge = argc > 2 ? std::stol(argv[2]) : 28;
   const int count = argc > 3 ? std::stoi(argv[3]) : 100;
   const auto module = torch::jit::load(model);
-  const ttscale::AdaptedModel adapted = ttscale::adapt(module, {ttscale::rule::Ema{}});
+  const ttscale::AdaptedModel adapted = ttscale::adapt(module);
   const at::Tensor image = at::rand({1, 3, edge, edge});
 
   std::vector<ttscale::Stream> streams;
   streams.reserve(static_cast<std::size_t>(count) + 1);
   const auto add = [&] {
-    streams.push_back(adapted.stream());
+    streams.push_back(adapted.stream(ttscale::rule::Ema{}));
     for (int pass = 0; pass < 3; ++pass) {  // the executor profiles, then optimises
       streams.back().forward(image);
     }
