@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.mkldnn import to_mkldnn
+from torch.utils.mobile_optimizer import optimize_for_mobile
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "archives"
 
@@ -262,6 +263,52 @@ class BranchesConvolution(nn.Module):
             x = self.small(x)
         for _ in range(2):
             x = F.relu(self.again(x))
+        return self.fc(x.mean([2, 3]))
+
+
+class Mobile(nn.Module):
+    """Every operator that optimize_for_mobile packs: convolutions with and without an activation behind BatchNorm, depthwise, transposed, linear."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+        self.depthwise = nn.Sequential(nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False), nn.BatchNorm2d(4), nn.ReLU6())
+        self.pointwise = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+        self.up = nn.ConvTranspose2d(4, 4, 2, stride=2)
+        self.hidden = nn.Linear(4, 6)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.depthwise(self.stem(x))
+        x = F.relu(x + self.pointwise(x))
+        x = F.relu(self.up(x)).mean([2, 3])
+        return self.fc(F.relu(self.hidden(x)))
+
+
+class Repeated(nn.Module):
+    """A convolution and its BatchNorm in a loop, three times for images of 8x8."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.again = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(x.size(2) // 4 + 1):
+            x = F.relu(self.bn(self.again(x)))
+        return self.fc(x.mean([2, 3]))
+
+
+class Unrolled(Repeated):
+    """The same as often for all images: freezing unrolls the loop."""
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(3):
+            x = F.relu(self.bn(self.again(x)))
         return self.fc(x.mean([2, 3]))
 
 
@@ -553,6 +600,17 @@ def main() -> None:
     save("group-norm", torch.jit.script(Grouped().eval()))
     save("forked-convolution", torch.jit.script(ForkedConvolution().eval()))
     save("branches-convolution", torch.jit.script(BranchesConvolution().eval()))
+
+    torch.manual_seed(2)
+    mobile = randomise(Mobile()).eval()
+    save("mobile", torch.jit.script(mobile), mobile, x)
+    save("mobile.optimized", optimize_for_mobile(torch.jit.script(mobile)))
+    repeated = randomise(Repeated()).eval()
+    save("repeated", torch.jit.script(repeated), repeated, x)
+    save("repeated.folded", frozen(repeated, fold=True))
+    unrolled = Unrolled().eval()
+    unrolled.load_state_dict(repeated.state_dict())
+    save("unrolled.folded", frozen(unrolled, fold=True))
 
 
 if __name__ == "__main__":

@@ -32,13 +32,17 @@ struct Standardize {
 
 /// y = low + (x - min) / (max - min) * (high - low), with min and max taken over the scope, or robust quantiles in
 /// their place. NaN and Inf are ignored by the quantiles and stay what they are; values outside the quantiles are
-/// clamped; where max = min (a constant image) x passes through.
+/// clamped; where max = min (a constant image; a range below 1e-6 of its ends is rounding noise) x passes through. For
+/// x that has been through a Normalize(mean, std) step all of this is meant of x * std + mean, and y has been through
+/// the step as well: the result is the same before and after it.
 struct MinMax {
   double low = 0.0;             ///< value that the minimum maps to
   double high = 1.0;            ///< value that the maximum maps to, > low
   double lower_quantile = 0.0;  ///< 0: the minimum; linear interpolation between order statistics as in numpy.quantile
   double upper_quantile = 1.0;  ///< 1: the maximum; > lower_quantile
   InputScope scope = InputScope::kImage;
+  std::vector<double> mean{0.0};  ///< of a Normalize step that x has been through, one value or one per channel
+  std::vector<double> std{1.0};   ///< likewise, > 0
 };
 
 /// No scaling, standardisation, or min-max rescaling.
@@ -56,8 +60,8 @@ TTSCALE_API at::Tensor min_max(const at::Tensor& x, const MinMax& options);
 TTSCALE_API at::Tensor scale_input(const at::Tensor& x, const InputScaling& scaling);
 
 /// Reads `none`, `standardize[:scope=batch|image|channel]` or
-/// `min-max[:low=0,high=1,lower-quantile=0,upper-quantile=1,scope=image]`. The reference of `standardize` is not part
-/// of the text: set `mean` and `std` of the result. Throws UsageError that lists what is valid.
+/// `min-max[:low=0,high=1,lower-quantile=0,upper-quantile=1,scope=image]`. `mean` and `std` are not
+/// part of the text: set them in the result. Throws UsageError that lists what is valid.
 TTSCALE_API InputScaling parse_input_scaling(const std::string& text);
 
 /// The text of a scaling with the fields that differ from their defaults.

@@ -22,12 +22,13 @@ struct SumMoments {
   double uncertainty = 0;
 };
 
-/// Mean, biased variance over all images, and the standard error of the mean over the spread.
-SumMoments moments_of(const at::Tensor& sums) {
+/// Mean, biased variance over all images, and the standard error of the mean over the spread. In a loop a site sees an
+/// image more than once; its passes count, but they are no more independent than the `images`.
+SumMoments moments_of(const at::Tensor& sums, std::int64_t images) {
   const at::Tensor n = sums[0];
   const at::Tensor mean = sums[1].clone();
   const at::Tensor var = (sums[2] + sums[3]) / n;
-  const at::Tensor error = (sums[3] / (n - 1) / n).sqrt() / var.sqrt();
+  const at::Tensor error = (sums[3] / (n - 1) / n.clamp_max(static_cast<double>(images))).sqrt() / var.sqrt();
   const at::Tensor alive = error.masked_select(var > 0);
   return {mean, var, alive.numel() > 0 ? alive.median().item<double>() : 0.0};
 }
@@ -93,11 +94,11 @@ Reference Calibration::result() const {
       throw ModelError("calibrate: the features of " + name +
                        " are NaN or Inf for some images, or some images do not reach it; check the model");
     }
-    SumMoments found = moments_of(sums);
+    SumMoments found = moments_of(sums, impl_->images);
     at::Tensor eps = found.var * stats::kDeadShare;
     out.sites.push_back({name, std::move(found.mean), std::move(found.var), std::move(eps), found.uncertainty});
   }
-  SumMoments input = moments_of(impl_->input);
+  SumMoments input = moments_of(impl_->input, impl_->images);
   out.input_mean = std::move(input.mean);
   out.input_var = std::move(input.var);
   return out;

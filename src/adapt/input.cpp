@@ -32,12 +32,12 @@ void check(const char* name, const at::Tensor& x) {
 
 at::ScalarType working_type(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
-/// The reference as [1, C, 1, ...], or [1, 1, ...] for a single value.
-at::Tensor reference(const char* field, const std::vector<double>& values, const at::Tensor& x) {
+/// Values of a channel as [1, C, 1, ...], or [1, 1, ...] for a single value.
+at::Tensor per_channel(const std::string& field, const std::vector<double>& values, const at::Tensor& x) {
   const auto channels = static_cast<std::int64_t>(values.size());
   if (channels != 1 && channels != x.size(1)) {
-    throw UsageError(std::string("standardize: ") + field + " must have one value or one per channel: expected 1 or " +
-                     std::to_string(x.size(1)) + " values, found " + std::to_string(channels));
+    throw UsageError(field + " must have one value or one per channel: expected 1 or " + std::to_string(x.size(1)) +
+                     " values, found " + std::to_string(channels));
   }
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[1] = channels;
@@ -109,8 +109,8 @@ at::Tensor standardize(const at::Tensor& x, const Standardize& options) {
   }
   const auto type = working_type(x);
   const at::Tensor work = x.to(type);
-  const at::Tensor mean = reference("mean", options.mean, work);
-  const at::Tensor std = reference("std", options.std, work);
+  const at::Tensor mean = per_channel("standardize: mean", options.mean, work);
+  const at::Tensor std = per_channel("standardize: std", options.std, work);
   const at::Tensor z = (work - mean) / std;
   const at::Tensor finite = finite_images(z);
 
@@ -135,12 +135,16 @@ at::Tensor min_max(const at::Tensor& x, const MinMax& options) {
     return x.clone();
   }
   const at::Tensor work = x.to(working_type(x));
-  const auto [bottom, top] = extremes(work, options);
+  const at::Tensor mean = per_channel("min-max: mean", options.mean, work);
+  const at::Tensor std = per_channel("min-max: std", options.std, work);
+  const at::Tensor pixels = work * std + mean;
+  const auto [bottom, top] = extremes(pixels, options);
   const at::Tensor low = broadcast(bottom, options.scope, work);
   const at::Tensor range = broadcast(top - bottom, options.scope, work);
-  const at::Tensor usable = (range > 0).logical_and(work.isfinite());
-  const at::Tensor y = ((work - low) / range).clamp(0, 1) * (options.high - options.low) + options.low;
-  return at::where(usable, y, work).to(x.scalar_type()).contiguous(x.suggest_memory_format());
+  const at::Tensor noise = broadcast(at::maximum(bottom.abs(), top.abs()), options.scope, work) * 1e-6;
+  const at::Tensor usable = (range > noise).logical_and(work.isfinite());
+  const at::Tensor y = ((pixels - low) / range).clamp(0, 1) * (options.high - options.low) + options.low;
+  return at::where(usable, (y - mean) / std, work).to(x.scalar_type()).contiguous(x.suggest_memory_format());
 }
 
 at::Tensor scale_input(const at::Tensor& x, const InputScaling& scaling) {

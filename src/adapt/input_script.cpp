@@ -40,15 +40,17 @@ const char* scope_shape(InputScope scope) {
   }
 }
 
+/// A variable that holds values of a channel, to broadcast against x.
+std::string per_channel(const char* name, const std::vector<double>& values) {
+  return std::string("  ") + name + " = torch.tensor(" + numbers(values) +
+         ", dtype=w.dtype, device=x.device).view([1, -1] + [1] * (x.dim() - 2))\n";
+}
+
 std::string standardize_script(const Standardize& options) {
   const char* const dims = options.scope == InputScope::kBatch   ? "[0] + [i for i in range(2, x.dim())]"
                            : options.scope == InputScope::kImage ? "[i for i in range(1, x.dim())]"
                                                                  : "[i for i in range(2, x.dim())]";
-  const auto reference = [](const char* name, const std::vector<double>& values) {
-    return std::string("  ") + name + " = torch.tensor(" + numbers(values) +
-           ", dtype=w.dtype, device=x.device).view([1, -1] + [1] * (x.dim() - 2))\n";
-  };
-  return std::string(kWorkingType) + reference("mean", options.mean) + reference("std", options.std) +
+  return std::string(kWorkingType) + per_channel("mean", options.mean) + per_channel("std", options.std) +
          "  z = (w - mean) / std\n"
          "  finite = torch.isfinite(z).flatten(1).all(1).view([x.size(0)] + [1] * (x.dim() - 1))\n"
          "  d = torch.where(finite, z, torch.zeros_like(z)).to(dtype=7)\n"
@@ -65,9 +67,9 @@ std::string standardize_script(const Standardize& options) {
 }
 
 std::string min_max_script(const MinMax& options) {
-  const char* const rows = options.scope == InputScope::kBatch   ? "w.transpose(0, 1).reshape([x.size(1), -1])"
-                           : options.scope == InputScope::kImage ? "w.reshape([x.size(0), -1])"
-                                                                 : "w.reshape([x.size(0) * x.size(1), -1])";
+  const char* const rows = options.scope == InputScope::kBatch   ? "pixels.transpose(0, 1).reshape([x.size(1), -1])"
+                           : options.scope == InputScope::kImage ? "pixels.reshape([x.size(0), -1])"
+                                                                 : "pixels.reshape([x.size(0) * x.size(1), -1])";
   const auto quantile = [](const char* name, double q) {
     const std::string n = name;
     return "  " + n + "_at = (count - 1).clamp_min(0).to(dtype=7) * " + number(q) + "\n  " + n +
@@ -76,16 +78,18 @@ std::string min_max_script(const MinMax& options) {
            "_below + (" + n + "_above - " + n + "_below) * (" + n + "_at - " + n +
            "_at.floor()).to(dtype=w.dtype)).view(shape)\n";
   };
-  return std::string(kWorkingType) + "  shape = " + scope_shape(options.scope) + "\n  all = " + rows +
+  return std::string(kWorkingType) + per_channel("mean", options.mean) + per_channel("std", options.std) +
+         "  pixels = w * std + mean\n  shape = " + scope_shape(options.scope) + "\n  all = " + rows +
          "\n"
          "  rows = torch.where(torch.isfinite(all), all, torch.zeros_like(all) / 0.0)\n"  // NaN, which sorts last
          "  ordered, order = torch.sort(rows, 1)\n"
          "  count = torch.isnan(rows).logical_not().sum([1])\n" +
          quantile("low", options.lower_quantile) + quantile("high", options.upper_quantile) +
-         "  usable = (high - low > 0).logical_and(torch.isfinite(w))\n"
-         "  y = ((w - low) / (high - low)).clamp(0, 1) * " +
+         "  noise = torch.maximum(low.abs(), high.abs()) * 1e-6\n"
+         "  usable = (high - low > noise).logical_and(torch.isfinite(w))\n"
+         "  y = ((pixels - low) / (high - low)).clamp(0, 1) * " +
          number(options.high - options.low) + " + " + number(options.low) +
-         "\n  return torch.where(usable, y, w).to(dtype=x.dtype)\n";
+         "\n  return torch.where(usable, (y - mean) / std, w).to(dtype=x.dtype)\n";
 }
 
 }  // namespace

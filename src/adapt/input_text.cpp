@@ -49,15 +49,15 @@ std::string write(const char* name, const Options& options) {
   return option_text(name, writer.fields(), defaults.fields());
 }
 
-void check_reference(const Standardize& options) {
-  if (options.mean.empty() || options.std.empty()) {
-    throw UsageError("standardize: mean and std must have one value or one per channel, found none");
+void check_reference(const std::string& name, const std::vector<double>& mean, const std::vector<double>& std) {
+  if (mean.empty() || std.empty()) {
+    throw UsageError(name + ": mean and std must have one value or one per channel, found none");
   }
-  for (const double value : options.mean) {
-    check_number("standardize", "mean", value, kAny);
+  for (const double value : mean) {
+    check_number(name, "mean", value, kAny);
   }
-  for (const double value : options.std) {
-    check_number("standardize", "std", value, {0, kInfinity, /*open_low=*/true});
+  for (const double value : std) {
+    check_number(name, "std", value, {0, kInfinity, /*open_low=*/true});
   }
 }
 
@@ -98,9 +98,10 @@ std::string to_string(const InputScaling& scaling) {
 
 void validate(const InputScaling& scaling) {
   if (const auto* chosen = std::get_if<Standardize>(&scaling)) {
-    check_reference(*chosen);
+    check_reference("standardize", chosen->mean, chosen->std);
   } else if (const auto* chosen_range = std::get_if<MinMax>(&scaling)) {
     check_range(*chosen_range);
+    check_reference("min-max", chosen_range->mean, chosen_range->std);
   }
 }
 

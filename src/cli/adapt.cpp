@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // `ttscale adapt`: a model that has seen a stream, as an archive of its own.
-#include <optional>
 #include <sstream>
-#include <vector>
-
-#include <ATen/ATen.h>
 
 #include <torch/csrc/jit/api/module.h>
 
+#include "adapt/input_reference.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -22,35 +19,13 @@
 namespace ttscale::cli {
 namespace {
 
-std::vector<double> values_of(const at::Tensor& t) {
-  const at::Tensor dense = t.contiguous();
-  return {dense.data_ptr<double>(), dense.data_ptr<double>() + dense.numel()};
-}
-
-// `eval` scales pixels and normalises them then. Standardising is the same behind Normalize, with what Normalize makes
-// of the reference; min-max is not, and Normalize is no part of an archive.
-InputScaling parse_input(const std::string& text, const std::optional<Reference>& reference) {
-  InputScaling input = parse_input_scaling(text);
-  if (std::holds_alternative<MinMax>(input)) {
-    throw UsageError(
-        "--input min-max works on pixels, ahead of the normalisation, which no archive holds; use standardize");
-  }
-  if (auto* standardize = std::get_if<Standardize>(&input)) {
-    standardize->mean = {0};
-    standardize->std = {1};
-    if (reference && reference->input_mean.defined()) {
-      standardize->mean = values_of(reference->input_mean);
-      standardize->std = values_of(reference->input_var.sqrt());
-    }
-  }
-  return input;
-}
-
 AdaptOptions to_options(const AdaptFlags& flags, const image::Preprocessing& preprocessing) {
   AdaptOptions options;
   options.rule = parse_rule(flags.rule);
   options.reference = eval::read_reference(flags.reference, preprocessing.describe());
-  options.input = parse_input(flags.input, options.reference);
+  // `eval` scales pixels and normalises them then; an archive takes normalised images.
+  options.input = with_reference(parse_input_scaling(flags.input), InputSpace::kNormalised, preprocessing.mean,
+                                 preprocessing.std, options.reference);
   options.call = flags.call;
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;

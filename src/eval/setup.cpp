@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "adapt/input_reference.h"
 #include "base/log.h"
 #include "data/class_map.h"
 #include "data/order.h"
@@ -40,28 +41,6 @@ data::ImageTree read_tree(const EvalOptions& options) {
     tree.classes_file = options.classes_file;
   }
   return data::discover(options.data, tree);
-}
-
-std::vector<double> values_of(const at::Tensor& t) {
-  const at::Tensor dense = t.contiguous();
-  return {dense.data_ptr<double>(), dense.data_ptr<double>() + dense.numel()};
-}
-
-/// Statistics are taken in pixel space, where the reference is what Normalize maps to 0 and 1; or what calibration saw,
-/// brought back through Normalize.
-InputScaling with_reference(InputScaling input, const image::Preprocessing& preprocessing,
-                            const std::optional<Reference>& reference) {
-  if (auto* standardize = std::get_if<Standardize>(&input)) {
-    standardize->mean = preprocessing.mean;
-    standardize->std = preprocessing.std;
-    if (reference && reference->input_mean.defined()) {
-      const at::Tensor mean = at::tensor(preprocessing.mean, at::kDouble);
-      const at::Tensor std = at::tensor(preprocessing.std, at::kDouble);
-      standardize->mean = values_of(reference->input_mean * std + mean);
-      standardize->std = values_of(reference->input_var.sqrt() * std);
-    }
-  }
-  return input;
 }
 
 AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& reference) {
@@ -249,7 +228,8 @@ Setup prepare(const EvalOptions& options) {
   AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
   plan.fingerprint = fingerprint(options.model, tree);
-  InputScaling input = with_reference(options.input, options.preprocessing, reference);
+  InputScaling input = with_reference(options.input, InputSpace::kPixels, options.preprocessing.mean,
+                                      options.preprocessing.std, reference);
   Setup setup{std::move(tree),  std::move(domains), std::move(shifts), {}, {},
               std::move(input), std::move(model),   std::move(plan)};
   add_units(setup, options);

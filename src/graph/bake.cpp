@@ -8,7 +8,8 @@
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/script.h>
 
-#include "graph/features.h"
+#include "graph/convolution.h"
+#include "graph/node.h"
 #include "graph/rewrite.h"
 #include "graph/sites.h"
 #include "ops/norm.h"
@@ -23,15 +24,6 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 constexpr const char* kOwnAttributes = "_ttscale_";
-
-/// Positions of the inputs of ttscale::norm and ttscale::restandardize (ops/register.cpp).
-constexpr std::size_t kNormMean = 3;
-constexpr std::size_t kNormVar = 4;
-constexpr std::size_t kNormEps = 5;
-constexpr std::size_t kNormRunning = 7;
-constexpr std::size_t kFeatureRunning = 5;
-constexpr std::size_t kConvolutionWeight = 1;
-constexpr std::size_t kConvolutionBiasInput = 2;
 
 /// y = x * scale + shift per channel, float64, on the CPU.
 struct Affine {
@@ -61,13 +53,13 @@ class Baker {
   Module bake() {
     std::vector<Node*> nodes;
     for_each_node(*graph_->block(), [&](Node& node, bool) {
-      const std::string kind = node.kind().toQualString();
+      const std::string kind = kind_of(node);
       if (kind == ops::kNormOperator || kind == ops::kRestandardizeOperator) {
         nodes.push_back(&node);
       }
     });
     for (Node* node : nodes) {
-      if (node->kind().toQualString() == std::string(ops::kNormOperator)) {
+      if (kind_of(*node) == ops::kNormOperator) {
         bake_norm(*node);
       } else {
         bake_feature(*node);
@@ -127,15 +119,6 @@ class Baker {
     return graph_->insertNode(constant)->output();
   }
 
-  [[nodiscard]] std::optional<at::Tensor> tensor_of(Value& value) const {
-    const auto origin = trace_origin(value, module_);
-    if (!origin || !origin->value.isTensor() || !origin->value.toTensor().defined()) {
-      return std::nullopt;
-    }
-    const at::Tensor& tensor = origin->value.toTensor();
-    return (tensor.is_mkldnn() ? tensor.to_dense() : tensor).detach().to(at::kCPU, at::kDouble);
-  }
-
   Value* insert_batch_norm(Node& before, Value* x, Value* weight, Value* bias, Value* mean, Value* var, Value* eps) {
     const torch::jit::WithInsertPoint here(&before);
     Node* node =
@@ -152,22 +135,23 @@ class Baker {
   }
 
   void bake_norm(Node& node) {
-    const FixedMoments& fixed = fixed_[site_of(node, kNormRunning)];
-    set_input(node, kNormMean, fixed.mean);
-    set_input(node, kNormVar, fixed.var);
+    const FixedMoments& fixed = fixed_[site_of(node, ops::kNormRunning)];
+    set_input(node, ops::kNormSourceMean, fixed.mean);
+    set_input(node, ops::kNormSourceVar, fixed.var);
     const auto in = [&](std::size_t i) { return node.inputs().at(i); };
-    Value* eps = in(kNormEps);
+    Value* eps = in(ops::kNormEps);
     if (eps_) {
       const torch::jit::WithInsertPoint here(&node);
       eps = graph_->insertConstant(*eps_);
     }
-    replace(node, insert_batch_norm(node, in(0), in(1), in(2), in(kNormMean), in(kNormVar), eps));
+    replace(node, insert_batch_norm(node, in(ops::kNormX), in(ops::kNormWeight), in(ops::kNormBias),
+                                    in(ops::kNormSourceMean), in(ops::kNormSourceVar), eps));
   }
 
   void bake_feature(Node& node) {
-    const std::size_t site = site_of(node, kFeatureRunning);
+    const std::size_t site = site_of(node, ops::kRestandardizeRunning);
     const Affine affine = affine_of(sites_[site], fixed_[site]);
-    Value* x = node.inputs().at(0);
+    Value* x = node.inputs().at(ops::kRestandardizeX);
     if (!(fold_into_convolution(*x, affine) || fold_into_batch_norm(*x, affine))) {
       x = insert_affine(node, x, affine);
     }
@@ -179,15 +163,16 @@ class Baker {
     if (!is_convolution(layer) || x.uses().size() != 1 || !has_bias(layer, module_)) {
       return false;
     }
-    const auto weight = tensor_of(*layer.inputs().at(kConvolutionWeight));
-    const auto bias = tensor_of(*layer.inputs().at(kConvolutionBiasInput));
-    if (!weight || !bias || weight->size(0) != affine.scale.numel()) {  // transposed: outputs are not in front
+    const auto weight = known_tensor(layer, kConvolutionWeight, module_);
+    const auto bias = known_tensor(layer, kConvolutionBias, module_);
+    const std::int64_t outputs = output_dimension(layer, module_);
+    if (!weight || !bias || weight->size(outputs) != affine.scale.numel()) {
       return false;
     }
     std::vector<std::int64_t> per_output(static_cast<std::size_t>(weight->dim()), 1);
-    per_output[0] = -1;
+    per_output[static_cast<std::size_t>(outputs)] = -1;
     set_input(layer, kConvolutionWeight, *weight * affine.scale.view(per_output));
-    set_input(layer, kConvolutionBiasInput, *bias * affine.scale + affine.shift);
+    set_input(layer, kConvolutionBias, *bias * affine.scale + affine.shift);
     return true;
   }
 
@@ -196,8 +181,8 @@ class Baker {
     if (layer.kind() != c10::aten::batch_norm || x.uses().size() != 1) {
       return false;
     }
-    const auto weight = tensor_of(*layer.inputs().at(kWeight));
-    const auto bias = tensor_of(*layer.inputs().at(kBias));
+    const auto weight = known_tensor(layer, kWeight, module_);
+    const auto bias = known_tensor(layer, kBias, module_);
     const auto running = trace_origin(*layer.inputs().at(kRunningMean), module_);
     if (running && running->value.isTensor()) {  // the type of what was None
       type_ = running->value.toTensor().scalar_type();

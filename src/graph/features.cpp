@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
+
+#include "graph/convolution.h"
+#include "graph/node.h"
 
 namespace ttscale::graph {
 namespace {
@@ -16,10 +18,6 @@ using torch::jit::Block;
 using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
-
-std::string kind_of(const Node& node) { return node.kind().toQualString(); }
-
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
 bool one_of(const std::string& kind, std::initializer_list<const char*> kinds) {
   return std::any_of(kinds.begin(), kinds.end(), [&](const char* k) { return kind == k; });
@@ -202,26 +200,6 @@ bool is_last_layer(Value& value) {
       value, [&](const Node& node) { return !has_weights(node); }, has_weights);
 }
 
-std::string layer_name(Node& node, std::size_t weight, const Module& module) {
-  const auto origin = node.inputs().size() > weight ? trace_origin(*node.inputs()[weight], module) : std::nullopt;
-  return origin ? owner_name(*origin) : std::string();
-}
-
-constexpr std::size_t kConvolutionWeight = 1;
-constexpr std::size_t kConvolutionBias = 2;
-
-std::int64_t output_channels(Node& node, const Module& module) {
-  if (const auto bias = convolution_bias(node, module)) {
-    return bias->value.toTensor().numel();
-  }
-  const bool transposed = kind_of(node).find("transpose") != std::string::npos;
-  const auto weight = trace_origin(*node.inputs()[kConvolutionWeight], module);
-  if (transposed || !weight || !weight->value.isTensor() || weight->value.toTensor().dim() < 3) {
-    return 0;
-  }
-  return weight->value.toTensor().size(0);
-}
-
 /// Why a convolution is not chosen; empty if it is.
 std::string why_not(Node& node, const Module& module) {
   if (!has_bias(node, module)) {
@@ -254,11 +232,11 @@ FoundSite convolution_site(Node& node, bool forked, const Module& module) {
   site.feature = true;
   site.affine = true;
   site.kind = "convolution";
-  site.name = layer_name(node, kConvolutionWeight, module);
-  if (kind_of(node).find("prepacked::") == 0) {
+  site.name = parameter_owner(node, kConvolutionWeight, module);
+  if (starts_with(kind_of(node), "prepacked::")) {
     site.note =
-        "a prepacked mobile operator with the activation inside, after which moments are not those of BatchNorm; "
-        "bring the archive as it was saved before optimize_for_mobile";
+        "a packed mobile operator that does not give its weights back, with the activation inside, after which moments "
+        "are not those of BatchNorm; bring the archive as it was saved before optimize_for_mobile";
     return found;
   }
   site.channels = output_channels(node, module);
@@ -271,6 +249,9 @@ FoundSite convolution_site(Node& node, bool forked, const Module& module) {
   site.chosen = site.note.empty();
   if (site.chosen) {
     site.note = "BatchNorm is folded into it, as far as its surroundings tell";
+  }
+  if (in_loop(node)) {
+    site.note += std::string("; ") + kInLoop;
   }
   return found;
 }
@@ -300,30 +281,6 @@ std::optional<FoundSite> features_of_last_layer(Node* last, const Module& module
 
 }  // namespace
 
-bool is_convolution(const Node& node) {
-  const std::string kind = kind_of(node);
-  return kind == "prim::mkldnn_convolution" || starts_with(kind, "prepacked::conv") ||
-         (starts_with(kind, "aten::") &&
-          (starts_with(kind.substr(6), "conv") || starts_with(kind.substr(6), "_convolution") ||
-           kind == "aten::mkldnn_convolution"));
-}
-
-std::optional<Origin> convolution_bias(Node& node, const Module& module) {
-  if (node.inputs().size() <= kConvolutionBias) {
-    return std::nullopt;
-  }
-  auto origin = trace_origin(*node.inputs()[kConvolutionBias], module);
-  return origin && origin->value.isTensor() && origin->value.toTensor().defined() ? origin : std::nullopt;
-}
-
-bool has_bias(Node& node, const Module& module) {
-  if (node.inputs().size() <= kConvolutionBias) {
-    return false;
-  }
-  const auto origin = trace_origin(*node.inputs()[kConvolutionBias], module);
-  return !origin || !origin->value.isNone();
-}
-
 std::vector<FoundSite> find_features(torch::jit::Graph& graph, const Module& module, bool norm_sites) {
   std::vector<FoundSite> out;
   Node* last_linear = nullptr;
@@ -340,88 +297,9 @@ std::vector<FoundSite> find_features(torch::jit::Graph& graph, const Module& mod
     features->site.note = features->site.chosen
                               ? "the input of the last layer; gains are small in networks without BatchNorm"
                               : "the input of the last layer; layers before it are better";
+    features->site.note += in_loop(*last_linear) ? std::string("; ") + kInLoop : std::string();
     out.push_back(std::move(*features));
   }
-  make_names_unique(out);
-  return out;
-}
-
-namespace {
-
-/// Layers whose output has its channels last, and the position of their weight.
-std::optional<std::size_t> tokenwise_weight(const std::string& kind) {
-  if (kind == "layer_norm") {
-    return 2;
-  }
-  return kind == "linear" ? std::optional<std::size_t>(1) : std::nullopt;
-}
-
-std::optional<FoundSite> other_layer(Node& node, bool forked, const Module& module) {
-  static const std::set<std::string> kKinds{"relu",
-                                            "relu6",
-                                            "hardtanh",
-                                            "leaky_relu",
-                                            "elu",
-                                            "gelu",
-                                            "silu",
-                                            "hardswish",
-                                            "mish",
-                                            "sigmoid",
-                                            "tanh",
-                                            "add",
-                                            "mul",
-                                            "cat",
-                                            "layer_norm",
-                                            "group_norm",
-                                            "linear",
-                                            "instance_norm",
-                                            "max_pool1d",
-                                            "max_pool2d",
-                                            "max_pool3d",
-                                            "avg_pool1d",
-                                            "avg_pool2d",
-                                            "avg_pool3d",
-                                            "adaptive_avg_pool1d",
-                                            "adaptive_avg_pool2d",
-                                            "adaptive_avg_pool3d",
-                                            "mean"};
-  const std::string full = kind_of(node);
-  std::string kind = starts_with(full, "aten::") ? full.substr(6) : std::string();
-  const bool in_place = !kind.empty() && kind.back() == '_';
-  if (in_place) {
-    kind.pop_back();
-  }
-  if (forked || kKinds.count(kind) == 0 || node.outputs().size() != 1 ||
-      !node.output()->type()->isSubtypeOf(*c10::TensorType::get())) {
-    return std::nullopt;
-  }
-  // What else reads a tensor that was changed in place would not see the new one.
-  if (in_place && node.inputs()[0]->uses().size() > 1) {
-    return std::nullopt;
-  }
-  FoundSite found;
-  found.node = &node;
-  found.value = node.output();
-  found.site.feature = true;
-  found.site.adaptable = true;
-  found.site.kind = kind;
-  found.suggested = false;
-  if (const auto weight = tokenwise_weight(kind)) {
-    found.channels_last = true;
-    found.site.name = layer_name(node, *weight, module);
-  }
-  return found;
-}
-
-}  // namespace
-
-std::vector<FoundSite> find_other_layers(torch::jit::Graph& graph, const Module& module) {
-  std::vector<FoundSite> out;
-  for_each_node(*graph.block(), [&](Node& node, bool forked) {
-    if (auto found = other_layer(node, forked, module)) {
-      out.push_back(std::move(*found));
-    }
-  });
   make_names_unique(out);
   return out;
 }

@@ -11,6 +11,7 @@
 #include <torch/script.h>
 
 #include "graph/fingerprint.h"
+#include "graph/simplify.h"
 #include "graph/walk.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
@@ -81,9 +82,8 @@ std::string fingerprint(const torch::jit::Module& module) {
     }
   }
   const auto graph = forward->graph()->copy();
-  inline_calls(*graph);
-  resolve_branches(*graph, module);  // as a rewritten copy
-  std::set<std::string> constants;   // a set: rewriting repeats some
+  simplify(*graph, module);         // as a rewritten copy
+  std::set<std::string> constants;  // a set: rewriting repeats some
   for_each_node(*graph->block(), [&](torch::jit::Node& node, bool) {
     if (node.kind() == c10::prim::Constant || node.kind() == c10::prim::ConstantMKLDNNTensor) {
       const auto constant = trace_origin(*node.output(), module);

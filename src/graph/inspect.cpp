@@ -26,8 +26,6 @@ Inspection inspect(const torch::jit::Module& module) {
     throw ModelError("the module has no forward method; save the module whose forward(images) returns the scores");
   }
   const auto graph = forward->graph()->copy();  // inlining changes a graph
-  graph::inline_calls(*graph);
-  graph::resolve_branches(*graph, module);
   graph::FoundSites found = graph::find_sites(*graph, module);
   Inspection out;
   out.summary = graph::summarise(found);

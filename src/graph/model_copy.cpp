@@ -11,7 +11,7 @@
 #include <torch/script.h>
 
 #include "graph/archive.h"
-#include "graph/features.h"
+#include "graph/other_layers.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {
@@ -83,8 +83,6 @@ ModelCopy copy_model(const Module& module) {
   copy.module = std::make_shared<Module>(clone(module));
   copy.module->eval();
   copy.graph = copy.module->get_method("forward").graph();
-  inline_calls(*copy.graph);
-  resolve_branches(*copy.graph, *copy.module);
   copy.found = find_sites(*copy.graph, *copy.module);
   if (copy.found.traced_in_training) {
     quiet_training_trace(*copy.graph, *copy.module);

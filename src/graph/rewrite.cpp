@@ -42,16 +42,17 @@ Value* read_statistics(Graph& graph, Node& node, const Origin& origin) {
 void replace(Graph& graph, const FoundSite& found, std::size_t index) {
   Node& node = *found.node;
   const auto& inputs = node.inputs();
-  const std::vector<Value*> arguments{inputs[kInput],
-                                      inputs[kWeight],
-                                      inputs[kBias],
-                                      read_statistics(graph, node, *found.mean),
-                                      read_statistics(graph, node, *found.var),
-                                      inputs[kEps],
-                                      read_attribute(graph, node, {kRuleAttribute}),
-                                      read_attribute(graph, node, {attribute(index, "running")}),
-                                      read_attribute(graph, node, {attribute(index, "counters")}),
-                                      read_attribute(graph, node, {attribute(index, "last")})};
+  std::vector<Value*> arguments(ops::kNormInputs);
+  arguments[ops::kNormX] = inputs[kInput];
+  arguments[ops::kNormWeight] = inputs[kWeight];
+  arguments[ops::kNormBias] = inputs[kBias];
+  arguments[ops::kNormSourceMean] = read_statistics(graph, node, *found.mean);
+  arguments[ops::kNormSourceVar] = read_statistics(graph, node, *found.var);
+  arguments[ops::kNormEps] = inputs[kEps];
+  arguments[ops::kNormRule] = read_attribute(graph, node, {kRuleAttribute});
+  arguments[ops::kNormRunning] = read_attribute(graph, node, {attribute(index, "running")});
+  arguments[ops::kNormCounters] = read_attribute(graph, node, {attribute(index, "counters")});
+  arguments[ops::kNormLast] = read_attribute(graph, node, {attribute(index, "last")});
   Node* norm = graph.create(c10::Symbol::fromQualString(ops::kNormOperator), arguments, 1);
   norm->insertBefore(&node);
   norm->copyMetadata(&node);
@@ -129,16 +130,19 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
     throw ModelError("the reference of " + site.name + " has " + std::to_string(reference.mean.numel()) +
                      " channels, the model " + std::to_string(site.channels) + "; calibrate again");
   }
-  std::vector<std::string> names;
-  for (const auto& [name, value] :
-       {std::pair{"mean", &reference.mean}, std::pair{"var", &reference.var}, std::pair{"eps", &reference.eps}}) {
-    names.push_back(attribute(index, name));
-    register_tensor(*copy.module, names.back(), value->to(copy.device, at::kDouble, false, /*copy=*/true));
-  }
-  names.emplace_back(kRuleAttribute);
-  for (const char* name : {"running", "counters", "last"}) {
-    names.push_back(attribute(index, name));
-  }
+  std::vector<std::string> names(ops::kRestandardizeInputs - 1);  // of the attributes that follow the features
+  const auto name = [&](ops::RestandardizeInput input) -> std::string& { return names.at(input - 1); };
+  const auto store = [&](ops::RestandardizeInput input, const char* word, const at::Tensor& value) {
+    name(input) = attribute(index, word);
+    register_tensor(*copy.module, name(input), value.to(copy.device, at::kDouble, false, /*copy=*/true));
+  };
+  store(ops::kRestandardizeSourceMean, "mean", reference.mean);
+  store(ops::kRestandardizeSourceVar, "var", reference.var);
+  store(ops::kRestandardizeEps, "eps", reference.eps);
+  name(ops::kRestandardizeRule) = kRuleAttribute;
+  name(ops::kRestandardizeRunning) = attribute(index, "running");
+  name(ops::kRestandardizeCounters) = attribute(index, "counters");
+  name(ops::kRestandardizeLast) = attribute(index, "last");
   insert_at(*copy.graph, selected.found, ops::kRestandardizeOperator, names);
   // The layer itself, where it is a BatchNorm, stays as it was trained: its output is brought back to the reference.
   RewrittenSite out{site, reference.mean.clone(), reference.var.clone(), reference.eps.clone()};

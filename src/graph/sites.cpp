@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/convolution.h"
 #include "graph/features.h"
+#include "graph/node.h"
+#include "graph/other_layers.h"
+#include "graph/simplify.h"
 #include "ops/restandardize.h"
 
 namespace ttscale::graph {
@@ -19,30 +22,7 @@ using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
 
-bool starts_with(const std::string& text, std::string_view prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
-}
-
-std::string kind_of(const Node& node) { return node.kind().toQualString(); }
-
 std::string unqualified(const std::string& kind) { return kind.substr(kind.find("::") + 2); }
-
-/// The origin of an input as a defined tensor; empty for None and for what is computed.
-std::optional<Origin> tensor_origin(Node& node, std::size_t input, const Module& module) {
-  if (node.inputs().size() <= input) {
-    return std::nullopt;
-  }
-  auto origin = trace_origin(*node.inputs()[input], module);
-  return origin && origin->value.isTensor() && origin->value.toTensor().defined() ? origin : std::nullopt;
-}
-
-bool is_none(Node& node, std::size_t input, const Module& module) {
-  if (node.inputs().size() <= input) {
-    return true;
-  }
-  const auto origin = trace_origin(*node.inputs()[input], module);
-  return origin && origin->value.isNone();
-}
 
 std::string why_not_batch_norm(Node& node, bool forked, const FoundSite& found, const Module& module) {
   if (forked) {
@@ -69,15 +49,6 @@ bool constant_true(Node& node, std::size_t input, const Module& module) {
   return origin && origin->path.empty() && origin->value.isBool() && origin->value.toBool();
 }
 
-bool in_loop(Node& node) {
-  for (auto* block = node.owningBlock(); block->owningNode() != nullptr; block = block->owningNode()->owningBlock()) {
-    if (block->owningNode()->kind() == c10::prim::Loop) {
-      return true;
-    }
-  }
-  return false;
-}
-
 FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   FoundSite found;
   found.node = &node;
@@ -102,7 +73,7 @@ FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   site.note = why_not_batch_norm(node, forked, found, module);
   site.adaptable = site.note.empty();
   if (site.adaptable && in_loop(node)) {
-    site.note = "in a loop: its passes share one state";
+    site.note = kInLoop;
   }
   if (site.adaptable && constant_true(node, kTraining, module)) {
     site.note =
@@ -186,7 +157,7 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
   } else if (starts_with(kind, "quantized::")) {
     ++operators["quantized operator"];
   } else if (starts_with(kind, "prepacked::")) {
-    ++operators["prepacked mobile operator"];
+    ++operators[kPackedOperator];
   } else if (kind == "aten::linear" || kind == "aten::addmm") {
     ++operators["linear"];
   } else if (kind == "prim::CallMethod") {
@@ -218,6 +189,9 @@ void make_names_unique(std::vector<FoundSite>& sites) {
 
 FoundSites find_sites(torch::jit::Graph& graph, const Module& module) {
   FoundSites out;
+  if (const std::int64_t unpacked = simplify(graph, module); unpacked > 0) {
+    out.operators[kUnpackedOperator] = unpacked;
+  }
   for_each_node(*graph.block(), [&](Node& node, bool forked) {
     if (node.kind() == c10::aten::batch_norm) {
       out.sites.push_back(batch_norm_site(node, forked, module));

@@ -32,6 +32,14 @@ inline constexpr const char* kAttributeChange = "change of an attribute";
 inline constexpr const char* kAdaptedSite = "adapted feature site";
 inline constexpr const char* kAdaptedKind = "norm";
 
+/// The key in `operators` of mobile operators that could not be unpacked, and of those that were (graph/prepacked.h).
+inline constexpr const char* kPackedOperator = "packed mobile operator";
+inline constexpr const char* kUnpackedOperator = "unpacked mobile operator";
+
+/// What is said of a site that runs several times in one forward. Each pass is a batch of its own to the rule, as it is
+/// to BatchNorm in training mode; the stream's statistics and the reference pool all passes.
+inline constexpr const char* kInLoop = "in a loop: its passes share one state";
+
 /// What a graph holds.
 struct FoundSites {
   std::vector<FoundSite> sites;     ///< normalisation layers in order of execution, names unique
@@ -44,7 +52,7 @@ struct FoundSites {
 /// Gives names to sites whose attribute path is missing (constants of a frozen graph) or repeats (a shared layer).
 void make_names_unique(std::vector<FoundSite>& sites);
 
-/// Searches an inlined graph of the module.
+/// Simplifies a graph of the module (graph/simplify.h) and searches it.
 FoundSites find_sites(torch::jit::Graph& graph, const torch::jit::Module& module);
 
 /// The one line that says what can be adapted, and if nothing, what was found in place of it and what to do.

@@ -60,10 +60,10 @@ std::string summarise_nothing(const FoundSites& found) {
   if (std::string advice = calibration_advice(found); !advice.empty()) {
     return nothing + advice;
   }
-  if (count_of(found, "prepacked mobile operator") > 0) {
+  if (count_of(found, kPackedOperator) > 0) {
     return nothing +
-           "found prepacked mobile operators, into which optimize_for_mobile folds BatchNorm; bring the archive as it "
-           "was saved before that";
+           "found packed mobile operators, into which optimize_for_mobile folds BatchNorm and which do not give their "
+           "weights back; bring the archive as it was saved before that";
   }
   if (count_of(found, "call through an interface") > 0) {
     return nothing +
@@ -83,15 +83,8 @@ std::string summarise_nothing(const FoundSites& found) {
          "model applies";
 }
 
-}  // namespace
-
-std::string summarise(const FoundSites& found) {
+std::string summarise_some(const FoundSites& found, std::int64_t adaptable) {
   const auto total = static_cast<std::int64_t>(found.sites.size());
-  const auto adaptable =
-      std::count_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; });
-  if (adaptable == 0) {
-    return summarise_nothing(found);
-  }
   std::string line = std::to_string(adaptable) + " of " + counted(total, "normalisation layer") + " can be adapted";
   if (const auto folded = chosen(found, "convolution"); folded > 0) {
     line += "; " + counted(folded, "convolution") +
@@ -117,6 +110,18 @@ std::string summarise(const FoundSites& found) {
             (random > 0 ? ", in which " + counted(random, "random operator") + " stay random" : std::string());
   }
   return line;
+}
+
+}  // namespace
+
+std::string summarise(const FoundSites& found) {
+  const auto adaptable =
+      std::count_if(found.sites.begin(), found.sites.end(), [](const FoundSite& s) { return s.site.adaptable; });
+  const auto unpacked = count_of(found, kUnpackedOperator);
+  return (adaptable == 0 ? summarise_nothing(found) : summarise_some(found, adaptable)) +
+         (unpacked > 0 ? "; " + counted(unpacked, "mobile operator") +
+                             " unpacked into ordinary layers, which give the same up to rounding"
+                       : std::string());
 }
 
 }  // namespace ttscale::graph

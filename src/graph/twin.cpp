@@ -9,8 +9,9 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
-#include "graph/features.h"
+#include "graph/convolution.h"
 #include "graph/model_copy.h"
+#include "graph/node.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {
@@ -18,25 +19,6 @@ namespace {
 
 using torch::jit::Module;
 using torch::jit::Node;
-
-constexpr std::size_t kConvolutionWeight = 1;
-
-std::optional<at::Tensor> tensor_of(Node& node, std::size_t input, const Module& module) {
-  const auto origin = trace_origin(*node.inputs().at(input), module);
-  if (!origin || !origin->value.isTensor() || !origin->value.toTensor().defined()) {
-    return std::nullopt;
-  }
-  const at::Tensor& tensor = origin->value.toTensor();
-  return (tensor.is_mkldnn() ? tensor.to_dense() : tensor).detach().to(at::kCPU, at::kDouble);
-}
-
-std::optional<at::Tensor> bias_of(Node& node, const Module& module) {
-  const auto origin = convolution_bias(node, module);
-  return origin ? std::optional<at::Tensor>(origin->value.toTensor().is_mkldnn()
-                                                ? origin->value.toTensor().to_dense().to(at::kDouble)
-                                                : origin->value.toTensor().detach().to(at::kCPU, at::kDouble))
-                : std::nullopt;
-}
 
 /// A convolution and its batch_norm, folded in float64.
 struct Pair {
@@ -51,18 +33,19 @@ std::optional<Pair> fold(const FoundSite& norm, const Module& module) {
   if (!norm.site.adaptable || !is_convolution(convolution)) {
     return std::nullopt;
   }
-  const auto weight = tensor_of(convolution, kConvolutionWeight, module);
-  if (!weight || weight->size(0) != norm.site.channels) {  // transposed convolutions have their outputs in front last
+  const auto weight = known_tensor(convolution, kConvolutionWeight, module);
+  const std::int64_t outputs = output_dimension(convolution, module);
+  if (!weight || weight->size(outputs) != norm.site.channels) {
     return std::nullopt;
   }
   const at::Tensor mean = norm.mean->value.toTensor().detach().to(at::kCPU, at::kDouble);
   const at::Tensor var = norm.var->value.toTensor().detach().to(at::kCPU, at::kDouble);
-  const at::Tensor gamma = tensor_of(node, kWeight, module).value_or(at::ones_like(var));
-  const at::Tensor beta = tensor_of(node, kBias, module).value_or(at::zeros_like(var));
+  const at::Tensor gamma = known_tensor(node, kWeight, module).value_or(at::ones_like(var));
+  const at::Tensor beta = known_tensor(node, kBias, module).value_or(at::zeros_like(var));
   const at::Tensor a = gamma / (var + norm.site.eps).sqrt();
   std::vector<std::int64_t> per_output(static_cast<std::size_t>(weight->dim()), 1);
-  per_output[0] = -1;
-  const at::Tensor bias = bias_of(convolution, module).value_or(at::zeros_like(var));
+  per_output[static_cast<std::size_t>(outputs)] = -1;
+  const at::Tensor bias = known_tensor(convolution, kConvolutionBias, module).value_or(at::zeros_like(var));
   return Pair{*weight * a.view(per_output),
               (bias - mean) * a + beta,
               {{}, beta, a.square() * var, a.square() * norm.site.eps, 0},
@@ -96,12 +79,15 @@ TwinMatch match_twin(const Module& folded, const Module& twin) {
     if (feature.site.kind != "convolution" || !feature.site.adaptable) {
       continue;
     }
-    const auto weight = tensor_of(*feature.node, kConvolutionWeight, *copy.module);
-    const auto bias = bias_of(*feature.node, *copy.module);
-    const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) {
-      return weight && bias && !p.taken && weight->sizes() == p.weight.sizes() && agree(*weight, p.weight) &&
-             agree(*bias, p.bias);
-    });
+    const auto weight = known_tensor(*feature.node, kConvolutionWeight, *copy.module);
+    const auto bias = known_tensor(*feature.node, kConvolutionBias, *copy.module);
+    const auto fits = [&](const Pair& p) {
+      return weight && bias && weight->sizes() == p.weight.sizes() && agree(*weight, p.weight) && agree(*bias, p.bias);
+    };
+    auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) { return !p.taken && fits(p); });
+    if (pair == pairs.end()) {  // freezing unrolls loops and repeats shared layers
+      pair = std::find_if(pairs.begin(), pairs.end(), fits);
+    }
     if (pair != pairs.end()) {
       pair->taken = true;
       out.sites.push_back(pair->reference);

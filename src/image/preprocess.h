@@ -44,7 +44,7 @@ struct Preprocessing {
   [[nodiscard]] std::string to_json() const;
 
   /// One line for people: "224x224, crop_pct 0.875, center, bilinear, RGB, mean 0.485,0.456,0.406, std
-  /// 0.229,0.224,0.225".
+  /// 0.229,0.224,0.225". Two that prepare images alike give the same line: equal values of all channels are one.
   [[nodiscard]] std::string describe() const;
 };
 

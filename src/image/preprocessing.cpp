@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The options of preprocessing as such: names, checks, texts.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,12 @@ std::string to_text(const std::vector<double>& values) {
     text += (text.empty() ? "" : ",") + to_text(value);
   }
   return text;
+}
+
+/// One value for several that are equal: it means the same for every channel.
+std::vector<double> shortest(const std::vector<double>& values) {
+  const bool equal = std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); });
+  return equal && !values.empty() ? std::vector<double>{values.front()} : values;
 }
 
 void check_values(const char* field, const std::vector<double>& values, std::int64_t channels, bool positive) {
@@ -96,7 +103,7 @@ std::string Preprocessing::to_json() const {
 }
 
 std::string Preprocessing::describe() const {
-  return describe_geometry(*this) + ", mean " + to_text(mean) + ", std " + to_text(std);
+  return describe_geometry(*this) + ", mean " + to_text(shortest(mean)) + ", std " + to_text(shortest(std));
 }
 
 std::string describe_geometry(const Preprocessing& options) {

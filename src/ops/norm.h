@@ -3,6 +3,7 @@
 // rewritten graph.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +14,21 @@ namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs and in Python (torch.ops.ttscale.norm).
 inline constexpr const char* kNormOperator = "ttscale::norm";
+
+/// Positions of its arguments.
+enum NormInput : std::size_t {
+  kNormX = 0,
+  kNormWeight,
+  kNormBias,
+  kNormSourceMean,
+  kNormSourceVar,
+  kNormEps,
+  kNormRule,
+  kNormRunning,
+  kNormCounters,
+  kNormLast,
+  kNormInputs  ///< how many
+};
 
 /// Normalises x [N, C, ...] with the moments that `rule` (its text) gives, and advances the state tensors
 /// (ops/site_checks.h) in place. Source is bit-equal to aten::batch_norm in eval mode. weight and bias [C] may be

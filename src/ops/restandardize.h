@@ -3,6 +3,7 @@
 // images. In a rewritten graph it follows the node whose output it takes.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -11,6 +12,19 @@ namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs and in Python (torch.ops.ttscale.restandardize).
 inline constexpr const char* kRestandardizeOperator = "ttscale::restandardize";
+
+/// Positions of its arguments.
+enum RestandardizeInput : std::size_t {
+  kRestandardizeX = 0,
+  kRestandardizeSourceMean,
+  kRestandardizeSourceVar,
+  kRestandardizeEps,
+  kRestandardizeRule,
+  kRestandardizeRunning,
+  kRestandardizeCounters,
+  kRestandardizeLast,
+  kRestandardizeInputs  ///< how many
+};
 
 /// y = (x - m) sqrt((source_var + eps) / (v + eps)) + source_mean for x [N, C, ...], where (m, v) is what `rule` (its
 /// text) makes of the reference moments source_mean, source_var [C] (float64) and of the batch's. For the output of a

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "adapt/message.h"
 #include "adapt/with_rule.h"
 #include "archives.h"
 #include "ttscale/error.h"
@@ -20,6 +21,7 @@ using ::testing::ElementsAre;
 using testing::golden;
 using ::testing::HasSubstr;
 using testing::load_archive;
+using testing::message;
 using testing::with;
 
 at::Tensor untouched(const std::string& name, const at::Tensor& x) {
@@ -106,18 +108,6 @@ TEST(Adapt, SelectsLayersByPattern) {
   options.layers = {};
   options.skip_layers = {"stem.?"};
   EXPECT_THAT(adapt(load_archive("net.scripted"), options).sites(), ElementsAre(::testing::Field(&Site::name, "bn2")));
-}
-
-template <typename Error>
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
 }
 
 TEST(Adapt, PatternsThatSelectNothingAreErrors) {

@@ -170,6 +170,9 @@ TEST(Bake, InputScalingBecomesOrdinaryOperators) {
     options.input = parse_input_scaling(text);
     if (auto* standardize = std::get_if<Standardize>(&options.input)) {
       *standardize = {{0.1, 0.2, 0.3}, {1.5, 0.7, 1.0}, standardize->scope};
+    } else if (auto* min_max = std::get_if<MinMax>(&options.input); min_max->upper_quantile == 0.5) {
+      min_max->mean = {0.1, 0.2, 0.3};
+      min_max->std = {1.5, 0.7, 1.0};
     }
     Stream stream = adapt(load_archive("net.scripted"), options).stream();
     const torch::jit::Module module = travelled(bake(stream, {/*input=*/true}));

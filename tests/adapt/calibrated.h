@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Calibrated models, and the messages of what is refused.
+// Calibrated models.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
+#include "adapt/message.h"
 #include "adapt/with_rule.h"
 #include "archives.h"
 #include "ttscale/adapter.h"
@@ -54,19 +52,6 @@ inline AdaptOptions with(const char* rule, const Reference& reference) {
 inline at::Tensor run(torch::jit::Module module, const at::Tensor& x) {
   const at::NoGradGuard no_grad;
   return module.forward({x}).toTensor();
-}
-
-/// The one line that an Error says.
-template <typename Error>
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error of the kind";
-  return {};
 }
 
 inline std::vector<std::string> names_of(const Reference& reference) {

@@ -65,6 +65,21 @@ TEST_P(Scoped, StandardizeIsTheSameBeforeAndAfterNormalize) {
   EXPECT_TRUE(before.allclose(after, 1e-9, 1e-9));
 }
 
+TEST_P(Scoped, MinMaxIsTheSameBeforeAndAfterANormaliseStep) {
+  const at::Tensor mean = at::tensor({0.485, 0.456, 0.406}, at::kDouble).view({1, 3, 1, 1});
+  const at::Tensor std = at::tensor({0.229, 0.224, 0.225}, at::kDouble).view({1, 3, 1, 1});
+  at::Tensor x = images();
+  x[1].fill_(0.3);  // constant as pixels, though not behind the step
+  const MinMax pixels{-1, 3, 0.05, 0.9, GetParam()};
+  MinMax normalised = pixels;
+  normalised.mean = {0.485, 0.456, 0.406};
+  normalised.std = {0.229, 0.224, 0.225};
+  const at::Tensor before = (min_max(x, pixels) - mean) / std;
+  EXPECT_TRUE(min_max((x - mean) / std, normalised).allclose(before, 1e-9, 1e-9));
+  const at::Tensor single = min_max(((x - mean) / std).to(at::kFloat), normalised);
+  EXPECT_TRUE(single.to(at::kDouble).allclose(before, 1e-4, 1e-4)) << "rounding is no spread";
+}
+
 double slow_quantile(const at::Tensor& values, double q) {
   std::vector<double> sorted;
   const at::Tensor flat = values.flatten();
@@ -149,6 +164,9 @@ TEST(InputText, RoundTripsAndRefuses) {
   EXPECT_THAT(message("min-max:lower-quantile=1.5"), HasSubstr("from 0 to 1"));
   EXPECT_THAT(message("min-max:lower-quantile=0.6,upper-quantile=0.5"), HasSubstr("upper-quantile"));
   EXPECT_THAT(message("none:scope=image"), HasSubstr("takes none"));
+  MinMax flat;
+  flat.std = {0};
+  EXPECT_THROW(validate(InputScaling(flat)), UsageError);
 }
 
 TEST(InputOptions, SayWhichFieldIsWrong) {

@@ -45,7 +45,7 @@ class ReferenceFileTest : public testing::FolderTest {
   }
   /// A file whose dictionary was changed.
   std::filesystem::path changed(const std::function<void(c10::impl::GenericDict&)>& change) const {
-    auto dictionary = graph::unpickle(testing::read(saved())).toGenericDict();
+    auto dictionary = graph::unpickle(testing::read_file(saved())).toGenericDict();
     change(dictionary);
     std::ofstream(folder / "changed.reference", std::ios::binary) << graph::pickle(dictionary);
     return folder / "changed.reference";
@@ -96,7 +96,7 @@ TEST_F(ReferenceFileTest, OfATwinHasNoInputAndNoImages) {
 }
 
 TEST_F(ReferenceFileTest, IsRefusedWhenDamaged) {
-  const std::string bytes = testing::read(saved());
+  const std::string bytes = testing::read_file(saved());
   const auto damaged = folder / "damaged.reference";
   const auto write = [&](const std::string& content) { std::ofstream(damaged, std::ios::binary) << content; };
   for (const std::size_t length : {std::size_t{0}, std::size_t{10}, bytes.size() / 2, bytes.size() - 1}) {
@@ -209,11 +209,11 @@ print(f"{d['model']} {d['sites'][2]['var'].sum().item():.12e} {d['input_mean'].s
   const std::string command = python + " -W ignore " + (folder / "read.py").string() + " " + saved().string() + " " +
                               (folder / "camera.state").string() + " > " + (folder / "out.txt").string() + " 2> " +
                               (folder / "err.txt").string();
-  ASSERT_EQ(std::system(command.c_str()), 0) << testing::read(folder / "err.txt");
+  ASSERT_EQ(std::system(command.c_str()), 0) << testing::read_file(folder / "err.txt");
   std::array<char, 100> want{};
   std::snprintf(want.data(), want.size(), "%s %.12e %.12e\n", reference_.model.c_str(),
                 reference_.sites[2].var.sum().item<double>(), reference_.input_mean.sum().item<double>());
-  EXPECT_EQ(testing::read(folder / "out.txt"), want.data());
+  EXPECT_EQ(testing::read_file(folder / "out.txt"), want.data());
 }
 
 }  // namespace

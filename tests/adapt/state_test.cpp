@@ -74,7 +74,7 @@ TEST_F(StateFileTest, IsRefusedWhereItDoesNotBelong) {
 }
 
 TEST_F(StateFileTest, IsRefusedWhenDamaged) {
-  const std::string bytes = testing::read(saved());
+  const std::string bytes = testing::read_file(saved());
   const auto damaged = folder / "damaged.state";
   const auto write = [&](const std::string& content) { std::ofstream(damaged, std::ios::binary) << content; };
   for (const std::size_t length : {std::size_t{0}, std::size_t{10}, bytes.size() / 2, bytes.size() - 1}) {

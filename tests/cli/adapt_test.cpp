@@ -11,7 +11,10 @@
 namespace ttscale::testing {
 namespace {
 
+using ::testing::DoubleNear;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pointwise;
 
 class AdaptTest : public ProgramTest {
  protected:
@@ -40,6 +43,13 @@ class AdaptTest : public ProgramTest {
     }
     std::sort(lines.begin(), lines.end());
     return lines;
+  }
+  static std::vector<double> confidences(const std::vector<std::string>& lines) {
+    std::vector<double> out;
+    for (const std::string& line : lines) {
+      out.push_back(std::stod(line.substr(line.rfind(',') + 1)));
+    }
+    return out;
   }
   /// The same without the confidence.
   static std::vector<std::string> classes(std::vector<std::string> lines) {
@@ -75,12 +85,16 @@ TEST_F(AdaptTest, OnlineArchivesAreWrittenToo) {
 }
 
 TEST_F(AdaptTest, InputScalingBecomesPartOfTheArchive) {
-  ASSERT_EQ(adapt({"--input", "standardize:scope=image", "--rule", "source"}).exit_code, 0);
-  ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0);
-  const auto baked = classes(predicted());
-  ASSERT_EQ(eval(model(), {"--rule", "source", "--input", "standardize:scope=image"}).exit_code, 0);
-  EXPECT_EQ(baked, classes(predicted()));
-  expect_failure(adapt({"--input", "min-max"}), 2, {"min-max", "use standardize"});
+  ASSERT_EQ(eval(model(), {"--rule", "source"}).exit_code, 0);
+  const auto unscaled = confidences(predicted());
+  for (const char* input : {"standardize:scope=image", "min-max", "min-max:low=0.2,scope=channel,upper-quantile=0.9"}) {
+    ASSERT_EQ(adapt({"--input", input, "--rule", "source"}).exit_code, 0) << input;
+    ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0) << input;
+    const auto baked = confidences(predicted());
+    ASSERT_EQ(eval(model(), {"--rule", "source", "--input", input}).exit_code, 0) << input;
+    EXPECT_THAT(baked, Pointwise(DoubleNear(1e-4), confidences(predicted()))) << input;
+    EXPECT_THAT(unscaled, Not(Pointwise(DoubleNear(1e-3), baked))) << input << ": scaling must matter here";
+  }
 }
 
 TEST_F(AdaptTest, RefusesWhatCannotBeFixed) {

@@ -5,22 +5,14 @@
 #include <torch/script.h>
 
 #include <array>
-#include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <random>
-#include <stdexcept>
 
 namespace ttscale::testing {
 
 void write_file(const fs::path& file, const std::string& bytes) {
   fs::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << bytes;
-}
-
-std::string read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::string ppm(std::uint32_t seed) {
@@ -80,15 +72,8 @@ void save_model_without_forward(const fs::path& file) {
 }
 
 void ProgramTest::SetUp() {
-  std::string name = (fs::temp_directory_path() / "ttscale_program_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::runtime_error("mkdtemp failed");
-  }
-  folder_ = name;
   save_model(path("model.pt"));
   write_images(path("images"));
 }
-
-void ProgramTest::TearDown() { fs::remove_all(folder_); }
 
 }  // namespace ttscale::testing

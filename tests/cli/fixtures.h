@@ -8,15 +8,14 @@
 #include <filesystem>
 #include <string>
 
+#include "temp_folder.h"
+
 namespace ttscale::testing {
 
 namespace fs = std::filesystem;
 
 /// Writes bytes as they are.
 void write_file(const fs::path& file, const std::string& bytes);
-
-/// The whole content of a file.
-std::string read_file(const fs::path& file);
 
 /// An 8x8 binary PPM of pixels drawn from `seed`.
 std::string ppm(std::uint32_t seed);
@@ -37,14 +36,13 @@ void save_model_without_forward(const fs::path& file);
 class ProgramTest : public ::testing::Test {
  protected:
   void SetUp() override;
-  void TearDown() override;
 
   [[nodiscard]] fs::path path(const std::string& name) const { return folder_ / name; }
   [[nodiscard]] std::string model() const { return path("model.pt").string(); }
   [[nodiscard]] std::string images() const { return path("images").string(); }
 
  private:
-  fs::path folder_;
+  TempFolder folder_;
 };
 
 }  // namespace ttscale::testing

@@ -4,8 +4,8 @@
 
 #include <gmock/gmock.h>
 
-#include "image/temp_folder.h"
 #include "paths.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::data {

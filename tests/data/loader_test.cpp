@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::data {

@@ -5,11 +5,9 @@
 #include <torch/script.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <random>
-#include <stdexcept>
 
 #include "image/decode.h"
 #include "image/preprocess.h"
@@ -73,16 +71,9 @@ std::vector<Recorder::Prediction> Recorder::of(const std::string& domain, const 
 }
 
 void EvalTest::SetUp() {
-  std::string name = (fs::temp_directory_path() / "ttscale_eval_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::runtime_error("mkdtemp failed");
-  }
-  folder = name;
   write_images(folder / "data/dark", 4, 0);
   write_images(folder / "data/light", 4, 127);
 }
-
-void EvalTest::TearDown() { fs::remove_all(folder); }
 
 fs::path EvalTest::save_model(ModelKind kind, std::int64_t outputs) const {
   torch::manual_seed(3);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "eval/evaluate.h"
+#include "temp_folder.h"
 
 namespace ttscale::eval {
 
@@ -51,7 +52,6 @@ enum class ModelKind {
 class EvalTest : public ::testing::Test {
  protected:
   void SetUp() override;
-  void TearDown() override;
 
   /// Writes a model with that many outputs and returns its path.
   [[nodiscard]] std::filesystem::path save_model(ModelKind kind, std::int64_t outputs = 3) const;
@@ -65,7 +65,7 @@ class EvalTest : public ::testing::Test {
   /// Runs an evaluation into `result` and `seen`.
   void run(const EvalOptions& options);
 
-  std::filesystem::path folder;
+  testing::TempFolder folder;
   EvalResult result;
   Recorder seen;
 };

@@ -8,7 +8,7 @@
 #include <array>
 #include <opencv2/core.hpp>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 
 namespace ttscale {
 namespace {

@@ -5,7 +5,7 @@
 #include <ATen/Functions.h>
 #include <gmock/gmock.h>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::image {
@@ -162,6 +162,18 @@ TEST(Preprocessing, DescribesItself) {
   options.img_size.reset();
   EXPECT_THAT(options.describe(), StartsWith("own size, RGB, mean"));
   EXPECT_THAT(options.to_json(), StartsWith(R"({"img_size":null,)"));
+}
+
+TEST(Preprocessing, OneValueAndThatValueForEveryChannelAreDescribedAlike) {
+  Preprocessing one = sized(28, 28, CropMode::kCenter, 1.0);
+  one.mean = {.286};
+  one.std = {.353};
+  Preprocessing three = one;
+  three.mean = {.286, .286, .286};
+  three.std = {.353, .353, .353};
+  EXPECT_EQ(one.describe(), three.describe());
+  three.mean[1] = .287;
+  EXPECT_NE(one.describe(), three.describe());
 }
 
 TEST(CropMode, NamesAreReadAndWritten) {

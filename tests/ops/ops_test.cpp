@@ -334,6 +334,24 @@ TEST_F(Norm, TheSchemaDeclaresItsStateAsWritten) {
   }
 }
 
+TEST_F(Norm, ThePositionsOfItsArgumentsAreThoseOfTheSchema) {
+  const auto schema = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").schema();
+  const std::vector<std::pair<NormInput, const char*>> positions{{kNormX, "x"},
+                                                                 {kNormWeight, "weight"},
+                                                                 {kNormBias, "bias"},
+                                                                 {kNormSourceMean, "source_mean"},
+                                                                 {kNormSourceVar, "source_var"},
+                                                                 {kNormEps, "eps"},
+                                                                 {kNormRule, "rule"},
+                                                                 {kNormRunning, "running"},
+                                                                 {kNormCounters, "counters"},
+                                                                 {kNormLast, "last"}};
+  EXPECT_EQ(schema.arguments().size(), static_cast<std::size_t>(kNormInputs));
+  for (const auto& [position, name] : positions) {
+    EXPECT_EQ(schema.arguments().at(position).name(), name);
+  }
+}
+
 TEST_F(Norm, BackwardSaysThatItIsNotImplemented) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
   const at::Tensor x = x_.clone().requires_grad_();

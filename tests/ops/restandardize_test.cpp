@@ -363,6 +363,23 @@ TEST_F(Restandardized, MetaTensorsGiveShapes) {
               HasSubstr("5 channels"));
 }
 
+TEST_F(Restandardized, ThePositionsOfItsArgumentsAreThoseOfTheSchema) {
+  link_operators();
+  const auto schema = c10::Dispatcher::singleton().findSchemaOrThrow(kRestandardizeOperator, "").schema();
+  const std::vector<std::pair<RestandardizeInput, const char*>> positions{{kRestandardizeX, "x"},
+                                                                          {kRestandardizeSourceMean, "source_mean"},
+                                                                          {kRestandardizeSourceVar, "source_var"},
+                                                                          {kRestandardizeEps, "eps"},
+                                                                          {kRestandardizeRule, "rule"},
+                                                                          {kRestandardizeRunning, "running"},
+                                                                          {kRestandardizeCounters, "counters"},
+                                                                          {kRestandardizeLast, "last"}};
+  EXPECT_EQ(schema.arguments().size(), static_cast<std::size_t>(kRestandardizeInputs));
+  for (const auto& [position, name] : positions) {
+    EXPECT_EQ(schema.arguments().at(position).name(), name);
+  }
+}
+
 TEST_F(Restandardized, TheSchemaDeclaresItsStateAsWrittenAndItsResultAsAView) {
   link_operators();
   const auto schema = c10::Dispatcher::singleton().findSchemaOrThrow(kRestandardizeOperator, "").schema();

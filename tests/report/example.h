@@ -20,7 +20,7 @@ eval::EvalResult make_result(const std::vector<std::string>& domains, const std:
 /// gaussian_noise/5 and clean under source, batch and prior:count=16.
 eval::EvalResult example();
 
-using testing::read;
+using testing::read_file;
 
 using testing::FolderTest;
 

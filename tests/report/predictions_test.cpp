@@ -27,9 +27,9 @@ class PredictionsTest : public FolderTest {};
 
 TEST_F(PredictionsTest, RowsAreInTheFileBeforeItIsClosed) {
   PredictionsWriter writer(folder / "p.csv");
-  EXPECT_EQ(read(folder / "p.csv"), kHeader);
+  EXPECT_EQ(read_file(folder / "p.csv"), kHeader);
   writer.write({kDomain, kRule, kSamples, kPredictions});
-  EXPECT_EQ(read(folder / "p.csv"),
+  EXPECT_EQ(read_file(folder / "p.csv"),
             kHeader + "fog/3,\"prior:count=16,mixing=total\",data/fog/3/a/1.png,0,1,0.987654\n" +
                 "fog/3,\"prior:count=16,mixing=total\",\"data/fog/3/b, \"\"c\"\"/2.png\",1,-1,nan\n");
   writer.close();
@@ -49,7 +49,7 @@ TEST_F(PredictionsTest, FullDiskFailsWhenOpened) {
 TEST_F(PredictionsTest, DiskThatFillsUpLeavesWholeBatches) {
   PredictionsWriter writer(folder / "p.csv");
   writer.write({kDomain, kRule, kSamples, kPredictions});
-  const std::string kept = read(folder / "p.csv");
+  const std::string kept = read_file(folder / "p.csv");
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
@@ -61,7 +61,7 @@ TEST_F(PredictionsTest, DiskThatFillsUpLeavesWholeBatches) {
       },
       ThrowsMessage<Error>(HasSubstr("File too large")));
   setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_EQ(read(folder / "p.csv"), kept);
+  EXPECT_EQ(read_file(folder / "p.csv"), kept);
 }
 
 }  // namespace

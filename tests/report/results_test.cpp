@@ -125,8 +125,8 @@ class ResultsFile : public FolderTest {};
 TEST_F(ResultsFile, IsWrittenInTheFormatAskedFor) {
   write_results(example(), folder / "r.json", ResultsFormat::kJson);
   write_results(example(), folder / "r.csv", ResultsFormat::kCsv);
-  EXPECT_EQ(read(folder / "r.json"), to_json(example()));
-  EXPECT_EQ(read(folder / "r.csv"), to_csv(example()));
+  EXPECT_EQ(read_file(folder / "r.json"), to_json(example()));
+  EXPECT_EQ(read_file(folder / "r.csv"), to_csv(example()));
 }
 
 TEST(ResultsFormats, AreReadAndGuessed) {

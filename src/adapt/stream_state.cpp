@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// One tensor for the state of a stream.
+#include "adapt/stream_state.h"
+
+#include <ATen/ATen.h>
+
+#include "ops/site_checks.h"
+
+namespace ttscale {
+
+StreamState::StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device)
+    : sites_(static_cast<std::int64_t>(sites.size())) {
+  // Normal tensors also under InferenceMode: they are updated in place for as long as the stream lives, in any mode.
+  const c10::InferenceMode normal(false);
+  std::int64_t size = (1 + sites_) * ops::kCounters;
+  for (const auto& site : sites) {
+    size += (ops::kRunningRows + ops::kLastRows) * site.mean.numel();
+  }
+  all_ = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
+  std::int64_t offset = (1 + sites_) * ops::kCounters;
+  const auto take = [&](std::int64_t rows, std::int64_t channels) {
+    offset += rows * channels;
+    return all_.narrow(0, offset - rows * channels, rows * channels).view({rows, channels});
+  };
+  for (std::int64_t i = 0; i < sites_; ++i) {
+    const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
+    const at::Tensor running = take(ops::kRunningRows, channels);
+    tensors_.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
+  }
+}
+
+void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {
+  if (images.numel() == 0) {
+    restore(before);
+    return;
+  }
+  const auto sites = [&](const at::Tensor& state) { return counters(state).narrow(0, 1, sites_); };
+  // A ReLU can hide an Inf of the images from every site behind it.
+  const at::Tensor refused =
+      images.isfinite().all().logical_not().logical_or((sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
+  all_.copy_(at::where(refused, before, all_));
+  const at::Tensor no = refused.to(at::kDouble);
+  const at::Tensor yes = 1 - no;
+  counters(all_).select(0, 0).add_(at::stack({yes * static_cast<double>(images.size(0)), yes, no}));
+}
+
+at::Tensor StreamState::totals() const { return counters(all_).select(0, 0).cpu(); }
+
+at::Tensor StreamState::counters(const at::Tensor& state) const {
+  return state.narrow(0, 0, (1 + sites_) * ops::kCounters).view({1 + sites_, ops::kCounters});
+}
+
+}  // namespace ttscale

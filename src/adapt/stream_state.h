@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What a stream knows of the images that it has met.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "graph/rewrite.h"
+
+namespace ttscale {
+
+/// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In
+/// front lie the stream's own counters (a site in a loop or branch counts otherwise) and those of the sites.
+class StreamState {
+ public:
+  StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device);
+
+  /// Views into the state, one a site: what the operators advance in place.
+  [[nodiscard]] const std::vector<graph::SiteTensors>& tensors() const { return tensors_; }
+  [[nodiscard]] const at::Tensor& all() const { return all_; }
+
+  [[nodiscard]] at::Tensor snapshot() const { return all_.clone(); }
+  void restore(const at::Tensor& snapshot) { all_.copy_(snapshot); }
+  void clear() { all_.zero_(); }
+
+  /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites
+  /// forget it and only the refusal counts. No host synchronisation.
+  void keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before);
+
+  /// Images, batches, batches rejected.
+  [[nodiscard]] at::Tensor totals() const;
+
+ private:
+  [[nodiscard]] at::Tensor counters(const at::Tensor& state) const;
+
+  std::int64_t sites_;
+  at::Tensor all_;
+  std::vector<graph::SiteTensors> tensors_;
+};
+
+}  // namespace ttscale
