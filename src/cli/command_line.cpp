@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The flags of every subcommand. The only file that includes CLI11: it costs 9 s of compile time wherever it is seen.
+// What was typed -> the command and its flags.
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
@@ -32,7 +32,8 @@ std::vector<std::string> join_numbers(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     joined.emplace_back(argv[i]);
     std::string& flag = joined.back();
-    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size" || flag == "--severities";
+    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size" || flag == "--severities" ||
+                         flag == "--batch-size" || flag == "--seed";
     char separator = '=';
     while (flag.rfind("--", 0) == 0 && i + 1 < argc && is_number(argv[i + 1]) && (is_list || argv[i + 1][0] == '-')) {
       flag += separator + std::string(argv[++i]);
@@ -45,80 +46,20 @@ std::vector<std::string> join_numbers(int argc, const char* const* argv) {
   return joined;
 }
 
-}  // namespace
-
-CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text) {
-  // std::filesystem::path looks like a container of paths to CLI11.
-  return app.add_option_function<std::string>(
-      name, [&path](const std::string& value) { path = value; }, text);
+// The command as it can be typed again.
+std::string command_text(int argc, const char* const* argv) {
+  std::string text = "ttscale";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$`*?[](){}<>|&;#~!") == std::string::npos;
+    std::string quoted;
+    for (const char c : word) {
+      quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    text += ' ' + (plain ? word : '\'' + quoted + '\'');
+  }
+  return text;
 }
-
-namespace {
-
-void add_model(CLI::App& app, std::filesystem::path& model) {
-  add_path(app, "model", model, "TorchScript archive; it is code, run only what you trust")
-      ->type_name("MODEL")
-      ->required();
-}
-
-void add_call_flags(CLI::App& app, CallOptions& call) {
-  const char* const group = "Model";
-  app.add_option("--input-index", call.input_index, "Which argument of forward takes the images (0)")
-      ->type_name("N")
-      ->group(group);
-  app.add_option("--output", call.output,
-                 "Which output counts: position in a tuple, key of a dictionary (the first [N, classes])")
-      ->type_name("NAME")
-      ->group(group);
-}
-
-}  // namespace
-
-void add_log_flags(CLI::App& app, Verbosity& verbosity) {
-  app.add_flag_callback(
-         "--verbose,-v", [&verbosity] { verbosity = Verbosity::kVerbose; }, "Log more")
-      ->group("Log");
-  app.add_flag_callback(
-         "--quiet,-q", [&verbosity] { verbosity = Verbosity::kQuiet; }, "Log warnings and errors only")
-      ->group("Log");
-}
-
-void add_geometry_flags(CLI::App& app, PreprocessingFlags& flags, const std::string& title) {
-  const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
-  group(app.add_option("--img-size", flags.img_size, "Input of the model, N or H W; unset: images keep their own size")
-            ->take_all()
-            ->delimiter(','),
-        "N");
-  group(app.add_option("--crop-pct", flags.crop_pct, "Share of the resized image that the crop keeps (0.875)"), "X");
-  group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
-  group(
-      app.add_option("--interpolation", flags.interpolation, "nearest, bilinear, bicubic or box, as Pillow (bilinear)"),
-      "NAME");
-}
-
-namespace {
-
-void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
-  const std::string title = "Preprocessing (unset: from the JSON beside the model, or timm's default)";
-  const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
-  add_geometry_flags(app, flags, title);
-  group(app.add_option("--in-chans", flags.in_chans, "3: RGB, 1: gray"), "N");
-  group(app.add_option("--mean", flags.mean, "Mean of pixels in 0..1, one value or one a channel")
-            ->take_all()
-            ->delimiter(','),
-        "X");
-  group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X");
-}
-
-}  // namespace
-
-void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
-  app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
-      ->type_name("N")
-      ->group("Images");
-}
-
-namespace {
 
 void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
   CLI::App* command =
@@ -126,123 +67,6 @@ void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
   add_model(*command, flags.model);
   command->add_flag("--json", flags.json, "Print JSON in place of a table");
   add_log_flags(*command, verbosity);
-}
-
-void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector<std::string>& layers,
-                    std::vector<std::string>& skip_layers) {
-  const char* const group = "Adaptation";
-  add_path(app, "--reference", reference,
-           "Moments of `ttscale calibrate`: adapts models without BatchNorm too, and those with it better")
-      ->type_name("FILE")
-      ->group(group);
-  for (auto [name, patterns, text] : {std::tuple{"--layers", &layers, "Adapt only layers of these names (* and ?)"},
-                                      std::tuple{"--skip-layers", &skip_layers, "Leave these layers as they are"}}) {
-    app.add_option(name, *patterns, text)
-        ->type_name("PATTERN")
-        ->allow_extra_args(false)
-        ->take_all()
-        ->delimiter(',')
-        ->group(group);
-  }
-}
-
-void add_state_flags(CLI::App& app, std::filesystem::path& state_in, std::filesystem::path& state_out) {
-  const char* const group = "Adaptation";
-  add_path(app, "--state-in", state_in, "Go on from the statistics in this file")->type_name("FILE")->group(group);
-  add_path(app, "--state-out", state_out, "Leave the statistics here at the end")->type_name("FILE")->group(group);
-}
-
-void add_rule_flags(CLI::App& app, EvalFlags& flags) {
-  const char* const group = "Adaptation";
-  app.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, prior)")
-      ->type_name("RULE")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->group(group);
-  app.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
-      ->type_name("SCALING")
-      ->group(group);
-  add_site_flags(app, flags.reference, flags.layers, flags.skip_layers);
-  add_state_flags(app, flags.state_in, flags.state_out);
-  app.add_option("--reset", flags.reset, "When statistics start again: domain or never")
-      ->type_name("WHEN")
-      ->group(group);
-}
-
-void add_data_flags(CLI::App& app, EvalFlags& flags) {
-  const char* const group = "Images";
-  add_path(app, "--data", flags.data, "Folder of images: CLASS/..., KIND/CLASS/... or KIND/SEVERITY/CLASS/...")
-      ->type_name("DIR")
-      ->required()
-      ->group(group);
-  app.add_option("--batch-size,-b", flags.batch_size, "Images a batch (64); what adapts depends on it")
-      ->type_name("N")
-      ->group(group);
-  app.add_option("--order", flags.order, "Order within a domain: shuffled, sorted or file:LIST")
-      ->type_name("ORDER")
-      ->group(group);
-  app.add_option("--seed", flags.seed, "Seed of the shuffled order (42)")->type_name("N")->group(group);
-  app.add_option("--num-samples", flags.num_samples, "Only the first N images of each domain, after ordering")
-      ->type_name("N")
-      ->group(group);
-  app.add_option("--class-map", flags.class_map,
-                 "Text file, a class name a line; the line number is the output's index")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_option("--class-order", flags.class_order,
-                 "Without a class map: lexical (torchvision), natural (timm) or numeric")
-      ->type_name("ORDER")
-      ->group(group);
-  app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip and list it in the results")
-      ->type_name("WHAT")
-      ->group(group);
-  add_max_pixels(app, flags.max_pixels);
-}
-
-void add_result_flags(CLI::App& app, EvalFlags& flags) {
-  const char* const group = "Results";
-  add_path(app, "--results-file", flags.results_file, "Write the results here as well")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_option("--results-format", flags.results_format, "json or csv (unset: by the file's name, else json)")
-      ->type_name("FORMAT")
-      ->group(group);
-  add_path(app, "--predictions", flags.predictions, "CSV, a line an image and rule, in the order met")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_flag("--site-report", flags.site_report, "Put the distance of each layer from training into the results")
-      ->group(group);
-  app.add_flag("--timings", flags.timings, "Put times into the results, which then differ from run to run")
-      ->group(group);
-}
-
-void add_device_flags(CLI::App& app, std::string& device, std::int64_t& workers, std::int64_t& threads) {
-  const char* const group = "Running";
-  app.add_option("--device", device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(group);
-  app.add_option("--workers,-j", workers, "Threads that read images; results do not depend on it (2)")
-      ->type_name("N")
-      ->group(group);
-  app.add_option("--threads", threads, "Threads that compute (LibTorch's choice)")->type_name("N")->group(group);
-}
-
-void add_run_flags(CLI::App& app, EvalFlags& flags) {
-  add_device_flags(app, flags.device, flags.workers, flags.threads);
-  app.add_option("--log-freq", flags.log_freq, "Batches from one log line to the next (10)")
-      ->type_name("N")
-      ->group("Log");
-}
-
-void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity) {
-  CLI::App* command = app.add_subcommand("eval", "Evaluate a model under several rules on shifted image folders");
-  add_model(*command, flags.model);
-  add_call_flags(*command, flags.call);
-  add_data_flags(*command, flags);
-  add_rule_flags(*command, flags);
-  add_preprocessing_flags(*command, flags.preprocessing);
-  add_result_flags(*command, flags);
-  add_run_flags(*command, flags);
-  add_log_flags(*command, verbosity);
-  command->footer("Rules:\n" + describe_rules() + kInputScalings + kEvalExamples);
 }
 
 void add_image_flags(CLI::App& app, ImageFlags& flags) {
@@ -339,7 +163,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   } else if (app.get_subcommands().empty()) {
     const std::vector<std::string> rest = app.remaining();
     message = (rest.empty() ? "expected a command" : "unknown command " + rest.front()) +
-              "; use inspect, eval, calibrate, adapt, preprocess or corrupt";
+              "; use inspect, eval, calibrate, adapt, preprocess, corrupt or merge";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -361,12 +185,14 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   AdaptFlags adapt;
   PreprocessFlags preprocess;
   CorruptFlags corrupt;
+  MergeFlags merge;
   add_inspect(app, inspect, invocation.verbosity);
   add_eval(app, eval, invocation.verbosity);
   add_calibrate(app, calibrate, invocation.verbosity);
   add_adapt(app, adapt, invocation.verbosity);
   add_preprocess(app, preprocess, invocation.verbosity);
   add_corrupt(app, corrupt, invocation.verbosity);
+  add_merge(app, merge, invocation.verbosity);
 
   std::vector<std::string> arguments = join_numbers(argc, argv);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -384,6 +210,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
     invocation.command = std::move(inspect);
   } else if (app.got_subcommand("eval")) {
     eval.verbosity = invocation.verbosity;
+    eval.command = command_text(argc, argv);
     invocation.command = std::move(eval);
   } else if (app.got_subcommand("calibrate")) {
     calibrate.verbosity = invocation.verbosity;
@@ -394,6 +221,10 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } else if (app.got_subcommand("corrupt")) {
     corrupt.verbosity = invocation.verbosity;
     invocation.command = std::move(corrupt);
+  } else if (app.got_subcommand("merge")) {
+    merge.verbosity = invocation.verbosity;
+    merge.command = command_text(argc, argv);
+    invocation.command = std::move(merge);
   } else {
     invocation.command = std::move(preprocess);
   }

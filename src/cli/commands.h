@@ -24,4 +24,7 @@ void run(const PreprocessFlags& flags);
 /// Writes shifted copies of a folder of images.
 void run(const CorruptFlags& flags);
 
+/// Joins the results of shards: table on stdout, files where asked.
+void run(const MergeFlags& flags);
+
 }  // namespace ttscale::cli

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `ttscale eval`: one evaluation, its table and its files. What was computed is kept whatever happens.
 #include <ATen/Parallel.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <exception>
 #include <string>
@@ -13,6 +11,7 @@
 #include "cli/eval_observer.h"
 #include "cli/interrupt.h"
 #include "cli/preprocessing.h"
+#include "cli/result_files.h"
 #include "cli/streams.h"
 #include "eval/evaluate.h"
 #include "report/results.h"
@@ -22,6 +21,21 @@
 
 namespace ttscale::cli {
 namespace {
+
+constexpr std::int64_t kExamples = 8;
+
+std::vector<std::string> protocols_of(const EvalFlags& flags) {
+  if (!flags.reset) {
+    return flags.protocols.empty() ? std::vector<std::string>{"reset-each-domain"} : flags.protocols;
+  }
+  if (!flags.protocols.empty()) {
+    throw UsageError("--reset is an older name of a protocol; remove it, or --protocol");
+  }
+  if (*flags.reset != "domain" && *flags.reset != "never") {
+    throw UsageError("--reset: expected domain or never, found \"" + *flags.reset + "\"");
+  }
+  return {*flags.reset == "domain" ? "reset-each-domain" : "continual"};
+}
 
 eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) {
   eval::EvalOptions options;
@@ -38,12 +52,25 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
     options.classes_file = config->file.string();
   }
   options.class_order = data::parse_class_order(flags.class_order);
+  options.protocols = protocols_of(flags);
   options.order = flags.order;
-  options.seed = flags.seed;
+  options.seeds = flags.seeds.empty() ? options.seeds : flags.seeds;
+  options.batch_sizes = flags.batch_sizes.empty() ? options.batch_sizes : flags.batch_sizes;
+  options.window = flags.window;
   options.num_samples = flags.num_samples;
-  options.batch_size = flags.batch_size;
+  options.export_order = flags.export_order;
+  for (const std::string& shift : flags.shifts) {
+    options.shifts += (options.shifts.empty() ? "" : ";") + shift;
+  }
+  options.shift_parameters = shift::parse_parameters(flags.shift_parameters);
+  options.shift_seed = flags.shift_seed;
+  options.valid_classes = flags.valid_classes;
   options.workers = flags.workers;
-  options.reset = eval::parse_reset(flags.reset);
+  options.cache_bytes = flags.cache_mb << 20;
+  options.journal = flags.resume;
+  options.shard = flags.shard.empty() ? eval::Shard() : eval::parse_shard(flags.shard);
+  options.examples = kExamples;
+  options.thumbnails = !flags.html.empty();
   options.on_error = data::parse_on_error(flags.on_error);
   options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
   options.device = flags.device;
@@ -54,14 +81,9 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.layers = flags.layers;
   options.skip_layers = flags.skip_layers;
   options.timings = flags.timings;
-  options.site_report = flags.site_report;
+  options.site_report = flags.site_report || !flags.html.empty();
   options.validate();
   return options;
-}
-
-report::ResultsFormat results_format(const EvalFlags& flags) {
-  return flags.results_format.empty() ? report::guess_results_format(flags.results_file)
-                                      : report::parse_results_format(flags.results_format);
 }
 
 // Before hours of work: can the outputs be written at all?
@@ -69,8 +91,8 @@ void check_outputs(const EvalFlags& flags) {
   if (flags.results_file.empty() && !flags.results_format.empty()) {
     throw UsageError("--results-format needs --results-file");
   }
-  (void)results_format(flags);
-  for (const auto& file : {flags.results_file, flags.predictions, flags.state_out}) {
+  (void)results_format(flags.results_file, flags.results_format);
+  for (const auto& file : {flags.results_file, flags.html, flags.predictions, flags.state_out, flags.export_order}) {
     if (!file.empty()) {
       check_writable(file);
     }
@@ -86,17 +108,6 @@ void check_run_flags(const EvalFlags& flags) {
   }
 }
 
-// As wide as the terminal; a file or pipe takes more than its 80 columns.
-report::TableOptions table_options() {
-  report::TableOptions options;
-  options.width = 120;
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    options.width = size.ws_col;
-  }
-  return options;
-}
-
 // Runs a step; keeps the first failure of all steps for the end.
 template <typename Step>
 void attempt(std::exception_ptr& failure, Step step) {
@@ -110,11 +121,14 @@ void attempt(std::exception_ptr& failure, Step step) {
 }
 
 void log_partial(const EvalFlags& flags, const eval::EvalResult& result) {
-  const std::size_t all = result.plan.domains.size() * result.plan.rules.size();
+  const std::size_t all = result.plan.domains.size() * result.plan.rules.size() * result.plan.settings.size();
   std::string line =
       "stopped: " + std::to_string(result.cells.size()) + " of " + std::to_string(all) + " results are finished";
   if (!flags.results_file.empty()) {
     line += "; they are kept in " + flags.results_file.string() + ", marked as not complete";
+  }
+  if (!flags.resume.empty()) {
+    line += "; the same command goes on from " + flags.resume.string();
   }
   log(LogLevel::kWarning, line);
 }
@@ -132,7 +146,12 @@ void write_outcome(const EvalFlags& flags, const eval::EvalResult& result, std::
     return;
   }
   if (!flags.results_file.empty()) {
-    attempt(failure, [&] { report::write_results(result, flags.results_file, results_format(flags)); });
+    attempt(failure, [&] {
+      report::write_results(result, flags.results_file, results_format(flags.results_file, flags.results_format));
+    });
+  }
+  if (!flags.html.empty()) {
+    attempt(failure, [&] { write_page(result, flags.html, flags.command); });
   }
   if (!result.cells.empty()) {
     attempt(failure, [&] { write_stdout(report::to_table(result, table_options())); });

@@ -30,15 +30,33 @@ void EvalLog::resolved(const eval::EvalPlan& plan) {
   for (const eval::RulePlan& rule : plan.rules) {
     rules_.push_back(rule.label);
   }
-  // Not before here: opening empties the file, which a mistyped option must not do.
-  if (!flags_.predictions.empty()) {
-    writer_.emplace(flags_.predictions);
-  }
-  display_.emplace(progress_style(flags_.verbosity), plan.images(), flags_.log_freq);
+  several_ = plan.settings.size() > 1;
+  display_.emplace(progress_style(flags_.verbosity), plan.work, flags_.log_freq);
 }
 
-void EvalLog::domain_started(const eval::DomainPlan& domain, std::int64_t /*index*/) {
-  domain_ = domain;
+void EvalLog::resumed(std::int64_t images, std::int64_t predictions_bytes) {
+  kept_predictions_ = predictions_bytes;
+  log(LogLevel::kInfo, "resumed from " + flags_.resume.string() + ": " + std::to_string(images) + " images are done");
+}
+
+// Not before the first images: opening empties the file, which a mistyped option must not do.
+void EvalLog::open_predictions() {
+  if (writer_ || flags_.predictions.empty()) {
+    return;
+  }
+  if (kept_predictions_.value_or(0) > 0) {
+    writer_.emplace(flags_.predictions, *kept_predictions_);
+  } else {
+    writer_.emplace(flags_.predictions);
+  }
+}
+
+void EvalLog::part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) {
+  open_predictions();
+  part_ = several_ ? setting.protocol + ", batch " + std::to_string(setting.batch_size) + ", seed " +
+                         std::to_string(setting.seed) + ", " + name
+                   : name;
+  part_images_ = images;
   cells_ = 0;
   scores_.clear();
 }
@@ -49,10 +67,11 @@ void EvalLog::predictions(const eval::PredictionBatch& batch) {
   }
 }
 
+std::int64_t EvalLog::predictions_bytes() { return writer_ ? writer_->sync() : 0; }
+
 void EvalLog::batch_done(const eval::Progress& progress) {
   throw_if_interrupted();
-  std::string text =
-      domain_.name + ": " + std::to_string(progress.domain_images) + '/' + std::to_string(domain_.images);
+  std::string text = part_ + ": " + std::to_string(progress.part_images) + '/' + std::to_string(part_images_);
   for (std::size_t i = 0; i < progress.top1.size(); ++i) {
     text += score(rules_.at(i), progress.top1[i]);
   }
@@ -62,11 +81,16 @@ void EvalLog::batch_done(const eval::Progress& progress) {
 void EvalLog::cell_done(const eval::Cell& cell) {
   scores_ += score(cell.rule, cell.scores.top1);
   if (++cells_ == rules_.size()) {
+    cells_ = 0;
     log(LogLevel::kInfo, cell.domain + ": " + std::to_string(cell.scores.images) + " images, top-1 %" + scores_);
+    scores_.clear();
   }
 }
 
 void EvalLog::close() {
+  if (display_ && kept_predictions_) {
+    open_predictions();  // all was done before: what the file has too much is dropped all the same
+  }
   display_.reset();
   if (writer_) {
     writer_->close();

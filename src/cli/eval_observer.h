@@ -21,10 +21,12 @@ class EvalLog : public eval::EvalObserver {
   EvalLog(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) : flags_(flags), config_(config) {}
 
   void resolved(const eval::EvalPlan& plan) override;
-  void domain_started(const eval::DomainPlan& domain, std::int64_t index) override;
+  void resumed(std::int64_t images, std::int64_t predictions_bytes) override;
+  void part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) override;
   void predictions(const eval::PredictionBatch& batch) override;
   void batch_done(const eval::Progress& progress) override;
   void cell_done(const eval::Cell& cell) override;
+  std::int64_t predictions_bytes() override;
 
   /// Ends the display, and the predictions file if there is one. Throws Error if the file could not be kept.
   void close();
@@ -33,11 +35,16 @@ class EvalLog : public eval::EvalObserver {
   const EvalFlags& flags_;
   const std::optional<image::ModelConfig>& config_;
   std::vector<std::string> rules_;
-  eval::DomainPlan domain_;
+  bool several_ = false;  ///< settings
+  std::string part_;      ///< the part in work
+  std::int64_t part_images_ = 0;
   std::size_t cells_ = 0;  ///< finished in this domain
   std::string scores_;     ///< of the finished cells of this domain
   std::optional<ProgressDisplay> display_;
+  void open_predictions();
+
   std::optional<report::PredictionsWriter> writer_;
+  std::optional<std::int64_t> kept_predictions_;  ///< bytes of an earlier run
 };
 
 }  // namespace ttscale::cli

@@ -16,10 +16,20 @@ Examples:
       a folder a class, classes in the order of their names, under source and prior
   ttscale eval resnet50.pt --data imagenet-c/ --class-map classes.txt --img-size 224 --crop-pct 1.0 \
       --rule source --rule batch --rule prior:count=16 --batch-size 50 --results-file results.json
-  ttscale eval model.pt --data stream/ --order file:frames.txt --reset never --rule ema:momentum=0.05 \
+  ttscale eval model.pt --data stream/ --order file:frames.txt --protocol continual --rule ema:momentum=0.05 \
       --batch-size 1 --predictions predictions.csv
+  ttscale eval model.pt --data clean/ --shift clean --shift all:3,5 --batch-size 1,16,64 --seed 0,1,2 \
+      --protocol reset-each-domain --protocol mixed --html report.html --resume run.journal
+      shifts made on the fly, nine settings, a page to look at; the same command goes on where it was interrupted
 
 Exit codes: 0 done, 2 usage, 3 data, 4 model, 1 anything else.
+)help";
+
+inline constexpr const char* kMergeExamples = R"help(
+Example:
+  ttscale eval model.pt --data shifted/ --shard 1/2 --results-file 1.json
+  ttscale eval model.pt --data shifted/ --shard 2/2 --results-file 2.json
+  ttscale merge 1.json 2.json --results-file all.json
 )help";
 
 inline constexpr const char* kCalibrateExamples = R"help(

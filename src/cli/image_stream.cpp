@@ -57,8 +57,9 @@ void ImageStream::for_each_batch(const std::function<void(const at::Tensor&)>& u
   loading.on_error = data::parse_on_error(flags_.on_error);
   loading.decode.max_pixels = flags_.max_pixels.value_or(loading.decode.max_pixels);
   remember_interrupts();
-  data::Loader loader(samples_, loading,
-                      [this](const at::Tensor& hwc, const data::Sample&) { return image::to_input(hwc, preprocessing_); });
+  data::Loader loader(samples_, loading, [this](const at::Tensor& hwc, const data::Sample&) {
+    return image::to_input(hwc, preprocessing_);
+  });
   ProgressDisplay display(progress_style(verbosity_), static_cast<std::int64_t>(samples_.size()), 10);
   std::int64_t batches = 0;
   std::int64_t done = 0;

@@ -43,11 +43,18 @@ struct EvalFlags {
   std::filesystem::path state_out;  ///< statistics to leave behind
   std::vector<std::string> layers;
   std::vector<std::string> skip_layers;
-  std::string reset = "domain";
-  std::string order = "shuffled";
-  std::uint64_t seed = 42;
+  std::vector<std::string> protocols;     ///< empty: reset-each-domain
+  std::optional<std::string> reset;       ///< the older name of two protocols
+  std::string order;                      ///< empty: the protocol's
+  std::vector<std::uint64_t> seeds;       ///< empty: 42
+  std::vector<std::int64_t> batch_sizes;  ///< empty: 64
+  std::optional<std::int64_t> window;
   std::optional<std::int64_t> num_samples;  ///< images a domain
-  std::int64_t batch_size = 64;
+  std::filesystem::path export_order;
+  std::vector<std::string> shifts;
+  std::string shift_parameters = "imagenet";
+  std::uint64_t shift_seed = 0;
+  bool valid_classes = false;
   std::string class_map;
   std::string class_order = "lexical";
   std::string on_error = "stop";
@@ -55,7 +62,12 @@ struct EvalFlags {
   PreprocessingFlags preprocessing;
   std::filesystem::path results_file;
   std::string results_format;  ///< empty: by the name of the file
+  std::filesystem::path html;
   std::filesystem::path predictions;
+  std::filesystem::path resume;
+  std::string shard;  ///< empty: all of the work
+  std::int64_t cache_mb = 512;
+  std::string command;  ///< as it was typed
   std::string device = "cpu";
   std::int64_t workers = 2;
   std::int64_t threads = 0;    ///< 0: LibTorch's choice
@@ -134,10 +146,21 @@ struct CorruptFlags {
   Verbosity verbosity = Verbosity::kNormal;
 };
 
+/// `ttscale merge`.
+struct MergeFlags {
+  std::vector<std::filesystem::path> results;
+  std::filesystem::path results_file;
+  std::string results_format;  ///< empty: by the name of the file
+  std::filesystem::path html;
+  std::string command;  ///< as it was typed
+  Verbosity verbosity = Verbosity::kNormal;
+};
+
 /// One run of the program.
 struct Invocation {
   Verbosity verbosity = Verbosity::kNormal;
-  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags, CorruptFlags>
+  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags, CorruptFlags,
+               MergeFlags>
       command;  ///< monostate: help was all
 };
 

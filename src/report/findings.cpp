@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "report/corruption.h"
 #include "report/format.h"
 #include "report/grid.h"
 
@@ -146,6 +147,9 @@ std::string findings(const eval::EvalResult& result, std::size_t width) {
   }
   for (const Verdict& verdict : verdicts) {
     lines.push_back(warning_of(verdict));
+  }
+  for (const auto& [name, text] : corruption_rows(result)) {
+    lines.push_back(name + ": " + text + ".");
   }
   for (std::string& line : trouble_of(result)) {
     lines.push_back(std::move(line));
