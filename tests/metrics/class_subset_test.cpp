@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "golden.h"
 #include "metrics/classification.h"
 #include "ttscale/error.h"
