@@ -20,6 +20,7 @@ using testing::labels_of;
 using ::testing::ThrowsMessage;
 
 TEST(ClassSubset, ScoresAsIfTheModelHadNoOtherClasses) {
+  at::manual_seed(0);
   const at::Tensor logits = at::randn({40, 9}, at::kDouble);
   const at::Tensor labels = labels_of({7, 1, 4, 4, 1}).repeat({8});
   const ClassSubset subset({4, 1, 7}, 9);
