@@ -100,7 +100,7 @@ void visit(const Folder& folder, const std::string& name, std::vector<Segmentati
                     folder.path().string());
   }
   for (const auto& child : folder.folders()) {
-    visit(Folder(folder, child), name.empty() ? child : name + "/" + child, domains);
+    visit(Folder(folder, child), (fs::path(name) / child).generic_string(), domains);
   }
 }
 

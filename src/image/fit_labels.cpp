@@ -37,7 +37,7 @@ at::Tensor fit_labels(const at::Tensor& labels, const Preprocessing& preprocessi
   if (size == scaled && scaled == target) {
     return labels;
   }
-  const at::Tensor part = take(take(labels, 0, scaled.height, rows), 1, scaled.width, columns);
+  at::Tensor part = take(take(labels, 0, scaled.height, rows), 1, scaled.width, columns);
   if (Size{rows.length, columns.length} == target) {
     return part;
   }

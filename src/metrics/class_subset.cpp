@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "metrics/labels.h"
 #include "ttscale/error.h"

@@ -97,6 +97,7 @@ std::optional<double> mean_of_all(const std::map<std::string, double>& by_kind) 
 const std::vector<std::string>& standard_corruptions() {
   static const std::vector<std::string> kinds = [] {
     std::vector<std::string> names;
+    names.reserve(kAlexNet.size());
     for (const Baseline& baseline : kAlexNet) {
       names.emplace_back(baseline.kind);
     }

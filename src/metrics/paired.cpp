@@ -3,8 +3,10 @@
 #include "metrics/paired.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <random>
+#include <string>
 
 #include "metrics/binomial.h"
 #include "metrics/labels.h"

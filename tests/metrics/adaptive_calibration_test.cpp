@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "golden.h"
 #include "ttscale/error.h"

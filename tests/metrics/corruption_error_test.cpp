@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <map>
+#include <optional>
+#include <vector>
 
 #include "ttscale/error.h"
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include "golden.h"
 #include "metrics/binomial.h"

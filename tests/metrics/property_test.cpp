@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
 #include <random>
+#include <vector>
 
 #include "metrics/adaptive_calibration.h"
 #include "metrics/classification.h"
