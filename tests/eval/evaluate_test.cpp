@@ -64,8 +64,10 @@ TEST_F(EvalTest, RulesInOnePassAreRulesOneByOne) {
   const Recorder all = seen;
   for (const std::string& rule : rules) {
     run(options({rule}));
-    EXPECT_EQ(result.find("light", rule)->scores.nll, together.find("light", rule)->scores.nll) << rule;
-    EXPECT_EQ(result.find("light", rule)->scores.ece, together.find("light", rule)->scores.ece) << rule;
+    EXPECT_EQ(cell("light", rule)->scores.nll, together.find(together.plan.settings.front(), "light", rule)->scores.nll)
+        << rule;
+    EXPECT_EQ(cell("light", rule)->scores.ece, together.find(together.plan.settings.front(), "light", rule)->scores.ece)
+        << rule;
     EXPECT_EQ(seen.of("dark", rule).back().confidence, all.of("dark", rule).back().confidence) << rule;
   }
 }
@@ -78,7 +80,8 @@ TEST_F(EvalTest, ModelThatWritesIntoItsInputDisturbsNoOtherRule) {
   for (const char* rule : {"source", "batch"}) {
     writing.rules = {rule};
     run(writing);
-    EXPECT_EQ(result.find("dark", rule)->scores.nll, together.find("dark", rule)->scores.nll) << rule;
+    EXPECT_EQ(cell("dark", rule)->scores.nll, together.find(together.plan.settings.front(), "dark", rule)->scores.nll)
+        << rule;
   }
 }
 
@@ -123,11 +126,11 @@ TEST_F(EvalTest, WorkersDoNotChangeAnything) {
 
 TEST_F(EvalTest, ObserverIsCalledInOrder) {
   EvalOptions few = options({"source", "batch"});
-  few.batch_size = 8;
+  few.batch_sizes = {8};
   few.data = folder / "data/dark";
   run(few);
   EXPECT_THAT(seen.calls,
-              ElementsAre("resolved 12", "domain dark 0", "predictions source 8", "predictions batch 8", "batch 1",
+              ElementsAre("resolved 12", "part dark 12", "predictions source 8", "predictions batch 8", "batch 1",
                           "predictions source 4", "predictions batch 4", "batch 2", "cell source", "cell batch"));
   EXPECT_FALSE(result.partial);
 }
@@ -137,9 +140,8 @@ TEST_F(EvalTest, ProgressCountsImagesOfAllDomains) {
   ASSERT_THAT(seen.progress, SizeIs(6));
   EXPECT_EQ(seen.progress[0].images, 5);
   EXPECT_EQ(seen.progress[3].images, 17);
-  EXPECT_EQ(seen.progress[3].domain_images, 5);
-  EXPECT_EQ(seen.progress[3].domain, 1);
-  EXPECT_EQ(seen.progress[5].images, result.plan.images());
+  EXPECT_EQ(seen.progress[3].part_images, 5);
+  EXPECT_EQ(seen.progress[5].images, result.plan.work);
   EXPECT_DOUBLE_EQ(seen.progress[5].top1[0], result.cells[1].scores.top1);
 }
 
@@ -150,7 +152,7 @@ TEST_F(EvalTest, PlanSaysWhatWasResolved) {
   EXPECT_THAT(result.plan.classes, ElementsAre("a", "b", "c"));
   EXPECT_THAT(result.plan.sites, SizeIs(1));
   for (const char* text : {"24 images in 2 domains", "3 from the folders", "prior:count=16", "batch size 5",
-                           "shuffled by seed 42", "1 adapted"}) {
+                           "reset-each-domain", "seed 42", "1 adapted"}) {
     EXPECT_THAT(result.plan.describe(), HasSubstr(text));
   }
 }

@@ -42,23 +42,31 @@ std::string ppm(std::mt19937& random, int light) {
 
 }  // namespace
 
-void Recorder::resolved(const EvalPlan& plan) { calls.push_back("resolved " + std::to_string(plan.images())); }
+void Recorder::resolved(const EvalPlan& plan) { calls.push_back("resolved " + std::to_string(plan.work)); }
 
-void Recorder::domain_started(const DomainPlan& domain, std::int64_t index) {
-  calls.push_back("domain " + domain.name + " " + std::to_string(index));
+void Recorder::resumed(std::int64_t images, std::int64_t /*predictions_bytes*/) {
+  calls.push_back("resumed " + std::to_string(images));
+}
+
+void Recorder::part_started(const Setting& /*setting*/, const std::string& name, std::int64_t images) {
+  calls.push_back("part " + name + " " + std::to_string(images));
 }
 
 void Recorder::predictions(const PredictionBatch& batch) {
   calls.push_back("predictions " + batch.rule + " " + std::to_string(batch.predictions.size()));
   for (std::size_t i = 0; i < batch.predictions.size(); ++i) {
-    all.push_back({batch.domain, batch.rule, batch.samples[i].path.string(), batch.samples[i].label,
-                   batch.predictions[i].index, batch.predictions[i].confidence});
+    const data::Sample& sample = batch.samples[i];
+    all.push_back({batch.domains[static_cast<std::size_t>(sample.domain)].name, batch.rule, sample.path.string(),
+                   batch.setting, sample.label, batch.predictions[i].index, batch.predictions[i].confidence});
   }
 }
 
 void Recorder::batch_done(const Progress& now) {
   calls.push_back("batch " + std::to_string(now.batch));
   progress.push_back(now);
+  if (on_batch) {
+    on_batch();
+  }
 }
 
 void Recorder::cell_done(const Cell& cell) { calls.push_back("cell " + cell.rule); }
@@ -110,12 +118,18 @@ EvalOptions EvalTest::options(std::vector<std::string> rules) const {
   options.model = save_model(ModelKind::kPlain);
   options.data = folder / "data";
   options.rules = std::move(rules);
-  options.batch_size = 5;
+  options.batch_sizes = {5};
   return options;
 }
 
+const Cell* EvalTest::cell(const std::string& domain, const std::string& rule) const {
+  return result.find(result.plan.settings.front(), domain, rule);
+}
+
 void EvalTest::run(const EvalOptions& options) {
+  const auto on_batch = seen.on_batch;
   seen = {};
+  seen.on_batch = on_batch;
   evaluate(options, seen, result);
 }
 

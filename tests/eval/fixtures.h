@@ -20,12 +20,14 @@ class Recorder : public EvalObserver {
  public:
   struct Prediction {
     std::string domain, rule, path;
+    Setting setting;
     std::int64_t label = 0, index = 0;
     double confidence = 0;
   };
 
   void resolved(const EvalPlan& plan) override;
-  void domain_started(const DomainPlan& domain, std::int64_t index) override;
+  void resumed(std::int64_t images, std::int64_t predictions_bytes) override;
+  void part_started(const Setting& setting, const std::string& name, std::int64_t images) override;
   void predictions(const PredictionBatch& batch) override;
   void batch_done(const Progress& progress) override;
   void cell_done(const Cell& cell) override;
@@ -36,6 +38,7 @@ class Recorder : public EvalObserver {
   std::vector<std::string> calls;
   std::vector<Prediction> all;
   std::vector<Progress> progress;
+  std::function<void()> on_batch;  ///< called after every batch; may throw
 };
 
 /// Kinds of models that save_model() makes: a convolution, BatchNorm, ReLU, mean over the map and a linear layer.
@@ -66,6 +69,9 @@ class EvalTest : public ::testing::Test {
   void run(const EvalOptions& options);
 
   testing::TempFolder folder;
+  /// The cell in the first setting.
+  [[nodiscard]] const Cell* cell(const std::string& domain, const std::string& rule) const;
+
   EvalResult result;
   Recorder seen;
 };

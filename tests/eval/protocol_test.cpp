@@ -24,18 +24,18 @@ std::vector<std::string> paths(const std::vector<Recorder::Prediction>& predicti
 
 TEST_F(Protocol, ResetDomainMeetsEachDomainForTheFirstTime) {
   run(options({"cumulative"}));
-  const double after_dark = result.find("light", "cumulative")->scores.nll;
+  const double after_dark = cell("light", "cumulative")->scores.nll;
   EvalOptions alone = options({"cumulative"});
   alone.data = folder / "data/light";
   run(alone);
-  EXPECT_EQ(result.find("light", "cumulative")->scores.nll, after_dark);
+  EXPECT_EQ(cell("light", "cumulative")->scores.nll, after_dark);
 }
 
 TEST_F(Protocol, ResetNeverCarriesStatisticsOn) {
   run(options({"cumulative", "source"}));
   const EvalResult reset = result;
   EvalOptions continual = options({"cumulative", "source"});
-  continual.reset = Reset::kNever;
+  continual.protocols = {"continual"};
   run(continual);
   EXPECT_EQ(result.cells[0].scores.nll, reset.cells[0].scores.nll);
   EXPECT_NE(result.cells[2].scores.nll, reset.cells[2].scores.nll);
@@ -48,7 +48,7 @@ TEST_F(Protocol, SeedDecidesTheShuffledOrder) {
   run(options({"source"}));
   EXPECT_EQ(paths(seen.all), first);
   EvalOptions other = options({"source"});
-  other.seed = 43;
+  other.seeds = {43};
   run(other);
   EXPECT_NE(paths(seen.all), first);
   EXPECT_THAT(paths(seen.all), ::testing::UnorderedElementsAreArray(first));
@@ -116,9 +116,9 @@ TEST_F(Protocol, SkippedImagesAreListedAndMoveNothingElse) {
   EXPECT_EQ(result.skipped[0].domain, "light");
   EXPECT_EQ(result.skipped[0].path, before[1]);
   EXPECT_FALSE(result.skipped[0].reason.empty());
-  EXPECT_EQ(result.find("dark", "batch")->skipped, 0);
-  EXPECT_EQ(result.find("light", "batch")->skipped, 1);
-  EXPECT_EQ(result.find("light", "batch")->scores.images, 11);
+  EXPECT_EQ(cell("dark", "batch")->skipped, 0);
+  EXPECT_EQ(cell("light", "batch")->skipped, 1);
+  EXPECT_EQ(cell("light", "batch")->scores.images, 11);
   auto expected = before;
   expected.erase(expected.begin() + 1);
   EXPECT_EQ(paths(seen.of("light", "batch")), expected);

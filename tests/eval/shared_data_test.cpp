@@ -24,7 +24,7 @@ TEST(SharedData, CifarResNetUnderNoise) {
     GTEST_SKIP() << "no " << options.model << " or " << options.data;
   }
   options.rules = {"source", "batch"};
-  options.batch_size = 200;
+  options.batch_sizes = {200};
   const EvalResult result = evaluate_shared(options);
   EXPECT_EQ(result.cells[0].scores.images, 2000);
   EXPECT_NEAR(result.cells[0].scores.top1, 24.80, 0.051);  // an image to either side
@@ -42,7 +42,7 @@ TEST(SharedData, ImageNetMobileNetWithFewerFoldersThanOutputs) {
     GTEST_SKIP() << "no " << options.model << " or " << options.data;
   }
   options.rules = {"source", "batch"};
-  options.batch_size = 50;
+  options.batch_sizes = {50};
   options.preprocessing.img_size = image::Size{224, 224};
   options.preprocessing.crop_pct = 0.985;  // 227 pixels before the crop: as they are
   const EvalResult result = evaluate_shared(options);

@@ -18,11 +18,8 @@ eval::EvalResult make_result(const std::vector<std::string>& domains, const std:
   result.plan.model = "model.pt";
   result.plan.data = "data";
   result.plan.device = "cpu";
-  result.plan.order = "shuffled";
-  result.plan.seed = 7;
-  result.plan.reset = "domain";
+  result.plan.settings = {{"reset-each-domain", 200, 7}};
   result.plan.on_error = "stop";
-  result.plan.batch_size = 200;
   result.plan.input = "none";
   result.plan.classes = {"cat", "dog"};
   for (const std::string& rule : rules) {
@@ -32,8 +29,19 @@ eval::EvalResult make_result(const std::vector<std::string>& domains, const std:
     result.plan.domains.push_back({domains[d], 2000});
     for (std::size_t r = 0; r < rules.size(); ++r) {
       const double rate = top1[d][r];
-      const eval::Scores scores{2000, 0, rate, 90, 1.5, 0.125, 0.75, rate - 2, rate + 2};
-      result.cells.push_back({domains[d], rules[r], scores, 0, 0, {}, {}});
+      eval::Cell cell;
+      cell.setting = result.plan.settings.front();
+      cell.domain = domains[d];
+      cell.rule = rules[r];
+      cell.scores.images = 2000;
+      cell.scores.top1 = rate;
+      cell.scores.top5 = 90;
+      cell.scores.nll = 1.5;
+      cell.scores.ece = 0.125;
+      cell.scores.confidence = 0.75;
+      cell.scores.top1_low = rate - 2;
+      cell.scores.top1_high = rate + 2;
+      result.cells.push_back(std::move(cell));
     }
   }
   result.partial = false;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "eval/result_json.h"
 #include "example.h"
 #include "ttscale/error.h"
 #include "ttscale/version.h"
@@ -14,6 +15,7 @@
 namespace ttscale::report {
 namespace {
 
+using eval::to_json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -30,15 +32,19 @@ std::vector<std::string> keys(const Json& json) {
 
 TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
   const Json json = Json::parse(to_json(example()));
-  EXPECT_THAT(keys(json), ElementsAre("format", "format_version", "ttscale", "torch", "complete", "model", "data",
-                                      "device", "protocol", "preprocessing", "reference", "input", "rules", "domains",
-                                      "classes", "sites", "cells", "means", "unfinished", "skipped"));
-  EXPECT_THAT(keys(json["cells"][0]),
-              ElementsAre("domain", "rule", "images", "non_finite", "top1", "top1_low", "top1_high", "top5", "nll",
-                          "ece", "confidence", "skipped", "rejected_batches"));
-  EXPECT_THAT(keys(json["protocol"]), ElementsAre("order", "seed", "batch_size", "num_samples", "reset", "on_error"));
+  EXPECT_THAT(keys(json), ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task",
+                                      "model", "data", "fingerprint", "device", "settings", "order", "window",
+                                      "num_samples", "shifts", "valid_classes", "on_error", "kept_examples",
+                                      "preprocessing", "reference", "input", "rules", "domains", "classes", "sites",
+                                      "means", "cells", "class_counts", "examples", "unfinished", "skipped"));
+  EXPECT_THAT(
+      keys(json["cells"][0]),
+      ElementsAre("protocol", "batch_size", "seed", "stream", "place", "domain", "rule", "images", "non_finite", "top1",
+                  "top1_low", "top1_high", "top5", "mean_class", "nll", "brier", "ece", "adaptive_ece", "confidence",
+                  "miou", "pixel_accuracy", "change", "bins", "curve", "skipped", "rejected_batches", "sites"));
+  EXPECT_THAT(keys(json["settings"][0]), ElementsAre("protocol", "batch_size", "seed"));
   EXPECT_EQ(json["format"], "ttscale-results");
-  EXPECT_EQ(json["format_version"], 1);
+  EXPECT_EQ(json["format_version"], 2);
   EXPECT_EQ(json["ttscale"], version());
   EXPECT_EQ(json["torch"], torch_version());
 }
@@ -52,7 +58,7 @@ TEST(ResultsJson, NumbersComeBackToTheLastBit) {
   EXPECT_EQ(json["cells"][1]["rule"], "batch");
   EXPECT_EQ(json["cells"].size(), 6U);
   EXPECT_EQ(json["complete"], true);
-  EXPECT_EQ(json["protocol"]["seed"], 7);
+  EXPECT_EQ(json["settings"][0]["seed"], 7);
   EXPECT_EQ(json["preprocessing"]["crop_pct"], 0.875);
 }
 
@@ -108,16 +114,18 @@ TEST(ResultsJson, TimesAndSitesAreThereOnlyWhereAskedFor) {
 TEST(ResultsCsv, HasTimmsColumns) {
   eval::EvalResult result = make_result({"fog/3"}, {"ema:momentum=0.1,order=use-update"}, {{69.234}});
   result.cells[0].skipped = 2;
-  EXPECT_EQ(to_csv(result),
-            "domain,rule,images,top1,top1_err,top5,top5_err,nll,ece,top1_low,top1_high,skipped\n"
-            "fog/3,\"ema:momentum=0.1,order=use-update\",2000,69.2340,30.7660,90.0000,10.0000,1.500000,0.125000,"
-            "67.2340,71.2340,2\n");
+  EXPECT_EQ(
+      to_csv(result),
+      "domain,rule,images,top1,top1_err,top5,top5_err,nll,ece,top1_low,top1_high,skipped,protocol,batch_size,seed,"
+      "mean_class,brier,adaptive_ece,broken,repaired,gain_low,gain_high,p_value\n"
+      "fog/3,\"ema:momentum=0.1,order=use-update\",2000,69.2340,30.7660,90.0000,10.0000,1.500000,0.125000,"
+      "67.2340,71.2340,2,reset-each-domain,200,7,,,,,,,,\n");
 }
 
 TEST(ResultsCsv, NumbersThatDoNotExistAreEmpty) {
   eval::EvalResult result = make_result({"fog"}, {"source"}, {{1}});
   result.cells[0].scores = {};
-  EXPECT_THAT(to_csv(result), HasSubstr("fog,source,0,,,,,,,,,0\n"));
+  EXPECT_THAT(to_csv(result), HasSubstr("fog,source,0,,,,,,,,,0,reset-each-domain,200,7,,,,,,,,\n"));
 }
 
 class ResultsFile : public FolderTest {};
@@ -132,8 +140,10 @@ TEST_F(ResultsFile, IsWrittenInTheFormatAskedFor) {
 TEST(ResultsFormats, AreReadAndGuessed) {
   EXPECT_EQ(parse_results_format("json"), ResultsFormat::kJson);
   EXPECT_EQ(parse_results_format("csv"), ResultsFormat::kCsv);
-  EXPECT_THAT([] { parse_results_format("xml"); }, ThrowsMessage<UsageError>(HasSubstr("expected json or csv")));
+  EXPECT_THAT([] { parse_results_format("xml"); },
+              ThrowsMessage<UsageError>(HasSubstr("expected json, csv, markdown or robustbench")));
   EXPECT_EQ(guess_results_format("a/b.csv"), ResultsFormat::kCsv);
+  EXPECT_EQ(guess_results_format("a/b.md"), ResultsFormat::kMarkdown);
   EXPECT_EQ(guess_results_format("a/b"), ResultsFormat::kJson);
 }
 

@@ -111,6 +111,26 @@ TEST(Table, TellsOfTrouble) {
   EXPECT_THAT(table, HasSubstr("\nclean                   -              -              -\n"));
 }
 
+TEST(Table, ShowsEachProtocolAndBatchSizeWithMeansOverSeeds) {
+  eval::EvalResult result = make_result({"fog"}, {"source", "batch"}, {{50, 60}});
+  const eval::Setting first = result.plan.settings.front();
+  for (const eval::Setting& more : {eval::Setting{first.protocol, first.batch_size, 8}, {"mixed", 1, 7}}) {
+    result.plan.settings.push_back(more);
+    for (std::size_t i = 0; i < 2; ++i) {
+      eval::Cell cell = result.cells[i];
+      cell.setting = more;
+      cell.scores.top1 += more.seed == 8 ? 4 : -20;
+      result.cells.push_back(cell);
+    }
+  }
+  const std::string table = to_table(result);
+  EXPECT_THAT(table, HasSubstr("protocol reset-each-domain, batch size 200\n"));
+  EXPECT_THAT(table, HasSubstr("fog      52.00   62.00 +10.00*\n"));
+  EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1\n"));
+  EXPECT_THAT(table, HasSubstr("fog      30.00   40.00 +10.00*\n"));
+  EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1: batch gains 10.00 points against source."));
+}
+
 TEST(Table, NothingToShowIsSaid) { EXPECT_EQ(to_table({}), "no results\n"); }
 
 }  // namespace

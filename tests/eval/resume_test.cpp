@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Interrupted anywhere and resumed, or split and merged: the same bytes.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "eval/evaluate.h"
+#include "eval/journal.h"
+#include "eval/merge.h"
+#include "eval/result_json.h"
+#include "fixtures.h"
+#include "ttscale/error.h"
+
+namespace ttscale::eval {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+struct Interrupted : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class Resume : public EvalTest {
+ protected:
+  [[nodiscard]] EvalOptions journalled(const std::string& protocol) const {
+    EvalOptions out = options({"source", "cumulative", "batch"});
+    out.protocols = {protocol};
+    out.seeds = {1, 2};
+    out.examples = 2;
+    out.site_report = true;
+    out.journal = folder / "run.journal";
+    return out;
+  }
+
+  /// Ends a run after so many batches.
+  void interrupt_after(const EvalOptions& with, int batches) {
+    seen.on_batch = [this, batches, count = 0]() mutable {
+      if (++count == batches) {
+        throw Interrupted("stop");
+      }
+    };
+    EXPECT_THROW(run(with), Interrupted);
+    seen.on_batch = nullptr;
+  }
+};
+
+TEST_F(Resume, AtAnyBatchGivesTheSameBytes) {
+  for (const char* protocol : {"reset-each-domain", "continual", "mixed"}) {
+    EvalOptions plain = journalled(protocol);
+    plain.journal.clear();
+    run(plain);
+    const std::string expected = to_json(result);
+    const int batches = static_cast<int>(seen.progress.size());
+    for (int stop = 1; stop <= batches; ++stop) {
+      std::filesystem::remove(folder / "run.journal");
+      interrupt_after(journalled(protocol), stop);
+      run(journalled(protocol));
+      EXPECT_EQ(to_json(result), expected) << protocol << " stopped after batch " << stop;
+    }
+  }
+}
+
+TEST_F(Resume, AgainAndAgainMovesOn) {
+  const EvalOptions options = journalled("continual");
+  EvalOptions plain = options;
+  plain.journal.clear();
+  run(plain);
+  const std::string expected = to_json(result);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    interrupt_after(options, 4);  // a domain has three batches
+  }
+  run(options);
+  EXPECT_EQ(to_json(result), expected);
+}
+
+TEST_F(Resume, FinishedWorkIsNotDoneAgain) {
+  run(journalled("reset-each-domain"));
+  const std::string expected = to_json(result);
+  run(journalled("reset-each-domain"));
+  EXPECT_TRUE(seen.progress.empty());
+  EXPECT_EQ(to_json(result), expected);
+}
+
+TEST_F(Resume, LineThatACrashCutIsDropped) {
+  run(journalled("continual"));
+  const std::string expected = to_json(result);
+  const std::filesystem::path file = folder / "run.journal";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 40);
+  run(journalled("continual"));
+  EXPECT_EQ(to_json(result), expected);
+}
+
+TEST_F(Resume, OtherWorkIsRefusedWithTheDifference) {
+  run(journalled("continual"));
+  EvalOptions other = journalled("continual");
+  other.rules = {"source"};
+  EXPECT_THAT([&] { run(other); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr("run.journal"), HasSubstr("found another rules: "))));
+  other = journalled("continual");
+  write_images(folder / "data/dark", 5, 0);
+  EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another fingerprint: ")));
+}
+
+TEST_F(Resume, DamageIsRefused) {
+  const EvalOptions with = journalled("continual");
+  std::ofstream(with.journal) << "no journal\n";
+  EXPECT_THAT([&] { run(with); }, ThrowsMessage<DataError>(HasSubstr("line 1: expected a line of this program")));
+  std::filesystem::remove(with.journal);
+  run(with);
+  std::fstream(with.journal, std::ios::in | std::ios::out).seekp(-200, std::ios::end) << "\1\2\3";
+  EXPECT_THAT([&] { run(with); }, ThrowsMessage<DataError>(HasSubstr("remove the file to begin anew")));
+}
+
+TEST_F(Resume, ShardsMergedAreTheWholeToTheLastByte) {
+  EvalOptions whole = journalled("reset-each-domain");
+  whole.journal.clear();
+  run(whole);
+  const std::string expected = to_json(result);
+  std::vector<EvalResult> shards;
+  for (const char* shard : {"2/3", "1/3", "3/3"}) {
+    EvalOptions part = whole;
+    part.shard = parse_shard(shard);
+    run(part);
+    std::ofstream(folder / "shard.json") << to_json(result);
+    shards.push_back(read_results(folder / "shard.json"));
+  }
+  EXPECT_EQ(to_json(merge(shards, {"a", "b", "c"})), expected);
+  EXPECT_THAT(
+      [&] {
+        merge({shards[0], shards[1]}, {"a", "b"});
+      },
+      ThrowsMessage<DataError>(HasSubstr("expected all 3 shards, found none for 3/3")));
+  EXPECT_THAT(
+      [&] {
+        merge({shards[0], shards[0]}, {"a", "b"});
+      },
+      ThrowsMessage<DataError>(HasSubstr("found 2/3 in a and b")));
+  shards[1].plan.model = "other.pt";
+  EXPECT_THAT(
+      [&] {
+        merge(shards, {"a", "b", "c"});
+      },
+      ThrowsMessage<DataError>(HasSubstr("difference between a and b: model")));
+  EvalOptions many = whole;
+  many.shard = parse_shard("5/5");
+  EXPECT_THAT([&] { run(many); }, ThrowsMessage<UsageError>(HasSubstr("shard: expected at most 4 shards")));
+}
+
+TEST_F(Resume, ResultsThatAreNoneAreRefused) {
+  std::ofstream(folder / "r.json") << "{}";
+  EXPECT_THAT([&] { read_results(folder / "r.json"); }, ThrowsMessage<DataError>(HasSubstr("r.json")));
+  std::ofstream(folder / "r.json") << "cut";
+  EXPECT_THAT([&] { read_results(folder / "r.json"); },
+              ThrowsMessage<DataError>(HasSubstr("expected a whole results file")));
+  EXPECT_THAT([&] { read_results(folder / "none.json"); }, ThrowsMessage<DataError>(HasSubstr("none.json")));
+}
+
+}  // namespace
+}  // namespace ttscale::eval
