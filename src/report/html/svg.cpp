@@ -11,8 +11,6 @@
 namespace ttscale::report::html {
 namespace {
 
-constexpr double kCharacterWidth = 6.4;  // of the 11 px that tick labels have
-
 std::string pixel(double value) {
   std::string digits = fixed(value, 1);
   return digits.size() > 2 && digits.substr(digits.size() - 2) == ".0" ? digits.substr(0, digits.size() - 2) : digits;
@@ -59,10 +57,6 @@ void Svg::line(Point from, Point to, const std::string& style) {
 
 void Svg::polyline(const std::vector<Point>& points, const std::string& style) {
   shapes_ += leaf("polyline", {{"class", style}, {"points", path_of(points)}});
-}
-
-void Svg::polygon(const std::vector<Point>& points, const std::string& style) {
-  shapes_ += leaf("polygon", {{"class", style}, {"points", path_of(points)}});
 }
 
 void Svg::circle(Point centre, double radius, const std::string& style, const std::string& tip) {
@@ -153,7 +147,5 @@ void draw_axes(Svg& svg, const Axes& axes) {
   svg.label({(axes.x.from + axes.x.to) / 2, bottom + 32}, axes.x_title, Anchor::kMiddle, "axis-title");
   svg.label({12, (bottom + top) / 2}, axes.y_title, Anchor::kMiddle, "axis-title", -90);
 }
-
-double text_width(const std::string& words) { return kCharacterWidth * static_cast<double>(display_width(words)); }
 
 }  // namespace ttscale::report::html

@@ -28,7 +28,6 @@ class Svg {
 
   void line(Point from, Point to, const std::string& style);
   void polyline(const std::vector<Point>& points, const std::string& style);
-  void polygon(const std::vector<Point>& points, const std::string& style);
   void circle(Point centre, double radius, const std::string& style, const std::string& tip = {});
   void rect(Point corner, double width, double height, const std::string& style, const std::string& tip = {});
   /// `turn`: degrees, clockwise, around the point.
@@ -73,8 +72,5 @@ struct Axes {
 
 /// Grid, tick labels and titles of the axes.
 void draw_axes(Svg& svg, const Axes& axes);
-
-/// Pixels that a text is about wide in the small size of drawings.
-double text_width(const std::string& words);
 
 }  // namespace ttscale::report::html
