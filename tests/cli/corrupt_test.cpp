@@ -8,6 +8,7 @@
 #include <map>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "cli/fixtures.h"
 #include "cli/matchers.h"
@@ -24,6 +25,20 @@ using ::testing::SizeIs;
 
 using Tree = std::map<std::string, std::string>;
 
+std::vector<fs::path> files_below(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.is_directory(error)) {
+      const auto inner = files_below(entry.path());
+      files.insert(files.end(), inner.begin(), inner.end());
+    } else {
+      files.push_back(entry.path());
+    }
+  }
+  return files;
+}
+
 class CorruptTest : public ProgramTest {
  protected:
   [[nodiscard]] Outcome corrupt(const std::string& target, std::vector<std::string> more = {}) const {
@@ -36,13 +51,11 @@ class CorruptTest : public ProgramTest {
     return corrupt(target, more);
   }
 
-  /// Every file below a folder, hidden ones too.
+  /// Every file below a folder, hidden ones too, with its content.
   [[nodiscard]] Tree tree(const std::string& target) const {
     Tree files;
-    for (const auto& entry : fs::recursive_directory_iterator(path(target))) {
-      if (entry.is_regular_file()) {
-        files[entry.path().lexically_relative(path(target)).generic_string()] = read_file(entry.path());
-      }
+    for (const fs::path& file : files_below(path(target))) {
+      files[file.lexically_relative(path(target)).generic_string()] = read_file(file);
     }
     return files;
   }
@@ -108,18 +121,9 @@ TEST_F(CorruptTest, SecondRunWritesWhatIsMissingAlone) {
   ASSERT_EQ(corrupt("out", {"--kinds", "contrast", "--severities", "1"}).exit_code, 0);  // more kinds may follow
 }
 
-std::size_t count_files(const fs::path& folder) {
-  std::error_code error;
-  std::size_t count = 0;
-  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    count += entry->is_regular_file(error) ? 1U : 0U;
-  }
-  return count;
-}
-
 /// Starts the program, sends it a signal when `folder` holds some files more, and returns its exit status.
 int run_and_signal(const std::vector<std::string>& arguments, int signal, const fs::path& folder) {
-  const std::size_t enough = count_files(folder) + 20;
+  const std::size_t enough = files_below(folder).size() + 20;
   const pid_t child = fork();
   if (child == 0) {
     std::vector<char*> argv{const_cast<char*>(TTSCALE_PROGRAM)};
@@ -132,7 +136,7 @@ int run_and_signal(const std::vector<std::string>& arguments, int signal, const 
   }
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (count_files(folder) >= enough) {
+    if (files_below(folder).size() >= enough) {
       kill(child, signal);
       waitpid(child, &status, 0);
       break;
