@@ -45,16 +45,6 @@ std::vector<std::string> join_numbers(int argc, const char* const* argv) {
   return joined;
 }
 
-}  // namespace
-
-CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text) {
-  // std::filesystem::path looks like a container of paths to CLI11.
-  return app.add_option_function<std::string>(
-      name, [&path](const std::string& value) { path = value; }, text);
-}
-
-namespace {
-
 void add_model(CLI::App& app, std::filesystem::path& model) {
   add_path(app, "model", model, "TorchScript archive; it is code, run only what you trust")
       ->type_name("MODEL")
@@ -72,32 +62,6 @@ void add_call_flags(CLI::App& app, CallOptions& call) {
       ->group(group);
 }
 
-}  // namespace
-
-void add_log_flags(CLI::App& app, Verbosity& verbosity) {
-  app.add_flag_callback(
-         "--verbose,-v", [&verbosity] { verbosity = Verbosity::kVerbose; }, "Log more")
-      ->group("Log");
-  app.add_flag_callback(
-         "--quiet,-q", [&verbosity] { verbosity = Verbosity::kQuiet; }, "Log warnings and errors only")
-      ->group("Log");
-}
-
-void add_geometry_flags(CLI::App& app, PreprocessingFlags& flags, const std::string& title) {
-  const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
-  group(app.add_option("--img-size", flags.img_size, "Input of the model, N or H W; unset: images keep their own size")
-            ->take_all()
-            ->delimiter(','),
-        "N");
-  group(app.add_option("--crop-pct", flags.crop_pct, "Share of the resized image that the crop keeps (0.875)"), "X");
-  group(app.add_option("--crop-mode", flags.crop_mode, "center, squash or border (center)"), "MODE");
-  group(
-      app.add_option("--interpolation", flags.interpolation, "nearest, bilinear, bicubic or box, as Pillow (bilinear)"),
-      "NAME");
-}
-
-namespace {
-
 void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
   const std::string title = "Preprocessing (unset: from the JSON beside the model, or timm's default)";
   const auto group = [&title](CLI::Option* option, const std::string& type) { option->type_name(type)->group(title); };
@@ -109,16 +73,6 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
         "X");
   group(app.add_option("--std", flags.std, "Standard deviation, likewise")->take_all()->delimiter(','), "X");
 }
-
-}  // namespace
-
-void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
-  app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
-      ->type_name("N")
-      ->group("Images");
-}
-
-namespace {
 
 void add_inspect(CLI::App& app, InspectFlags& flags, Verbosity& verbosity) {
   CLI::App* command =
