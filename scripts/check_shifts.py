@@ -20,6 +20,7 @@ Exit status: 0 if all holds, 1 if not, 77 if this Python lacks the packages that
 import argparse
 import csv
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -211,7 +212,10 @@ def compare(ours: dict, others: dict) -> tuple:
 
 def accuracies(args, kinds: list, folder: pathlib.Path, wrong: list) -> dict:
     """(kind, severity) -> cell."""
-    source = args.data / "cifar10-dev" / "clean"
+    source = folder / "test-images"
+    for path in spread(sorted((args.data / "cifar10-dev" / "clean").glob("*/*.png")), args.test_images):
+        (source / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, source / path.parent.name)
     run(args.ttscale, "corrupt", source, folder / "ours", "--kinds", ",".join(kinds), "--severities", "3,5", "--parameters", "cifar", "-q")
     write_reference_tree(folder / "reference", kinds, sorted(source.glob("*/*.png")))
     ours, others = (right_answers(args, folder / name, folder) for name in ("ours", "reference"))
@@ -225,8 +229,8 @@ def accuracies(args, kinds: list, folder: pathlib.Path, wrong: list) -> dict:
         if not holds:
             wrong.append(f"{domain}: ResNet-20 is right on {a:.2f} % of our images and {b:.2f} % of the reference's (z {z:.1f})")
         if domain in original:
-            a, b, z = compare(ours[domain], original[domain])
-            print(f"{domain}: {a:.2f} % on our images, {b:.2f} % on those of the original functions (z {z:.1f})")
+            a, b, z = compare(ours[domain], original[domain])  # names of `ours` are a part of those
+            print(f"{domain}: {a:.2f} % on our images, {b:.2f} % on those of the original functions (z {z:.1f})", flush=True)
             if abs(z) > LARGEST_Z:
                 wrong.append(f"{domain}: {a:.2f} % on our images, {b:.2f} % on those of the original functions")
     return cells
@@ -256,6 +260,7 @@ def main() -> int:
     parser.add_argument("--ttscale", required=True, help="the program")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="folder with cifar10-dev, imagenet-dev and models")
     parser.add_argument("--images", type=int, default=16, help="photographs to compare, and six times as many small images (16)")
+    parser.add_argument("--test-images", type=int, default=1000, help="of the 2000 of CIFAR-10 for the accuracy (1000)")
     parser.add_argument("--only", help="kinds whose name contains this")
     parser.add_argument("--quick", action="store_true", help="severity 3, a few drawn pictures, no data needed")
     parser.add_argument("--write", action="store_true", help="put the table into src/shift/README.md")

@@ -3,6 +3,7 @@
 #include "cli/leftovers.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -36,16 +37,23 @@ bool is_leftover(const fs::directory_entry& entry) {
 
 }  // namespace
 
+// Not recursive_directory_iterator: PyTorch wheels export copies of much of std::filesystem, some of which crash.
 void remove_leftovers(const fs::path& folder) {
   std::error_code error;
-  std::vector<fs::path> found;
-  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (is_leftover(*entry)) {
-      found.push_back(entry->path());
+  std::vector<fs::path> leftovers;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (is_leftover(entry)) {
+      leftovers.push_back(entry.path());
+    } else if (entry.is_directory(error) && !entry.is_symlink(error)) {
+      folders.push_back(entry.path());
     }
   }
-  for (const fs::path& file : found) {
-    fs::remove(file, error);
+  for (const fs::path& file : leftovers) {
+    ::unlink(file.c_str());
+  }
+  for (const fs::path& inner : folders) {
+    remove_leftovers(inner);
   }
 }
 

@@ -37,7 +37,7 @@ Random::Ziggurat::Ziggurat() : edge{}, density{} {
 }
 
 double Random::normal_outside(std::size_t layer, double x) {
-  const auto& tables = ziggurat();
+  const Ziggurat& tables = *tables_;
   for (;;) {
     if (layer == 0) {
       return draw_tail(*this);

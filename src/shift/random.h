@@ -54,8 +54,8 @@ class Random {
   double normal() {
     const std::uint64_t drawn = bits();
     const std::size_t layer = drawn & 255U;
-    const double x = static_cast<double>(drawn >> 11U) * 0x1p-53 * ziggurat().edge[layer];
-    const bool inside = x < ziggurat().edge[layer + 1];
+    const double x = static_cast<double>(drawn >> 11U) * 0x1p-53 * tables_->edge[layer];
+    const bool inside = x < tables_->edge[layer + 1];
     const double size = inside ? x : normal_outside(layer, x);
     return (drawn & 256U) != 0 ? -size : size;
   }
@@ -80,6 +80,7 @@ class Random {
   double normal_outside(std::size_t layer, double x);
 
   std::array<std::uint64_t, 4> state_{};
+  const Ziggurat* tables_ = &ziggurat();  // a static is looked up once here, not at every draw
 };
 
 }  // namespace ttscale::shift

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The stopwatch of scripts/bench_shifts.py. usage: time_shifts IMAGE...; then lines "KIND SEVERITY PARAMETERS" on
+// stdin, each answered by the seconds that the shift takes for all images, one after the other, in one thread.
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "image/decode.h"
+#include "shift/shift.h"
+
+namespace {
+
+using ttscale::shift::Shift;
+
+double seconds_for(const std::vector<at::Tensor>& images, const Shift& shift, const std::string& parameters) {
+  const auto set = ttscale::shift::parse_parameters(parameters);
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    (void)ttscale::shift::apply(images[i], shift, set, i);
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void answer(const std::vector<at::Tensor>& images) {
+  Shift shift;
+  for (std::string parameters; std::cin >> shift.kind >> shift.severity >> parameters;) {
+    std::cout << seconds_for(images, shift, parameters) << std::endl;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    std::vector<at::Tensor> images;
+    for (int i = 1; i < argc; ++i) {
+      images.push_back(ttscale::image::decode(argv[i]));
+    }
+    answer(images);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 1;
+  }
+}
