@@ -152,7 +152,7 @@ TEST_P(LoaderTest, NoSamplesGiveNoBatches) {
 
 TEST_P(LoaderTest, ErrorsOfTheTransformArriveUnchangedEvenWhenSkipping) {
   Loader loader(make(4), options(2, OnError::kSkip),
-                [](const at::Tensor&) -> at::Tensor { throw std::logic_error("mine"); });
+                [](const at::Tensor&, const Sample&) -> at::Tensor { throw std::logic_error("mine"); });
   EXPECT_EQ(message_of<std::logic_error>([&] { loader.next(); }), "mine");
 }
 
@@ -183,9 +183,9 @@ TEST_P(LoaderThreads, ReadAheadIsBounded) {
   std::atomic<int> read{0};
   LoaderOptions bounded = options(2);
   bounded.prefetch_batches = 1;
-  Loader loader(make(40), bounded, [&read](const at::Tensor& hwc, const Sample&) {
+  Loader loader(make(40), bounded, [&read](const at::Tensor& hwc, const Sample& sample) {
     ++read;
-    return to_chw(hwc);
+    return to_chw(hwc, sample);
   });
   for (int batch = 1; batch <= 10; ++batch) {
     ASSERT_TRUE(loader.next().has_value());
