@@ -47,7 +47,7 @@ TEST(Dirichlet, SmallerDeltaGivesLongerRuns) {
   const int even = changes(labels, dirichlet_order(labels, 1000, 1));
   EXPECT_LT(tight, loose);
   EXPECT_LT(loose, even);
-  EXPECT_EQ(even, 99);  // every class once in each of the ten slots
+  EXPECT_GE(even, 90);  // every class once in each of the ten slots; ends of slots may match
 }
 
 TEST(Dirichlet, TakesFewAndNoImages) {

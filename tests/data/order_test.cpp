@@ -90,7 +90,10 @@ TEST(Order, ListMistakesAreNamed) {
 
 TEST(Order, OtherNamesAreUsageErrors) {
   EXPECT_EQ(message_of<UsageError>([] { parse_order("random"); }),
-            "order: expected shuffled, sorted or file:LIST, found 'random'");
+            "order: expected shuffled, sorted, dirichlet:DELTA or file:LIST, found 'random'");
+  for (const char* text : {"dirichlet", "dirichlet:", "dirichlet:x", "dirichlet:-1", "dirichlet:inf"}) {
+    EXPECT_THAT(message_of<UsageError>([&] { parse_order(text); }), HasSubstr("expected dirichlet:DELTA")) << text;
+  }
   EXPECT_THAT(message_of<UsageError>([] { parse_order("file:"); }), HasSubstr("found 'file:'"));
 }
 

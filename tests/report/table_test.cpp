@@ -125,9 +125,9 @@ TEST(Table, ShowsEachProtocolAndBatchSizeWithMeansOverSeeds) {
   }
   const std::string table = to_table(result);
   EXPECT_THAT(table, HasSubstr("protocol reset-each-domain, batch size 200\n"));
-  EXPECT_THAT(table, HasSubstr("fog      52.00   62.00 +10.00*\n"));
+  EXPECT_THAT(table, HasSubstr("fog       52.00   62.00 +10.00*\n"));
   EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1\n"));
-  EXPECT_THAT(table, HasSubstr("fog      30.00   40.00 +10.00*\n"));
+  EXPECT_THAT(table, HasSubstr("fog       30.00   40.00 +10.00*\n"));
   EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1: batch gains 10.00 points against source."));
 }
 
