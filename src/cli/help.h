@@ -20,7 +20,7 @@ Examples:
       --batch-size 1 --predictions predictions.csv
   ttscale eval model.pt --data clean/ --shift clean --shift all:3,5 --batch-size 1,16,64 --seed 0,1,2 \
       --protocol reset-each-domain --protocol mixed --html report.html --resume run.journal
-      shifts made on the fly, nine settings, a page to look at; the same command goes on where it was interrupted
+      shifts made on the fly, eighteen settings, a page to look at; the same command goes on where it was interrupted
 
 Exit codes: 0 done, 2 usage, 3 data, 4 model, 1 anything else.
 )help";

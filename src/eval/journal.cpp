@@ -104,6 +104,30 @@ Journal::Journal(const std::filesystem::path& file, const EvalPlan& plan) : file
     write_file(file, header_of(plan));
   }
   out_.emplace(file, O_WRONLY | O_APPEND, file);
+  remove_orphans();
+}
+
+// A run that was killed right before or after a line was written leaves statistics that no line needs.
+void Journal::remove_orphans() const {
+  const bool inside = !checkpoints_.empty() && !checkpoints_.back().unit_done;
+  const std::string prefix = file_.filename().string() + ".";
+  const std::string needed = inside ? state_prefix(checkpoints_.back()).filename().string() : std::string();
+  std::error_code unreadable;
+  const std::filesystem::path folder = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
+  std::vector<std::filesystem::path> orphans;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() == ".state" && name.rfind(prefix, 0) == 0 && (!inside || name.rfind(needed, 0) != 0)) {
+      orphans.push_back(entry.path());
+    }
+  }
+  for (const auto& orphan : orphans) {
+    std::filesystem::remove(orphan, unreadable);
+  }
+}
+
+std::filesystem::path Journal::state_prefix(const Checkpoint& at) const {
+  return file_.string() + "." + std::to_string(at.unit) + "-" + std::to_string(at.parts) + "-";
 }
 
 void Journal::read(const EvalPlan& plan) {
@@ -143,8 +167,7 @@ void Journal::append(const Checkpoint& checkpoint) {
 }
 
 std::filesystem::path Journal::state_file(const Checkpoint& at, std::size_t rule) const {
-  return file_.string() + "." + std::to_string(at.unit) + "-" + std::to_string(at.parts) + "-" + std::to_string(rule) +
-         ".state";
+  return state_prefix(at).string() + std::to_string(rule) + ".state";
 }
 
 void Journal::remove_states(const Checkpoint& at, std::size_t rules) const {

@@ -47,6 +47,8 @@ class Journal {
 
  private:
   void read(const EvalPlan& plan);
+  void remove_orphans() const;
+  [[nodiscard]] std::filesystem::path state_prefix(const Checkpoint& at) const;
 
   std::filesystem::path file_;
   std::vector<Checkpoint> checkpoints_;

@@ -37,6 +37,12 @@ class EvalTest : public ProgramTest {
   [[nodiscard]] std::string predictions() const { return path("predictions.csv").string(); }
   [[nodiscard]] std::string results() const { return path("results.json").string(); }
   [[nodiscard]] std::vector<std::string> prediction_lines() const { return lines_of(read_file(predictions())); }
+  /// Without protocol, batch size and seed.
+  [[nodiscard]] std::vector<std::string> bare_lines() const {
+    std::vector<std::string> lines = prediction_lines();
+    std::transform(lines.begin(), lines.end(), lines.begin(), without_setting);
+    return lines;
+  }
 };
 
 TEST_F(EvalTest, StdoutIsTheTableAndTheLogGoesToStderr) {
@@ -68,7 +74,7 @@ TEST_F(EvalTest, PredictionsHaveALineAnImageAndRuleWithPathsThatOpen) {
   ASSERT_EQ(eval({"--rule", "source", "--rule", "prior:count=4"}).exit_code, 0);
   auto lines = prediction_lines();
   ASSERT_EQ(lines.size(), 1U + 2U * 12U);
-  EXPECT_EQ(lines.front(), "domain,rule,path,label,prediction,confidence");
+  EXPECT_EQ(lines.front(), "domain,rule,path,label,prediction,confidence,protocol,batch_size,seed");
   lines.erase(lines.begin());
   for (const std::string& line : lines) {
     std::istringstream fields(line);
@@ -125,9 +131,9 @@ TEST_F(EvalTest, WorkersDoNotChangeResults) {
 
 TEST_F(EvalTest, SeedDecidesTheOrder) {
   ASSERT_EQ(eval({"--rule", "source", "--seed", "1"}).exit_code, 0);
-  const auto one = prediction_lines();
+  const auto one = bare_lines();
   ASSERT_EQ(eval({"--rule", "source", "--seed", "2"}).exit_code, 0);
-  const auto two = prediction_lines();
+  const auto two = bare_lines();
   EXPECT_NE(one, two);
   EXPECT_THAT(two, ::testing::UnorderedElementsAreArray(one));
 }
@@ -145,7 +151,9 @@ TEST_F(EvalTest, OrderOfAPredictionsFileCanBeReplayed) {
     list += file == "path" ? "" : file + '\n';
   }
   write_file(path("order.txt"), list);
-  ASSERT_EQ(eval({"--rule", "ema:momentum=0.3", "--order", "file:" + path("order.txt").string()}).exit_code, 0);
+  ASSERT_EQ(
+      eval({"--rule", "ema:momentum=0.3", "--seed", "7", "--order", "file:" + path("order.txt").string()}).exit_code,
+      0);
   EXPECT_EQ(read_file(predictions()), before);
 }
 
@@ -185,7 +193,7 @@ TEST_F(EvalTest, StreamThatIsNotResetRemembersTheDomainBefore) {
     const Outcome outcome = run_program({"eval", model(), "--data", path("tree").string(), "--rule", "cumulative",
                                          "--reset", reset, "--batch-size", "5", "--predictions", predictions()});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return prediction_lines();
+    return bare_lines();
   };
   const auto anew = predict("domain");
   const auto on = predict("never");

@@ -32,6 +32,14 @@ void save_model(const fs::path& file, std::int64_t outputs = 3);
 /// Saves an archive whose only method is called `predict`.
 void save_model_without_forward(const fs::path& file);
 
+/// A row of a predictions file without the setting, its last three columns.
+inline std::string without_setting(std::string row) {
+  for (int column = 0; column < 3; ++column) {
+    row.resize(row.rfind(','));
+  }
+  return row;
+}
+
 /// A temporary folder with a model of three outputs and a folder of three classes.
 class ProgramTest : public ::testing::Test {
  protected:

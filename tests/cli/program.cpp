@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 namespace ttscale::testing {
 namespace {
@@ -101,6 +103,26 @@ Outcome run_program(const std::vector<std::string>& arguments, Stdout target) {
     throw std::runtime_error("cannot run " TTSCALE_PROGRAM);
   }
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out.content(), err.content()};
+}
+
+bool kill_program(const std::vector<std::string>& arguments, std::chrono::milliseconds after) {
+  const TemporaryFile out;
+  const TemporaryFile err;
+  const pid_t child = fork();
+  if (child == 0) {
+    become_program(arguments, Stdout::kCapture, out.descriptor(), err.descriptor());
+  }
+  const auto end = std::chrono::steady_clock::now() + after;
+  int status = 0;
+  while (std::chrono::steady_clock::now() < end) {
+    if (waitpid(child, &status, WNOHANG) == child) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status);
 }
 
 }  // namespace ttscale::testing

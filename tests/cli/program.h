@@ -2,6 +2,7 @@
 // Runs the built ttscale program as a user does: arguments in; exit code, stdout and stderr out.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,8 @@ enum class Stdout { kCapture, kDevFull, kClosed, kBrokenPipe };
 
 /// Runs `ttscale` with these arguments, without stdin.
 Outcome run_program(const std::vector<std::string>& arguments, Stdout target = Stdout::kCapture);
+
+/// Runs it, and ends it by SIGKILL after that time. False if it came to its end before.
+bool kill_program(const std::vector<std::string>& arguments, std::chrono::milliseconds after);
 
 }  // namespace ttscale::testing

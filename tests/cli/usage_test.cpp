@@ -73,6 +73,10 @@ TEST_F(UsageTest, UnknownNamesListTheValidOnes) {
   expect_failure(eval({"--rule", "prior:counts=4"}), 2, {"counts", "count"});
   expect_failure(eval({"--input", "standardise"}), 2, {"standardise", "standardize", "min-max"});
   expect_failure(eval({"--reset", "sometimes"}), 2, {"--reset", "sometimes", "domain", "never"});
+  expect_failure(eval({"--reset", "never", "--protocol", "mixed"}), 2, {"--reset", "--protocol"});
+  expect_failure(eval({"--protocol", "random"}), 2, {"random", "continual", "mixed-correlated", "replay:FILE"});
+  expect_failure(eval({"--shift", "fogg:1"}), 2, {"fogg", "fog", "contrast"});
+  expect_failure(eval({"--shard", "2"}), 2, {"--shard", "1/4"});
   expect_failure(eval({"--order", "random"}), 2, {"--order", "random", "shuffled", "sorted", "file:LIST"});
   expect_failure(eval({"--on-error", "ignore"}), 2, {"--on-error", "ignore", "stop", "skip"});
   expect_failure(eval({"--class-order", "random"}), 2, {"random", "lexical", "natural", "numeric"});
@@ -83,9 +87,9 @@ TEST_F(UsageTest, UnknownNamesListTheValidOnes) {
 }
 
 TEST_F(UsageTest, LastOfARepeatedValueWins) {
-  const Outcome outcome = eval({"--batch-size", "4", "--batch-size", "6"});
+  const Outcome outcome = eval({"--num-samples", "4", "--num-samples", "6"});
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.err, HasSubstr("batch size 6"));
+  EXPECT_THAT(outcome.err, HasSubstr("at most 6 of a domain"));
 }
 
 TEST_F(UsageTest, ValuesOfRulesAreChecked) {

@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "shift/random.h"
 #include "shift/shift.h"
 #include "ttscale/error.h"

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "shift/shift.h"
 #include "ttscale/error.h"
 

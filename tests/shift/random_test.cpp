@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "shift/poisson.h"
 #include "ttscale/error.h"
 
