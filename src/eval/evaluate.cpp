@@ -5,10 +5,8 @@
 #include <ATen/ATen.h>
 
 #include <chrono>
-#include <limits>
 #include <map>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "data/loader.h"
@@ -17,10 +15,10 @@
 #include "eval/examples.h"
 #include "eval/journal.h"
 #include "eval/order_file.h"
-#include "eval/rule_run.h"
+#include "eval/part_loader.h"
+#include "eval/rule_set.h"
 #include "eval/setup.h"
 #include "eval/thumbnails.h"
-#include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
@@ -32,21 +30,6 @@ struct OpenDomain {
   std::vector<std::int64_t> rejected;  ///< batches, a rule each, of the parts that show the domain
   std::vector<double> seconds;         ///< likewise
 };
-
-template <typename T>
-std::string text_of(const T& value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
-void check_output(const at::Tensor& output, const at::Tensor& images) {
-  if (output.dim() != 2 || output.size(0) != images.size(0) || !output.is_floating_point()) {
-    throw ModelError("model: expected floating-point scores [" + std::to_string(images.size(0)) +
-                     ", classes] for a batch " + text_of(images.sizes()) + ", found " + text_of(output.dtype()) + " " +
-                     text_of(output.sizes()) + "; wrap the model so that it returns class scores alone");
-  }
-}
 
 std::set<std::int64_t> domains_of(const Part& part) {
   std::set<std::int64_t> domains;
@@ -77,10 +60,6 @@ class Evaluation {
   void keep_unfinished();
   void add_pictures();
 
-  [[nodiscard]] Images images_of(const Unit& unit) const;
-  [[nodiscard]] data::Loader loader_of(const Unit& unit, const Part& part) const;
-  [[nodiscard]] at::Tensor model_input(const at::Tensor& images) const;
-  [[nodiscard]] std::vector<at::Tensor> forward(const at::Tensor& images);
   [[nodiscard]] OpenDomain& open(const Unit& unit, std::int64_t domain);
   [[nodiscard]] Cell cell(const Unit& unit, std::int64_t domain, const OpenDomain& open, std::size_t rule) const;
   [[nodiscard]] const Setting& setting(const Unit& unit) const { return result_.plan.settings[unit.setting]; }
@@ -89,9 +68,7 @@ class Evaluation {
   Setup setup_;
   EvalObserver& observer_;
   EvalResult& result_;
-  std::vector<RuleRun> runs_;
-  std::optional<std::size_t> source_;
-  at::Tensor absent_;  ///< bool [K]: outputs whose class has no images; undefined if all count
+  RuleSet runs_;
   std::shared_ptr<data::DecodeCache> cache_;
   std::unique_ptr<Journal> journal_;
 
@@ -109,17 +86,8 @@ Evaluation::Evaluation(const EvalOptions& options, Setup setup, EvalObserver& ob
       setup_(std::move(setup)),
       observer_(observer),
       result_(result),
+      runs_(options_, setup_),
       cache_(std::make_shared<data::DecodeCache>(options.cache_bytes)) {
-  for (std::size_t i = 0; i < options.rules.size(); ++i) {
-    if (!source_ && result.plan.rules[i].resolved == "source") {
-      source_ = i;
-    }
-    Stream stream = setup_.model.stream(parse_rule(options.rules[i]));
-    if (!options.state_in.empty()) {
-      stream.load(options.state_in);
-    }
-    runs_.emplace_back(options.rules[i], std::move(stream), options.window);
-  }
   if (!options.journal.empty()) {
     journal_ = std::make_unique<Journal>(options.journal, result.plan);
   }
@@ -141,7 +109,7 @@ void Evaluation::run() {
     }
   }
   if (!options_.state_out.empty()) {
-    runs_.front().save(options_.state_out);
+    runs_[0].save(options_.state_out);
   }
   add_pictures();
 }
@@ -172,9 +140,7 @@ void Evaluation::run_unit(std::size_t number) {
   const Unit& unit = setup_.units[number];
   std::size_t first = 0;
   places_ = 0;
-  for (RuleRun& run : runs_) {
-    run.restart();
-  }
+  runs_.restart();
   if (journal_ && !journal_->checkpoints().empty() &&
       journal_->checkpoints().back().unit == static_cast<std::int64_t>(number)) {
     const Checkpoint& last = journal_->checkpoints().back();
@@ -214,7 +180,7 @@ OpenDomain& Evaluation::open(const Unit& unit, std::int64_t domain) {
     }
   }
   return open_
-      .emplace(domain, OpenDomain{DomainScore(runs_.size(), source_, images, options_.examples), 0,
+      .emplace(domain, OpenDomain{DomainScore(runs_.size(), runs_.source(), images, options_.examples), 0,
                                   std::vector<std::int64_t>(runs_.size()), std::vector<double>(runs_.size())})
       .first->second;
 }
@@ -228,10 +194,10 @@ void Evaluation::run_part(const Unit& unit, const Part& part) {
     (void)open(unit, domain);
   }
   std::vector<std::pair<std::int64_t, double>> before;
-  for (const RuleRun& run : runs_) {
+  for (const RuleRun& run : runs_.all()) {
     before.emplace_back(run.rejected(), run.seconds());
   }
-  data::Loader loader = loader_of(unit, part);
+  data::Loader loader = open_part(part, setting(unit).batch_size, setup_, options_, cache_);
   std::size_t noted = 0;
   const auto note_skipped = [&] {
     for (; noted < loader.skipped().size(); ++noted) {
@@ -269,68 +235,11 @@ void Evaluation::run_part(const Unit& unit, const Part& part) {
   }
 }
 
-Images Evaluation::images_of(const Unit& unit) const {
-  data::Order order;
-  order.seed = setting(unit).seed;
-  return {setup_.tree, setup_.domains, order, options_.num_samples};
-}
-
-data::Loader Evaluation::loader_of(const Unit& unit, const Part& part) const {
-  data::LoaderOptions loading;
-  loading.batch_size = setting(unit).batch_size;
-  loading.workers = options_.workers;
-  loading.on_error = options_.on_error;
-  loading.decode = options_.decode;
-  loading.cache = cache_;
-  const bool scaled = !std::holds_alternative<std::monostate>(setup_.input);
-  const data::Transform transform = [this, scaled](const at::Tensor& hwc, const data::Sample& sample) {
-    const at::Tensor seen = shifted(hwc, sample, setup_, options_);
-    return scaled ? image::to_pixels(seen, options_.preprocessing) : image::to_input(seen, options_.preprocessing);
-  };
-  const Images images = images_of(unit);
-  std::vector<data::Sample> samples;
-  samples.reserve(part.items.size());
-  for (const Item& item : part.items) {
-    samples.push_back(images.sample(item));
-  }
-  return data::Loader(std::move(samples), loading, transform);
-}
-
-at::Tensor Evaluation::model_input(const at::Tensor& images) const {
-  at::Tensor input = images;
-  if (!std::holds_alternative<std::monostate>(setup_.input)) {
-    const image::Preprocessing& preprocessing = options_.preprocessing;
-    input = image::normalize(scale_input(images, setup_.input), preprocessing.mean, preprocessing.std);
-  }
-  return input.to(at::Device(options_.device));
-}
-
-/// Logits of every rule.
-std::vector<at::Tensor> Evaluation::forward(const at::Tensor& images) {
-  const at::Tensor input = model_input(images);
-  std::vector<at::Tensor> logits;
-  for (RuleRun& run : runs_) {
-    // A model may write into its input; only the last may do so.
-    at::Tensor output = run.forward(&run == &runs_.back() ? input : input.clone());
-    check_output(output, images);
-    data::check_class_count(setup_.tree, output.size(1));
-    if (options_.valid_classes && !absent_.defined()) {
-      absent_ = absent_classes(setup_.tree);
-    }
-    // An output of -Inf is one that softmax and argmax leave out.
-    logits.push_back(absent_.defined() ? output.masked_fill(absent_, -std::numeric_limits<double>::infinity())
-                                       : output);
-  }
-  return logits;
-}
-
 void Evaluation::score(const Unit& unit, const data::Batch& batch) {
   if (setup_.resets_each_batch[unit.setting]) {
-    for (RuleRun& run : runs_) {
-      run.restart();
-    }
+    runs_.restart();
   }
-  const std::vector<at::Tensor> logits = forward(batch.images);
+  const std::vector<at::Tensor> logits = runs_.forward(batch.images);
   std::map<std::int64_t, std::vector<std::int64_t>> rows;
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     rows[batch.samples[i].domain].push_back(static_cast<std::int64_t>(i));

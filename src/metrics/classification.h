@@ -15,7 +15,7 @@ namespace ttscale::metrics {
 struct Prediction {
   std::int64_t index = -1;  ///< class with the largest logit, the first of equals; -1 where there is no softmax
   double confidence = std::numeric_limits<double>::quiet_NaN();  ///< softmax of that class; NaN where there is none
-  double nll = std::numeric_limits<double>::quiet_NaN();  ///< negative log-likelihood of the label, likewise
+  double nll = std::numeric_limits<double>::quiet_NaN();         ///< negative log-likelihood of the label, likewise
 };
 
 /// A range of a rate, of a mean or of a difference; NaN where there is none.

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "image/golden.h"
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::data {

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "image/golden.h"
-#include "image/temp_folder.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::image {

@@ -8,9 +8,9 @@
 #include <set>
 #include <thread>
 
-#include "temp_folder.h"
 #include "shift/random.h"
 #include "shift/shift.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::shift {

@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "temp_folder.h"
 #include "shift/shift.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::shift {

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "temp_folder.h"
 #include "shift/poisson.h"
+#include "temp_folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::shift {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// All rules of an evaluation on the same batches.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "eval/rule_run.h"
+#include "eval/setup.h"
+
+namespace ttscale::eval {
+
+/// A run a rule, in the order of the plan. Options and setup must outlive it.
+class RuleSet {
+ public:
+  /// Starts the streams, from EvalOptions::state_in if it is set. Throws what Stream::load() throws.
+  RuleSet(const EvalOptions& options, const Setup& setup);
+
+  /// All streams back to their start.
+  void restart();
+
+  /// Scales and normalises images [N, C, H, W] of the loader and returns the logits [N, K] of every rule, on the CPU;
+  /// -Inf at outputs without images if only valid classes count. Throws ModelError and DataError if model, images and
+  /// classes do not fit.
+  std::vector<at::Tensor> forward(const at::Tensor& images);
+
+  [[nodiscard]] std::size_t size() const { return runs_.size(); }
+  [[nodiscard]] RuleRun& operator[](std::size_t rule) { return runs_[rule]; }
+  [[nodiscard]] const RuleRun& operator[](std::size_t rule) const { return runs_[rule]; }
+  [[nodiscard]] const std::vector<RuleRun>& all() const { return runs_; }
+  /// The rule that leaves the model as it is, if it is among them.
+  [[nodiscard]] std::optional<std::size_t> source() const { return source_; }
+
+ private:
+  [[nodiscard]] at::Tensor model_input(const at::Tensor& images) const;
+
+  const EvalOptions& options_;
+  const Setup& setup_;
+  std::vector<RuleRun> runs_;
+  std::optional<std::size_t> source_;
+  at::Tensor absent_;  ///< bool [K]: outputs whose class has no images; undefined if all count
+};
+
+}  // namespace ttscale::eval
