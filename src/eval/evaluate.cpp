@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/log.h"
 #include "data/loader.h"
 #include "eval/class_counts.h"
 #include "eval/domain_score.h"
@@ -19,6 +20,7 @@
 #include "eval/rule_set.h"
 #include "eval/setup.h"
 #include "eval/thumbnails.h"
+#include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
@@ -57,7 +59,7 @@ class Evaluation {
   void finish(const Unit& unit, std::int64_t domain, OpenDomain& open);
   void take(const Checkpoint& checkpoint);
   void save_checkpoint(std::size_t unit, std::size_t parts_done);
-  void keep_unfinished();
+  void keep_unfinished(const Unit& unit);
   void add_pictures();
 
   [[nodiscard]] OpenDomain& open(const Unit& unit, std::int64_t domain);
@@ -104,7 +106,7 @@ void Evaluation::run() {
     try {
       run_unit(unit);
     } catch (...) {
-      keep_unfinished();
+      keep_unfinished(setup_.units[unit]);
       throw;
     }
   }
@@ -344,13 +346,13 @@ void Evaluation::save_checkpoint(std::size_t unit, std::size_t parts_done) {
 }
 
 /// What there is of domains that are not finished; those that are, but wait for a checkpoint, count as finished.
-void Evaluation::keep_unfinished() {
+void Evaluation::keep_unfinished(const Unit& unit) {
   take(pending_);
   pending_ = {};
   for (const auto& [domain, open] : open_) {
     for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
       if (open.score.rule(rule).sums.images > 0) {
-        result_.unfinished.push_back(cell(setup_.units.front(), domain, open, rule));
+        result_.unfinished.push_back(cell(unit, domain, open, rule));
       }
     }
   }
@@ -358,8 +360,10 @@ void Evaluation::keep_unfinished() {
 
 void Evaluation::add_pictures() {
   for (Example& example : result_.examples) {
-    if (options_.thumbnails) {
-      example.thumbnail = thumbnail(example, setup_, options_);
+    try {
+      example.thumbnail = options_.thumbnails ? thumbnail(example, setup_, options_) : std::string();
+    } catch (const DataError& error) {  // the file went away meanwhile; the numbers are there all the same
+      log(LogLevel::kWarning, std::string("no picture of an example: ") + error.what());
     }
   }
 }

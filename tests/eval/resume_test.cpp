@@ -95,6 +95,17 @@ TEST_F(Resume, LineThatACrashCutIsDropped) {
   EXPECT_EQ(to_json(result), expected);
 }
 
+TEST_F(Resume, UnfinishedCellsNameTheirSetting) {
+  EvalOptions plain = journalled("reset-each-domain");
+  plain.journal.clear();
+  interrupt_after(plain, 8);  // of the second seed, in the first domain
+  EXPECT_EQ(result.cells.size(), 6U);
+  ASSERT_EQ(result.unfinished.size(), 3U);
+  EXPECT_EQ(result.unfinished[0].setting.seed, 2U);
+  EXPECT_EQ(result.unfinished[0].domain, "dark");
+  EXPECT_TRUE(result.partial);
+}
+
 TEST_F(Resume, OtherWorkIsRefusedWithTheDifference) {
   run(journalled("continual"));
   EvalOptions other = journalled("continual");
