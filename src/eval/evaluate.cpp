@@ -191,6 +191,7 @@ void Evaluation::run_part(const Unit& unit, const Part& part) {
   observer_.part_started(setting(unit), part.name, static_cast<std::int64_t>(part.items.size()));
   part_correct_.assign(runs_.size(), 0);
   part_images_ = 0;
+  runs_.start_part();
   const std::set<std::int64_t> domains = domains_of(part);
   for (const std::int64_t domain : domains) {
     (void)open(unit, domain);

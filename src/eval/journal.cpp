@@ -149,7 +149,7 @@ void Journal::read(const EvalPlan& plan) {
     } catch (const Json::exception& error) {
       throw DataError("resume: " + file_.string() + ": line " + std::to_string(number) +
                       ": expected a line of this program, found another (" + error.what() +
-                      "); remove the file to begin anew");
+                      "); name a new file to begin anew");
     }
     begin = end + 1;
   }

@@ -40,7 +40,8 @@ struct EvalOptions {
   std::vector<std::uint64_t> seeds{42};       ///< of the order; one repeat each
   std::vector<std::int64_t> batch_sizes{64};  ///< each is evaluated by itself
   /// Images that every forward sees: the batch and, before it, the latest of the stream, whose predictions are dropped
-  /// (a sliding window: batch statistics for batches of one image). None: the batch alone.
+  /// (a sliding window: batch statistics for batches of one image); it does not reach from one domain into the next
+  /// unless they are mixed. None: the batch alone.
   std::optional<std::int64_t> window;
   std::optional<std::int64_t> num_samples;  ///< at most so many images of each domain, the first of its order
   std::string

@@ -25,6 +25,9 @@ class RuleRun {
   /// Back to the start, with an empty window.
   void restart();
 
+  /// Empties the window: it does not reach beyond the images that follow each other, as batches do not.
+  void start_part() { latest_ = at::Tensor(); }
+
   /// The output of the model for a batch, on the CPU. Throws ModelError if images and model do not fit.
   at::Tensor forward(const at::Tensor& images);
 
@@ -48,7 +51,7 @@ class RuleRun {
   Stream stream_;
   Snapshot start_;
   std::optional<std::int64_t> window_;
-  at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined after a restart
+  at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined at the start of a part
   double seconds_ = 0;
 };
 

@@ -49,6 +49,12 @@ void RuleSet::restart() {
   }
 }
 
+void RuleSet::start_part() {
+  for (RuleRun& run : runs_) {
+    run.start_part();
+  }
+}
+
 at::Tensor RuleSet::model_input(const at::Tensor& images) const {
   at::Tensor input = images;
   if (!std::holds_alternative<std::monostate>(setup_.input)) {

@@ -22,6 +22,9 @@ class RuleSet {
   /// All streams back to their start.
   void restart();
 
+  /// Empties the windows of all.
+  void start_part();
+
   /// Scales and normalises images [N, C, H, W] of the loader and returns the logits [N, K] of every rule, on the CPU;
   /// -Inf at outputs without images if only valid classes count. Throws ModelError and DataError if model, images and
   /// classes do not fit.

@@ -63,6 +63,19 @@ TEST_F(Resume, AtAnyBatchGivesTheSameBytes) {
   }
 }
 
+TEST_F(Resume, WithAWindowGivesTheSameBytes) {
+  EvalOptions windowed = journalled("continual");
+  windowed.batch_sizes = {2};
+  windowed.window = 5;
+  EvalOptions plain = windowed;
+  plain.journal.clear();
+  run(plain);
+  const std::string expected = to_json(result);
+  interrupt_after(windowed, 8);  // in the second domain
+  run(windowed);
+  EXPECT_EQ(to_json(result), expected);
+}
+
 TEST_F(Resume, AgainAndAgainMovesOn) {
   const EvalOptions options = journalled("continual");
   EvalOptions plain = options;
@@ -124,7 +137,7 @@ TEST_F(Resume, DamageIsRefused) {
   std::filesystem::remove(with.journal);
   run(with);
   std::fstream(with.journal, std::ios::in | std::ios::out).seekp(-200, std::ios::end) << "\1\2\3";
-  EXPECT_THAT([&] { run(with); }, ThrowsMessage<DataError>(HasSubstr("remove the file to begin anew")));
+  EXPECT_THAT([&] { run(with); }, ThrowsMessage<DataError>(HasSubstr("name a new file to begin anew")));
 }
 
 TEST_F(Resume, ShardsMergedAreTheWholeToTheLastByte) {
