@@ -71,6 +71,7 @@ Json plan_to_json(const EvalPlan& plan) {
   json["shifts"] = text_or_null(plan.shifts);
   json["valid_classes"] = plan.valid_classes;
   json["on_error"] = plan.on_error;
+  json["site_report"] = plan.site_report;
   json["kept_examples"] = plan.examples;
   json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
   json["reference"] = text_or_null(plan.reference);
@@ -106,6 +107,7 @@ EvalPlan plan_from_json(const Json& json) {
   plan.shifts = read_text(json.at("shifts"));
   plan.valid_classes = json.at("valid_classes");
   plan.on_error = json.at("on_error");
+  plan.site_report = json.at("site_report");
   plan.examples = json.at("kept_examples");
   plan.preprocessing = read_preprocessing(json.at("preprocessing"));
   plan.reference = read_text(json.at("reference"));

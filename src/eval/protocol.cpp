@@ -46,6 +46,14 @@ const std::vector<Entry>& entries() {
 
 }  // namespace
 
+std::vector<StreamPlan> stream_each_domain(const Images& images) {
+  std::vector<StreamPlan> streams;
+  for (std::size_t i = 0; i < images.domains().size(); ++i) {
+    streams.push_back({{{images.domains()[i].name, images.of(static_cast<std::int64_t>(i))}}});
+  }
+  return streams;
+}
+
 std::unique_ptr<Protocol> parse_protocol(const std::string& text) {
   if (text.rfind(kReplay, 0) == 0) {
     return make_replay(text.substr(std::string(kReplay).size()));

@@ -21,6 +21,9 @@ struct StreamPlan {
   std::vector<Part> parts;
 };
 
+/// Each domain as a stream of its own, in the order of the domains.
+std::vector<StreamPlan> stream_each_domain(const Images& images);
+
 /// An order of domains and images. A protocol is one file of src/eval/protocols.
 class Protocol {
  public:

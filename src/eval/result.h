@@ -71,6 +71,7 @@ struct EvalPlan {
   std::optional<std::int64_t> num_samples;
   std::vector<Site> sites;    ///< that follow the stream
   std::string fingerprint;    ///< of the model file and of the names and sizes of all images
+  bool site_report = false;   ///< cells hold the distances of sites
   std::int64_t examples = 0;  ///< images kept for each rule as losses
   Shard shard;
   std::int64_t work = 0;  ///< images to be met, over settings and visits, by this shard

@@ -145,6 +145,7 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.valid_classes = options.valid_classes;
   plan.on_error = options.on_error == data::OnError::kStop ? "stop" : "skip";
   plan.num_samples = options.num_samples;
+  plan.site_report = options.site_report;
   plan.examples = options.examples;
   plan.shard = options.shard;
   return plan;

@@ -126,6 +126,9 @@ TEST_F(Resume, OtherWorkIsRefusedWithTheDifference) {
   EXPECT_THAT([&] { run(other); },
               ThrowsMessage<DataError>(AllOf(HasSubstr("run.journal"), HasSubstr("found another rules: "))));
   other = journalled("continual");
+  other.site_report = false;
+  EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another site_report: ")));
+  other = journalled("continual");
   write_images(folder / "data/dark", 5, 0);
   EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another fingerprint: ")));
 }

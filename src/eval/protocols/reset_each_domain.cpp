@@ -9,11 +9,7 @@ namespace {
 class ResetEachDomain : public Protocol {
  public:
   [[nodiscard]] std::vector<StreamPlan> streams(const Images& images) const override {
-    std::vector<StreamPlan> streams;
-    for (std::size_t i = 0; i < images.domains().size(); ++i) {
-      streams.push_back({{{images.domains()[i].name, images.of(static_cast<std::int64_t>(i))}}});
-    }
-    return streams;
+    return stream_each_domain(images);
   }
 };
 
