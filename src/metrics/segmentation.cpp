@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -105,6 +106,8 @@ void add_pixel(Segmentation& batch, std::int64_t predicted, std::int64_t label) 
 
 }  // namespace
 
+double iou(const ClassArea& area) { return ratio(area.intersection, area.union_area); }
+
 at::Tensor predicted_classes(const at::Tensor& logits, std::int64_t height, std::int64_t width) {
   check_logits(logits);
   at::Tensor result = at::empty({logits.size(0), height, width}, at::TensorOptions().dtype(at::kLong));
@@ -173,20 +176,30 @@ std::int64_t Segmentation::pixels() const {
   return sum;
 }
 
-double Segmentation::pixel_accuracy() const {
-  std::int64_t right = 0;
+std::int64_t Segmentation::right() const {
+  std::int64_t sum = 0;
   for (const ClassPixels& of_class : pixels_by_class(*this)) {
-    right += of_class.right;
+    sum += of_class.right;
   }
-  return ratio(right, pixels());
+  return sum;
+}
+
+double Segmentation::pixel_accuracy() const { return ratio(right(), pixels()); }
+
+std::vector<ClassArea> Segmentation::class_areas() const {
+  std::vector<ClassArea> areas;
+  for (const ClassPixels& of_class : pixels_by_class(*this)) {
+    const bool ignored = static_cast<std::int64_t>(areas.size()) == ignore_index;
+    areas.push_back(ignored ? ClassArea{}
+                            : ClassArea{of_class.right, of_class.labelled + of_class.predicted - of_class.right});
+  }
+  return areas;
 }
 
 std::vector<double> Segmentation::class_iou() const {
-  std::vector<double> values;
-  for (const ClassPixels& of_class : pixels_by_class(*this)) {
-    const bool ignored = static_cast<std::int64_t>(values.size()) == ignore_index;
-    values.push_back(ignored ? kNone : ratio(of_class.right, of_class.labelled + of_class.predicted - of_class.right));
-  }
+  const std::vector<ClassArea> areas = class_areas();
+  std::vector<double> values(areas.size());
+  std::transform(areas.begin(), areas.end(), values.begin(), iou);
   return values;
 }
 

@@ -17,6 +17,15 @@ constexpr std::int64_t kIgnoreIndex = 255;
 /// it, then the first largest. -1 where the largest is NaN or infinite. Throws ModelError for other logits.
 at::Tensor predicted_classes(const at::Tensor& logits, std::int64_t height, std::int64_t width);
 
+/// Pixels of one class: what its IoU is taken from.
+struct ClassArea {
+  std::int64_t intersection = 0;  ///< labelled and predicted so
+  std::int64_t union_area = 0;    ///< labelled or predicted so
+};
+
+/// Intersection over union; NaN for a class that occurs nowhere.
+double iou(const ClassArea& area);
+
 /// Counts of pixels; rates are taken from them when asked for. Copy, merge and store it freely.
 ///
 /// Pixels whose label is `ignore_index` count nowhere, whatever was predicted there. A pixel without a prediction (-1)
@@ -50,8 +59,12 @@ struct Segmentation {
 
   /// Pixels that count.
   [[nodiscard]] std::int64_t pixels() const;
+  /// Pixels that count and are right.
+  [[nodiscard]] std::int64_t right() const;
   /// Share of the pixels that are right; like all means NaN where there is nothing to take it of.
   [[nodiscard]] double pixel_accuracy() const;
+  /// Intersection and union of each class; zero for the ignored one.
+  [[nodiscard]] std::vector<ClassArea> class_areas() const;
   /// IoU of each class; NaN for a class that occurs neither in labels nor in predictions, and for the ignored one.
   [[nodiscard]] std::vector<double> class_iou() const;
   /// Share of the labelled pixels of each class that are right; NaN for a class without labels.
