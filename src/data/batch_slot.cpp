@@ -39,29 +39,39 @@ at::Tensor to_indices(const std::vector<std::int64_t>& values) {
 
 BatchSlot::BatchSlot(std::vector<Sample> samples) : samples_(std::move(samples)), outcomes_(samples_.size()) {}
 
-// The place of image `index`, or an undefined tensor if it does not fit: finish() tells the user.
-at::Tensor BatchSlot::slot_for(std::size_t index, const at::Tensor& image) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!images_.defined()) {
-    std::vector<std::int64_t> sizes = {static_cast<std::int64_t>(samples_.size())};
-    sizes.insert(sizes.end(), image.sizes().begin(), image.sizes().end());
-    images_ = at::empty(sizes, image.options());
+// Puts one tensor at its place among all; one that does not fit is left out: finish() tells the user.
+void BatchSlot::copy(at::Tensor& all, std::size_t index, const at::Tensor& one) {
+  const at::Tensor from = one.contiguous();
+  at::Tensor to;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!all.defined()) {
+      std::vector<std::int64_t> sizes = {static_cast<std::int64_t>(samples_.size())};
+      sizes.insert(sizes.end(), from.sizes().begin(), from.sizes().end());
+      all = at::empty(sizes, from.options());
+    }
+    const bool fits = all.sizes().slice(1) == from.sizes() && all.scalar_type() == from.scalar_type();
+    to = fits ? all.select(0, static_cast<std::int64_t>(index)) : at::Tensor();
   }
-  const bool fits = images_.sizes().slice(1) == image.sizes() && images_.scalar_type() == image.scalar_type();
-  return fits ? images_.select(0, static_cast<std::int64_t>(index)) : at::Tensor();
-}
-
-void BatchSlot::store(std::size_t index, const at::Tensor& image) {
-  if (!image.defined() || image.dim() != 3 || !image.device().is_cpu() || image.numel() == 0) {
-    throw UsageError("loader: expected a transform that gives one CPU tensor [C, H, W], found another result for " +
-                     samples_[index].path.string());
-  }
-  const at::Tensor from = image.contiguous();
-  const at::Tensor to = slot_for(index, from);
   if (to.defined()) {
     // Not copy_: it would start a team of OpenMP threads in each worker.
     std::memcpy(to.data_ptr(), from.data_ptr(), from.nbytes());
   }
+}
+
+void BatchSlot::store(std::size_t index, const at::Tensor& image, const at::Tensor& label_map) {
+  if (!image.defined() || image.dim() != 3 || !image.device().is_cpu() || image.numel() == 0) {
+    throw UsageError("loader: expected a transform that gives one CPU tensor [C, H, W], found another result for " +
+                     samples_[index].path.string());
+  }
+  if (label_map.defined()) {
+    if (label_map.scalar_type() != at::kLong || label_map.sizes() != image.sizes().slice(1)) {
+      throw UsageError("loader: expected an int64 label map of the height and width of its image, found another for " +
+                       samples_[index].path.string());
+    }
+    copy(label_maps_, index, label_map);
+  }
+  copy(images_, index, image);
   outcomes_[index].sizes = image.sizes().vec();
 }
 
@@ -99,7 +109,11 @@ FinishedBatch BatchSlot::finish(OnError on_error) {
     batch.samples.push_back(samples_[i]);
   }
   if (!kept.empty()) {
-    batch.images = kept.size() == samples_.size() ? images_ : images_.index_select(0, to_indices(kept));
+    const auto of_kept = [&](const at::Tensor& all) {
+      return !all.defined() || kept.size() == samples_.size() ? all : all.index_select(0, to_indices(kept));
+    };
+    batch.images = of_kept(images_);
+    batch.label_maps = of_kept(label_maps_);
     batch.labels = to_indices(labels);
     finished.batch = std::move(batch);
   }

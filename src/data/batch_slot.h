@@ -29,9 +29,9 @@ class BatchSlot {
 
   [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
 
-  /// Copies the tensor of sample `index` into the batch. Throws UsageError for what is no CPU tensor of three
-  /// dimensions.
-  void store(std::size_t index, const at::Tensor& image);
+  /// Copies the tensor of sample `index` into the batch, and its label map if it has one. Throws UsageError for what is
+  /// no CPU tensor of three dimensions, and for a map that is not int64 of the image's height and width.
+  void store(std::size_t index, const at::Tensor& image, const at::Tensor& label_map = {});
 
   /// Notes why sample `index` has no image.
   void fail(std::size_t index, std::exception_ptr error);
@@ -45,13 +45,14 @@ class BatchSlot {
     std::exception_ptr error;
   };
 
-  at::Tensor slot_for(std::size_t index, const at::Tensor& image);
+  void copy(at::Tensor& all, std::size_t index, const at::Tensor& one);
   void check_same_size(const Sample& first, std::size_t first_index, std::size_t index) const;
 
   std::vector<Sample> samples_;
   std::vector<Outcome> outcomes_;
-  std::mutex mutex_;  // of images_ while it is allocated
+  std::mutex mutex_;  // of both tensors while they are allocated
   at::Tensor images_;
+  at::Tensor label_maps_;
 };
 
 }  // namespace ttscale::data

@@ -153,7 +153,8 @@ class Loader::Impl {
   void load(BatchSlot& slot, std::size_t index) const noexcept {
     try {
       const Sample& sample = slot.samples()[index];
-      slot.store(index, transform_(decoded(sample), sample));
+      const at::Tensor hwc = decoded(sample);
+      slot.store(index, transform_(hwc, sample), options_.label_maps ? options_.label_maps(hwc, sample) : at::Tensor());
     } catch (...) {
       slot.fail(index, std::current_exception());
     }

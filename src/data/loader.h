@@ -27,6 +27,10 @@ enum class OnError {
 /// The choice of that name ("stop", "skip"); throws UsageError for any other text.
 OnError parse_on_error(const std::string& text);
 
+/// uint8 [H, W, 3] of one image -> int64 [h, w], the class of each pixel of what the transform makes of it. Called as
+/// a Transform is.
+using LabelReader = std::function<at::Tensor(const at::Tensor& hwc, const Sample& sample)>;
+
 /// Options of a Loader.
 struct LoaderOptions {
   std::int64_t batch_size = 64;
@@ -35,6 +39,7 @@ struct LoaderOptions {
   OnError on_error = OnError::kStop;
   image::DecodeLimits decode;
   std::shared_ptr<DecodeCache> cache;  ///< decoded images, kept from one pass to the next; none: each is read anew
+  LabelReader label_maps;              ///< for segmentation; none: batches have no label maps
 
   /// Throws UsageError that names the first field that cannot be used.
   void validate() const;
@@ -48,6 +53,7 @@ using Transform = std::function<at::Tensor(const at::Tensor& hwc, const Sample& 
 struct Batch {
   at::Tensor images;            ///< [n, C, H, W], contiguous, dtype of the transform
   at::Tensor labels;            ///< int64 [n]
+  at::Tensor label_maps;        ///< int64 [n, H, W] with LoaderOptions::label_maps, else undefined
   std::vector<Sample> samples;  ///< n of them
 };
 

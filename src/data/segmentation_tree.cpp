@@ -3,13 +3,11 @@
 #include "data/segmentation_tree.h"
 
 #include <algorithm>
-#include <map>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
-#include "data/class_order.h"
 #include "data/folder.h"
+#include "data/label_pairs.h"
 #include "ttscale/error.h"
 
 namespace ttscale::data {
@@ -25,24 +23,7 @@ bool has(const Folder& folder, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
-/// Path below `folder` without extension: what an image and its labels share.
-std::string key_of(const fs::path& file, const fs::path& folder) {
-  return file.lexically_relative(folder).replace_extension().generic_string();
-}
-
-using Files = std::map<std::string, fs::path>;  // by key
-
-Files files_of(const std::vector<fs::path>& files, const fs::path& folder) {
-  Files by_key;
-  for (const fs::path& file : files) {
-    const auto [found, is_new] = by_key.emplace(key_of(file, folder), file);
-    if (!is_new) {
-      throw DataError("data: expected names that differ before the extension, found " + found->second.string() +
-                      " and " + file.string() + "; rename one of them and its partner");
-    }
-  }
-  return by_key;
-}
+using Files = FilesByKey;
 
 Files label_files(const Folder& domain) {
   const Folder folder(domain, kLabels);
@@ -104,25 +85,13 @@ void visit(const Folder& folder, const std::string& name, std::vector<Segmentati
   }
 }
 
-std::string base_name(const fs::path& root) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(root, error).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
-
 }  // namespace
 
 SegmentationTree discover_segmentation(const fs::path& root) {
   SegmentationTree tree;
   tree.root = root;
   visit(Folder(root), "", tree.domains);
-  for (SegmentationDomain& domain : tree.domains) {
-    if (domain.name.empty()) {
-      domain.name = base_name(root);
-    }
-  }
-  std::sort(tree.domains.begin(), tree.domains.end(),
-            [](const auto& a, const auto& b) { return natural_less(a.name, b.name); });
+  name_and_sort(tree);
   return tree;
 }
 

@@ -19,7 +19,7 @@ struct SegmentationSample {
   std::filesystem::path labels;
 };
 
-/// One folder with `images` and `labels` in it.
+/// Images of one kind: a folder with `images` and `labels` in it, or one of images whose labels lie elsewhere.
 struct SegmentationDomain {
   std::string name;                         ///< path below the root ("fog/3"); basename of the root for the root itself
   std::vector<SegmentationSample> samples;  ///< by (directory, file name) of the image in plain string order
@@ -40,6 +40,13 @@ struct SegmentationTree {
 /// Throws DataError naming the path for: a missing root, no domain, a domain without `labels` or without images, an
 /// image without labels, labels without an image, two images for one PNG.
 SegmentationTree discover_segmentation(const std::filesystem::path& root);
+
+/// Reads a tree whose labels lie in a folder of their own. A folder that holds images is a domain, with everything
+/// below it; folders without are levels of names. The PNG of an image at "fog/3/a/1.jpg" is "fog/3/a/1.png" below
+/// `labels` if it has a folder "fog/3", else "a/1.png": shifted copies of the same images share their labels. PNGs
+/// without an image are passed over. Throws DataError naming the path for: a missing root, no images, an image without
+/// labels, two images for one PNG, labels inside the folder of the images.
+SegmentationTree discover_segmentation(const std::filesystem::path& root, const std::filesystem::path& labels);
 
 /// The class of each pixel, int64 [H, W], from a PNG with one channel: gray of 1 to 16 bits or palette indices of 1 to
 /// 8, always as stored, never scaled nor looked up. Throws DataError as image::decode() does, and naming file and value

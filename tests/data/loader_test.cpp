@@ -106,6 +106,32 @@ TEST_P(LoaderTest, SkippedImagesMoveNoOther) {
   EXPECT_THAT(loader.skipped()[3].reason, HasSubstr("found nothing at"));
 }
 
+TEST_P(LoaderTest, LabelMapsStayWithTheirImages) {
+  const auto samples = make(7);
+  LoaderOptions with_maps = options(3, OnError::kSkip);
+  with_maps.label_maps = [&](const at::Tensor& hwc, const Sample& sample) {
+    if (sample.path == samples[1].path) {
+      throw DataError("bad labels: " + sample.path.string());
+    }
+    return hwc.select(2, 0).to(at::kLong) + 100;
+  };
+  Loader loader(samples, with_maps, to_chw);
+  std::vector<int> seen;
+  while (const auto batch = loader.next()) {
+    EXPECT_EQ(batch->label_maps.sizes(), (std::vector<std::int64_t>{batch->images.size(0), 2, 3}));
+    EXPECT_TRUE(batch->label_maps.eq(batch->images.select(1, 0).to(at::kLong) + 100).all().item<bool>());
+    for (const int value : values(*batch)) {
+      seen.push_back(value);
+    }
+  }
+  EXPECT_THAT(seen, ElementsAre(0, 2, 3, 4, 5, 6));
+  ASSERT_EQ(loader.skipped().size(), 1U);
+  EXPECT_THAT(loader.skipped()[0].reason, StartsWith("bad labels: "));
+  with_maps.label_maps = [](const at::Tensor&, const Sample&) { return at::zeros({3, 2}, at::kLong); };
+  Loader wrong(samples, with_maps, to_chw);
+  EXPECT_THAT(message_of<UsageError>([&] { wrong.next(); }), HasSubstr("height and width of its image"));
+}
+
 TEST_P(LoaderTest, FirstUnreadableImageOfTheStreamIsReported) {
   const auto samples = make(12);
   for (const char* name : {"a/5.ppm", "a/7.ppm", "a/11.ppm"}) {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Keys and names.
+#include "data/label_pairs.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "data/class_order.h"
+#include "ttscale/error.h"
+
+namespace ttscale::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string base_name(const fs::path& root) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(root, error).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
+}  // namespace
+
+std::string key_of(const fs::path& file, const fs::path& folder) {
+  return file.lexically_relative(folder).replace_extension().generic_string();
+}
+
+FilesByKey files_of(const std::vector<fs::path>& files, const fs::path& folder) {
+  FilesByKey by_key;
+  for (const fs::path& file : files) {
+    const auto [found, is_new] = by_key.emplace(key_of(file, folder), file);
+    if (!is_new) {
+      throw DataError("data: expected names that differ before the extension, found " + found->second.string() +
+                      " and " + file.string() + "; rename one of them and its partner");
+    }
+  }
+  return by_key;
+}
+
+void name_and_sort(SegmentationTree& tree) {
+  for (SegmentationDomain& domain : tree.domains) {
+    if (domain.name.empty()) {
+      domain.name = base_name(tree.root);
+    }
+  }
+  std::sort(tree.domains.begin(), tree.domains.end(),
+            [](const auto& a, const auto& b) { return natural_less(a.name, b.name); });
+}
+
+}  // namespace ttscale::data
