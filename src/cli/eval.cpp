@@ -40,7 +40,10 @@ std::vector<std::string> protocols_of(const EvalFlags& flags) {
 eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) {
   eval::EvalOptions options;
   options.model = flags.model;
+  options.task = eval::parse_task(flags.task);
   options.data = flags.data;
+  options.labels = flags.labels;
+  options.ignore_index = flags.ignore_index;
   options.rules = flags.rules.empty() ? std::vector<std::string>{"source", "prior"} : flags.rules;
   options.input = parse_input_scaling(flags.input);
   options.preprocessing = resolve(flags.preprocessing, config);
@@ -69,7 +72,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.cache_bytes = flags.cache_mb << 20;
   options.journal = flags.resume;
   options.shard = flags.shard.empty() ? eval::Shard() : eval::parse_shard(flags.shard);
-  options.examples = kExamples;
+  options.examples = options.task == eval::Task::kClassification ? kExamples : 0;
   options.thumbnails = !flags.html.empty();
   options.on_error = data::parse_on_error(flags.on_error);
   options.decode.max_pixels = flags.max_pixels.value_or(options.decode.max_pixels);
@@ -84,6 +87,21 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.site_report = flags.site_report || !flags.html.empty();
   options.validate();
   return options;
+}
+
+// Of the results files, those that are about images and their classes.
+void check_formats(const EvalFlags& flags, eval::Task task) {
+  if (task == eval::Task::kClassification) {
+    return;
+  }
+  if (!flags.predictions.empty()) {
+    throw UsageError("--predictions needs one class an image, and segmentation has a class a pixel; remove it");
+  }
+  if (results_format(flags.results_file, flags.results_format) == report::ResultsFormat::kRobustBench) {
+    throw UsageError(
+        "--results-format robustbench holds the accuracy of images, which segmentation does not have; use json, csv or "
+        "markdown");
+  }
 }
 
 // Before hours of work: can the outputs be written at all?
@@ -167,6 +185,7 @@ void run(const EvalFlags& flags) {
   check_run_flags(flags);
   const auto config = image::find_model_config(flags.model);
   const eval::EvalOptions options = to_options(flags, config);
+  check_formats(flags, options.task);
   check_outputs(flags);
   if (flags.threads > 0) {
     at::set_num_threads(static_cast<int>(flags.threads));

@@ -59,12 +59,25 @@ void add_protocol_flags(CLI::App& command, EvalFlags& flags) {
   command.add_option("--reset", flags.reset, "Older name: domain is reset-each-domain, never is continual")->group("");
 }
 
+void add_segmentation_flags(CLI::App& command, EvalFlags& flags, const char* group) {
+  command.add_option("--task", flags.task, "classification, or segmentation: [N, K, H, W], mIoU (classification)")
+      ->type_name("TASK")
+      ->group(group);
+  add_path(command, "--labels", flags.labels, "Segmentation: folder of label PNGs (DOMAIN/labels beside DOMAIN/images)")
+      ->type_name("DIR")
+      ->group(group);
+  command.add_option("--ignore-index", flags.ignore_index, "Segmentation: label of pixels that do not count (255)")
+      ->type_name("N")
+      ->group(group);
+}
+
 void add_data_flags(CLI::App& command, EvalFlags& flags) {
   const char* const group = "Images";
   add_path(command, "--data", flags.data, "Folder of images: CLASS/..., KIND/CLASS/... or KIND/SEVERITY/CLASS/...")
       ->type_name("DIR")
       ->required()
       ->group(group);
+  add_segmentation_flags(command, flags, group);
   command
       .add_option("--shift", flags.shifts, "Make a domain of the clean images on the fly: KIND:SEVERITY,..., or clean")
       ->type_name("SHIFT")

@@ -13,9 +13,14 @@
 namespace ttscale::cli {
 namespace {
 
-std::string score(const std::string& rule, double top1) {
+std::string score(const std::string& rule, double percent) {
   std::ostringstream text;
-  text << ", " << rule << ' ' << std::fixed << std::setprecision(2) << top1;
+  text << ", " << rule << ' ';
+  if (std::isnan(percent)) {
+    text << '-';
+  } else {
+    text << std::fixed << std::setprecision(2) << percent;
+  }
   return text.str();
 }
 
@@ -30,6 +35,7 @@ void EvalLog::resolved(const eval::EvalPlan& plan) {
   for (const eval::RulePlan& rule : plan.rules) {
     rules_.push_back(rule.label);
   }
+  task_ = plan.task;
   several_ = plan.settings.size() > 1;
   display_.emplace(progress_style(flags_.verbosity), plan.work, flags_.log_freq);
 }
@@ -72,17 +78,19 @@ std::int64_t EvalLog::predictions_bytes() { return writer_ ? writer_->sync() : 0
 void EvalLog::batch_done(const eval::Progress& progress) {
   throw_if_interrupted();
   std::string text = part_ + ": " + std::to_string(progress.part_images) + '/' + std::to_string(part_images_);
-  for (std::size_t i = 0; i < progress.top1.size(); ++i) {
-    text += score(rules_.at(i), progress.top1[i]);
+  text += task_ == eval::Task::kSegmentation ? ", pixel acc %" : "";
+  for (std::size_t i = 0; i < progress.accuracy.size(); ++i) {
+    text += score(rules_.at(i), progress.accuracy[i]);
   }
   display_->update(progress.batch, progress.images, text);
 }
 
 void EvalLog::cell_done(const eval::Cell& cell) {
-  scores_ += score(cell.rule, cell.scores.top1);
+  scores_ += score(cell.rule, eval::headline(cell.scores, task_));
   if (++cells_ == rules_.size()) {
     cells_ = 0;
-    log(LogLevel::kInfo, cell.domain + ": " + std::to_string(cell.scores.images) + " images, top-1 %" + scores_);
+    log(LogLevel::kInfo, cell.domain + ": " + std::to_string(cell.scores.images) + " images, " +
+                             eval::headline_name(task_) + " %" + scores_);
     scores_.clear();
   }
 }

@@ -35,6 +35,7 @@ class EvalLog : public eval::EvalObserver {
   const EvalFlags& flags_;
   const std::optional<image::ModelConfig>& config_;
   std::vector<std::string> rules_;
+  eval::Task task_ = eval::Task::kClassification;
   bool several_ = false;  ///< settings
   std::string part_;      ///< the part in work
   std::int64_t part_images_ = 0;

@@ -21,6 +21,10 @@ Examples:
   ttscale eval model.pt --data clean/ --shift clean --shift all:3,5 --batch-size 1,16,64 --seed 0,1,2 \
       --protocol reset-each-domain --protocol mixed --html report.html --resume run.journal
       shifts made on the fly, eighteen settings, a page to look at; the same command goes on where it was interrupted
+  ttscale eval lraspp.pt --task segmentation --data images/ --labels labels/ --ignore-index 255 --output out \
+      --img-size 512 1024 --crop-pct 1.0 --crop-mode squash --batch-size 4 --shift clean --shift fog:3
+      mIoU and pixel accuracy; labels/a/1.png holds the class of each pixel of images/a/1.jpg; without --labels
+      DOMAIN/images and DOMAIN/labels stand side by side below --data
 
 Exit codes: 0 done, 2 usage, 3 data, 4 model, 1 anything else.
 )help";

@@ -34,8 +34,11 @@ struct InspectFlags {
 /// `ttscale eval`. Unset values take the defaults of the layer they belong to.
 struct EvalFlags {
   std::filesystem::path model;
+  std::string task = "classification";
   std::filesystem::path data;
-  std::vector<std::string> rules;  ///< empty: source and prior
+  std::filesystem::path labels;              ///< empty: beside the images
+  std::optional<std::int64_t> ignore_index;  ///< unset: 255
+  std::vector<std::string> rules;            ///< empty: source and prior
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: running statistics of BatchNorm layers

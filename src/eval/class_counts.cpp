@@ -19,6 +19,11 @@ void add_classes(std::vector<RuleClasses>& sums, const RuleClasses& more) {
     found->classes[i].images += more.classes[i].images;
     found->classes[i].correct += more.classes[i].correct;
   }
+  found->areas.resize(std::max(found->areas.size(), more.areas.size()));
+  for (std::size_t i = 0; i < more.areas.size(); ++i) {
+    found->areas[i].intersection += more.areas[i].intersection;
+    found->areas[i].union_area += more.areas[i].union_area;
+  }
 }
 
 void sort_skipped(EvalResult& result) {

@@ -1,57 +1,51 @@
 // SPDX-License-Identifier: MIT
-// What all rules made of one domain so far.
+// What all rules made of one domain so far, whatever the task.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "data/image_tree.h"
+#include "eval/options.h"
 #include "eval/result.h"
-#include "metrics/adaptive_calibration.h"
+#include "eval/rule_set.h"
 #include "metrics/classification.h"
-#include "metrics/paired.h"
 
 namespace ttscale::eval {
 
-/// Sums of one rule.
-struct RuleScore {
-  metrics::Classification sums;
-  metrics::AdaptiveCalibration calibration;
-  metrics::PairedCounts paired;  ///< against source
-  std::vector<CurvePoint> curve;
-  std::vector<Example> examples;  ///< the most telling ones, see keep_examples()
+/// What one batch was worth.
+struct BatchScore {
+  std::vector<std::vector<metrics::Prediction>> predictions;  ///< of each rule; empty for segmentation
+  std::vector<std::int64_t> correct;                          ///< images, or pixels, that each rule has right
+  std::int64_t counted = 0;                                   ///< images, or pixels that are not ignored
 };
 
 /// The scores of all rules on one domain in one setting.
 class DomainScore {
  public:
-  /// `images`: how many are to come, for the stretches of the curve. `source`: the rule that the others are compared
-  /// with, if it is among them. `examples`: EvalOptions::examples.
-  DomainScore(std::size_t rules, std::optional<std::size_t> source, std::int64_t images, std::int64_t examples);
+  virtual ~DomainScore() = default;
 
-  /// Adds logits [N, K] of every rule for the same images, and returns the predictions of each. Throws what
-  /// Classification::add() throws.
-  std::vector<std::vector<metrics::Prediction>> add(const std::vector<at::Tensor>& logits, const at::Tensor& labels,
-                                                    const std::vector<data::Sample>& samples);
+  /// Adds what every rule made of the same images. `labels` is int64 [N], or [N, H, W] for segmentation. Throws
+  /// ModelError for outputs and DataError for labels that do not fit the task.
+  virtual BatchScore add(const Outputs& outputs, const at::Tensor& labels,
+                         const std::vector<data::Sample>& samples) = 0;
+
+  [[nodiscard]] virtual std::int64_t images() const = 0;
 
   /// Numbers of a rule; the rest of the cell is the caller's.
-  [[nodiscard]] Cell cell(std::size_t rule) const;
+  [[nodiscard]] virtual Cell cell(std::size_t rule) const = 0;
 
-  [[nodiscard]] const RuleScore& rule(std::size_t index) const { return rules_[index]; }
+  /// Its classes; the label of the rule is the caller's.
+  [[nodiscard]] virtual RuleClasses classes(std::size_t rule) const = 0;
 
- private:
-  void compare(const std::vector<std::vector<metrics::Prediction>>& predictions, const at::Tensor& labels,
-               const std::vector<data::Sample>& samples);
-  void extend_curve(RuleScore& score, const std::vector<metrics::Prediction>& predictions, const at::Tensor& labels);
-
-  std::vector<RuleScore> rules_;
-  std::optional<std::size_t> source_;
-  std::int64_t stretch_;  ///< images of one point of the curve
-  std::int64_t examples_;
+  /// Its most telling images, see keep_examples(); setting, domain and rule are the caller's.
+  [[nodiscard]] virtual std::vector<Example> examples(std::size_t /*rule*/) const { return {}; }
 };
+
+/// The scores of a domain of `images` images under the task of the options.
+std::unique_ptr<DomainScore> make_domain_score(const EvalOptions& options, const RuleSet& runs, std::int64_t images);
 
 }  // namespace ttscale::eval

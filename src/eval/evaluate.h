@@ -18,7 +18,8 @@ struct Progress {
   std::int64_t batch = 0;        ///< batches done in the part
   std::int64_t part_images = 0;  ///< images done in the part, skipped ones included
   std::int64_t images = 0;       ///< images done in all, of EvalPlan::work, skipped and resumed ones included
-  std::vector<double> top1;      ///< of each rule in this part so far, %
+  /// Images, or pixels, that each rule has right in this part so far, %; NaN while all pixels are ignored ones.
+  std::vector<double> accuracy;
 };
 
 /// What one rule made of one batch. The references live as long as the call.
@@ -42,7 +43,7 @@ class EvalObserver {
   virtual void resumed(std::int64_t /*images*/, std::int64_t /*predictions_bytes*/) {}
   /// Images that follow each other begin: a domain, or what the protocol makes of several.
   virtual void part_started(const Setting& /*setting*/, const std::string& /*name*/, std::int64_t /*images*/) {}
-  /// Once a batch and rule, batches in stream order, rules in their order.
+  /// Once a batch and rule, batches in stream order, rules in their order. Not for segmentation.
   virtual void predictions(const PredictionBatch& /*batch*/) {}
   virtual void batch_done(const Progress& /*progress*/) {}
   virtual void cell_done(const Cell& /*cell*/) {}
@@ -54,7 +55,7 @@ class EvalObserver {
 /// true, and plan, finished cells, skipped files and the unfinished cells of the domain in work are there to be
 /// written. Same model, data and options: same result, whatever the number of workers. Throws UsageError for options,
 /// DataError for images and labels that do not fit the model, ModelError for a model that cannot be adapted (under
-/// `source`, too), refuses the shape of the images, or returns no logits [N, K].
+/// `source`, too), refuses the shape of the images, or returns no logits [N, K] ([N, K, H, W] for segmentation).
 void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& result);
 
 }  // namespace ttscale::eval

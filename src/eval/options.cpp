@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "eval/protocol.h"
+#include "eval/task_options.h"
 #include "ttscale/error.h"
 #include "ttscale/rule.h"
 
@@ -94,6 +95,7 @@ void EvalOptions::validate() const {
   check_rules(rules);
   check_protocols(*this);
   check_state(*this);
+  check_task(*this);
   ttscale::validate(input);
   preprocessing.validate();
   for (const std::int64_t size : batch_sizes) {

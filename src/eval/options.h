@@ -25,8 +25,11 @@ Shard parse_shard(const std::string& text);
 
 /// Options of evaluate().
 struct EvalOptions {
-  std::filesystem::path model;     ///< TorchScript archive
-  std::filesystem::path data;      ///< root of the image tree
+  std::filesystem::path model;  ///< TorchScript archive
+  Task task = Task::kClassification;
+  std::filesystem::path data;    ///< root of the image tree
+  std::filesystem::path labels;  ///< segmentation: root of the label maps; empty: folders `labels` beside `images`
+  std::optional<std::int64_t> ignore_index;  ///< segmentation: label of pixels that do not count; none: 255
   std::vector<std::string> rules;  ///< texts of parse_rule(); results are labelled with them as they are written
   InputScaling input;              ///< on pixels; the reference of Standardize is set to the preprocessing's
   image::Preprocessing preprocessing;

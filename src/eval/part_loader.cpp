@@ -16,6 +16,11 @@ data::Loader open_part(const Part& part, std::int64_t batch_size, const Setup& s
   loading.on_error = options.on_error;
   loading.decode = options.decode;
   loading.cache = cache;
+  if (options.task == Task::kSegmentation) {
+    loading.label_maps = [&setup, &options](const at::Tensor& hwc, const data::Sample& sample) {
+      return read_label_map(setup.label_maps.pair_of(sample.path), hwc, options);
+    };
+  }
   const bool scaled = !std::holds_alternative<std::monostate>(setup.input);
   const data::Transform transform = [&setup, &options, scaled](const at::Tensor& hwc, const data::Sample& sample) {
     const at::Tensor seen = shifted(hwc, sample, setup, options);

@@ -47,8 +47,15 @@ image::Preprocessing read_preprocessing(const Json& json) {
   return out;
 }
 
-Task read_task(const Json& json) {
-  return json == to_string(Task::kSegmentation) ? Task::kSegmentation : Task::kClassification;
+/// Fields that files of earlier versions lack.
+Json at_or_null(const Json& json, const char* key) { return json.contains(key) ? json.at(key) : Json(nullptr); }
+
+/// Where the names of the classes came from.
+Json classes_source(const EvalPlan& plan) {
+  if (!plan.classes_file.empty()) {
+    return plan.classes_file;
+  }
+  return plan.task == Task::kClassification ? Json("folders") : Json(nullptr);
 }
 
 }  // namespace
@@ -60,6 +67,8 @@ Json plan_to_json(const EvalPlan& plan) {
   json["task"] = to_string(plan.task);
   json["model"] = plan.model;
   json["data"] = plan.data;
+  json["labels"] = text_or_null(plan.labels);
+  json["ignore_index"] = optional(plan.ignore_index);
   json["fingerprint"] = plan.fingerprint;
   json["device"] = plan.device;
   json["settings"] = array(plan.settings, [](const Setting& setting) {
@@ -82,7 +91,7 @@ Json plan_to_json(const EvalPlan& plan) {
   json["domains"] = array(plan.domains, [](const DomainPlan& domain) {
     return Json{{"name", domain.name}, {"images", domain.images}};
   });
-  json["classes"] = {{"source", plan.classes_file.empty() ? "folders" : plan.classes_file}, {"names", plan.classes}};
+  json["classes"] = {{"source", classes_source(plan)}, {"names", plan.classes}};
   json["sites"] = array(plan.sites, [](const Site& site) { return Json(site.name); });
   return json;
 }
@@ -93,9 +102,11 @@ EvalPlan plan_from_json(const Json& json) {
     const std::string shard = json.at("shard");
     plan.shard = {std::stoll(shard), std::stoll(shard.substr(shard.find('/') + 1))};
   }
-  plan.task = read_task(json.at("task"));
+  plan.task = parse_task(json.at("task"));
   plan.model = json.at("model");
   plan.data = json.at("data");
+  plan.labels = read_text(at_or_null(json, "labels"));
+  plan.ignore_index = read_optional(at_or_null(json, "ignore_index"));
   plan.fingerprint = json.at("fingerprint");
   plan.device = json.at("device");
   for (const Json& setting : json.at("settings")) {
@@ -118,7 +129,7 @@ EvalPlan plan_from_json(const Json& json) {
   for (const Json& domain : json.at("domains")) {
     plan.domains.push_back({domain.at("name"), domain.at("images")});
   }
-  const std::string source = json.at("classes").at("source");
+  const std::string source = read_text(json.at("classes").at("source"));
   plan.classes_file = source == "folders" ? std::string() : source;
   plan.classes = json.at("classes").at("names").get<std::vector<std::string>>();
   for (const Json& name : json.at("sites")) {

@@ -37,6 +37,9 @@ class Protocol {
 
   /// Whether the protocol itself decides the order of images within a domain.
   [[nodiscard]] virtual bool orders_images() const { return false; }
+
+  /// Whether it arranges images by their class.
+  [[nodiscard]] virtual bool needs_classes() const { return false; }
 };
 
 /// Reads `name` or `name:field=value`. Throws UsageError that lists what there is.

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "metrics/repeats.h"
+#include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
@@ -62,6 +63,20 @@ void describe_sites(std::ostream& out, const std::vector<Site>& sites) {
   out << '\n';
 }
 
+void describe_classes(std::ostream& out, const EvalPlan& plan) {
+  const bool named = !plan.classes_file.empty();
+  if (plan.task == Task::kSegmentation) {
+    out << "labels        " << (plan.labels.empty() ? "beside the images" : plan.labels) << ", ignored label "
+        << plan.ignore_index.value_or(metrics::kIgnoreIndex) << '\n';
+    out << "classes       "
+        << (named ? std::to_string(plan.classes.size()) + " from " + plan.classes_file : "as many as the model has")
+        << '\n';
+  } else {
+    out << "classes       " << plan.classes.size() << (named ? " from " + plan.classes_file : " from the folders")
+        << '\n';
+  }
+}
+
 /// "a, b, c" of what differs between the settings.
 template <typename Function>
 std::string list(const std::vector<Setting>& settings, Function function) {
@@ -87,6 +102,15 @@ void describe_settings(std::ostream& out, const std::vector<Setting>& settings) 
 
 std::string to_string(Task task) { return task == Task::kClassification ? "classification" : "segmentation"; }
 
+Task parse_task(const std::string& text) {
+  for (const Task task : {Task::kClassification, Task::kSegmentation}) {
+    if (text == to_string(task)) {
+      return task;
+    }
+  }
+  throw UsageError("task: expected classification or segmentation, found \"" + text + "\"");
+}
+
 double headline(const Scores& scores, Task task) { return task == Task::kClassification ? scores.top1 : scores.miou; }
 
 std::string headline_name(Task task) { return task == Task::kClassification ? "top-1" : "mIoU"; }
@@ -99,14 +123,16 @@ std::int64_t EvalPlan::images() const {
 std::string EvalPlan::describe() const {
   std::ostringstream out;
   out << "model         " << model << " on " << device << '\n';
+  if (task != Task::kClassification) {
+    out << "task          " << to_string(task) << '\n';
+  }
   describe_sites(out, sites);
   if (!reference.empty()) {
     out << "reference     " << reference << '\n';
   }
   out << "data          " << data << ": " << images() << " images in " << domains.size()
       << (domains.size() == 1 ? " domain" : " domains") << '\n';
-  out << "classes       " << classes.size() << (classes_file.empty() ? " from the folders" : " from " + classes_file)
-      << '\n';
+  describe_classes(out, *this);
   if (!shifts.empty()) {
     out << "shifts        " << shifts << '\n';
   }

@@ -10,6 +10,7 @@
 
 #include "image/preprocess.h"
 #include "metrics/classification.h"
+#include "metrics/segmentation.h"
 #include "ttscale/inspect.h"
 
 namespace ttscale::eval {
@@ -31,6 +32,9 @@ enum class Task { kClassification, kSegmentation };
 
 /// "classification" or "segmentation".
 std::string to_string(Task task);
+
+/// The task of that name; throws UsageError for any other text.
+Task parse_task(const std::string& text);
 
 /// The circumstances of a stream: what a result depends on beside domain and rule.
 struct Setting {
@@ -54,10 +58,12 @@ struct EvalPlan {
   Task task = Task::kClassification;
   std::string model;
   std::string data;
+  std::string labels;                        ///< segmentation: folder of label maps; empty: beside the images
+  std::optional<std::int64_t> ignore_index;  ///< segmentation: label of pixels that do not count
   std::string device;
   std::vector<DomainPlan> domains;
   std::vector<RulePlan> rules;
-  std::vector<std::string> classes;  ///< name of each label
+  std::vector<std::string> classes;  ///< name of each label; none: segmentation without a file of names
   std::string classes_file;          ///< where the names came from; empty: from the folders
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
@@ -87,7 +93,8 @@ struct Scores {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
   std::int64_t images = 0;
-  std::int64_t non_finite = 0;    ///< images without a softmax: wrong in top-1 and top-5, left out of the others
+  std::int64_t non_finite = 0;    ///< images without a softmax: wrong in top-1 and top-5, left out of the others;
+                                  ///< segmentation: pixels without a prediction, which are wrong
   double top1 = kNone;            ///< %
   double top5 = kNone;            ///< %
   double nll = kNone;             ///< mean negative log-likelihood
@@ -95,7 +102,7 @@ struct Scores {
   double confidence = kNone;      ///< mean, 0..1
   double top1_low = kNone;        ///< %, lower end of the 95 % interval of top1 (Wilson)
   double top1_high = kNone;       ///< %, upper end
-  double mean_class = kNone;      ///< mean over the classes of their accuracy, %
+  double mean_class = kNone;      ///< mean over the classes of their accuracy, % (of images or pixels)
   double adaptive_ece = kNone;    ///< calibration error over bins of equal mass, 0..1
   double brier = kNone;           ///< Brier score, 0..2
   double miou = kNone;            ///< segmentation: mean intersection over union, %
@@ -108,11 +115,12 @@ double headline(const Scores& scores, Task task);
 /// Its name: "top-1" or "mIoU".
 std::string headline_name(Task task);
 
-/// A rule against source on the same images.
+/// A rule against source on the same images. For segmentation it counts pixels, and there is no p-value: the pixels of
+/// an image are not independent.
 struct Change {
-  std::int64_t broken = 0;         ///< images that source had right and the rule has wrong
-  std::int64_t repaired = 0;       ///< images that source had wrong and the rule has right
-  std::int64_t changed = 0;        ///< images with another class than under source, right or wrong
+  std::int64_t broken = 0;         ///< images (pixels) that source had right and the rule has wrong
+  std::int64_t repaired = 0;       ///< images (pixels) that source had wrong and the rule has right
+  std::int64_t changed = 0;        ///< images (pixels) with another class than under source, right or wrong
   double low = Scores::kNone;      ///< points: lower end of the 95 % interval of the rule's gain (paired bootstrap)
   double high = Scores::kNone;     ///< upper end
   double p_value = Scores::kNone;  ///< of McNemar's exact test that the rule changes nothing
@@ -167,7 +175,8 @@ using ClassCount = metrics::ClassCount;
 /// Every class under one rule, over all finished cells.
 struct RuleClasses {
   std::string rule;
-  std::vector<ClassCount> classes;  ///< by label
+  std::vector<ClassCount> classes;             ///< by label; empty for segmentation
+  std::vector<metrics::ClassArea> areas = {};  ///< by label, in pixels; segmentation only
 };
 
 /// What one model said about an image.
@@ -201,7 +210,7 @@ struct SkippedFile {
 struct EvalResult {
   EvalPlan plan;
   std::vector<Cell> cells;
-  std::vector<RuleClasses> classes;  ///< a rule each; empty for segmentation
+  std::vector<RuleClasses> classes;  ///< a rule each
   std::vector<Example> examples;     ///< the greatest losses of each rule, then its greatest gains
   std::vector<Cell> unfinished;      ///< of the domain that was interrupted: what its images gave until then
   std::vector<SkippedFile> skipped;

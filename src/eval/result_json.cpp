@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "eval/json_columns.h"
 #include "eval/plan_json.h"
 #include "ttscale/error.h"
 #include "ttscale/version.h"
@@ -76,38 +77,7 @@ Change change_from_json(const Json& json) {
           to_number(json.at("low")), to_number(json.at("high")), to_number(json.at("p_value"))};
 }
 
-/// A list of structs as one list a member: short in the file.
-template <typename T, typename... Members>
-Json columns(const std::vector<T>& values, const std::vector<const char*>& names, Members... members) {
-  Json json = Json::object();
-  std::size_t i = 0;
-  const auto add = [&](auto member) {
-    Json column = Json::array();
-    for (const T& value : values) {
-      column.push_back(value.*member);
-    }
-    json[names[i++]] = std::move(column);
-  };
-  (add(members), ...);
-  return json;
-}
-
-template <typename T, typename... Members>
-std::vector<T> read_columns(const Json& json, const std::vector<const char*>& names, Members... members) {
-  std::vector<T> values(json.at(names.front()).size());
-  std::size_t i = 0;
-  const auto read = [&](auto member) {
-    const Json& column = json.at(names[i++]);
-    for (std::size_t k = 0; k < values.size(); ++k) {
-      column.at(k).get_to(values[k].*member);
-    }
-  };
-  (read(members), ...);
-  return values;
-}
-
 using metrics::CalibrationBin;
-using metrics::ClassCount;
 const std::vector<const char*> kBinColumns{"images", "correct", "confidence"};
 const std::vector<const char*> kCountColumns{"images", "correct"};
 
@@ -258,16 +228,6 @@ Example example_from_json(const Json& json) {
   example.adapted = opinion_from_json(json.at("adapted"));
   example.gain = to_number(json.at("gain"));
   return example;
-}
-
-Json classes_to_json(const RuleClasses& classes) {
-  Json json = {{"rule", classes.rule}};
-  json.update(columns(classes.classes, kCountColumns, &ClassCount::images, &ClassCount::correct));
-  return json;
-}
-
-RuleClasses classes_from_json(const Json& json) {
-  return {json.at("rule"), read_columns<ClassCount>(json, kCountColumns, &ClassCount::images, &ClassCount::correct)};
 }
 
 Json skipped_to_json(const SkippedFile& file) {

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "metrics/segmentation.h"
 #include "ttscale/error.h"
 
 namespace ttscale::eval {
@@ -20,11 +21,38 @@ std::string text_of(const T& value) {
   return text.str();
 }
 
-void check_output(const at::Tensor& output, const at::Tensor& images) {
-  if (output.dim() != 2 || output.size(0) != images.size(0) || !output.is_floating_point()) {
-    throw ModelError("model: expected floating-point scores [" + std::to_string(images.size(0)) +
-                     ", classes] for a batch " + text_of(images.sizes()) + ", found " + text_of(output.dtype()) + " " +
-                     text_of(output.sizes()) + "; wrap the model so that it returns class scores alone");
+/// Whether a model gave one tensor of that many dimensions for each image.
+bool is_output(const at::Tensor& output, const at::Tensor& images, std::int64_t dimensions) {
+  return output.dim() == dimensions && output.size(0) == images.size(0) && output.is_floating_point();
+}
+
+[[noreturn]] void refuse(const std::string& expected, const at::Tensor& output, const at::Tensor& images,
+                         const std::string& remedy) {
+  throw ModelError("model: expected floating-point scores [" + std::to_string(images.size(0)) + ", " + expected +
+                   "] for a batch " + text_of(images.sizes()) + ", found " + text_of(output.dtype()) + " " +
+                   text_of(output.sizes()) + "; " + remedy);
+}
+
+void check_scores(const at::Tensor& output, const at::Tensor& images) {
+  if (!is_output(output, images, 2)) {
+    refuse(
+        "classes", output, images,
+        is_output(output, images, 4)
+            ? "add --task segmentation for a model that gives a map, or wrap it so that it returns class scores alone"
+            : "wrap the model so that it returns class scores alone");
+  }
+}
+
+void check_maps(const at::Tensor& output, const at::Tensor& images) {
+  if (!is_output(output, images, 4)) {
+    refuse("classes, height, width", output, images,
+           is_output(output, images, 2)
+               ? "use --task classification for a model that gives a class an image, or name its map by --output"
+               : "wrap the model so that it returns a map of class scores alone");
+  }
+  if (output.size(1) < 2) {
+    refuse("2 or more classes, height, width", output, images,
+           "wrap a model of one foreground score s so that it returns [0, s] as the scores of two classes");
   }
 }
 
@@ -64,22 +92,36 @@ at::Tensor RuleSet::model_input(const at::Tensor& images) const {
   return input.to(at::Device(options_.device));
 }
 
-std::vector<at::Tensor> RuleSet::forward(const at::Tensor& images) {
+at::Tensor RuleSet::logits_of(const at::Tensor& output, const at::Tensor& images) {
+  check_scores(output, images);
+  data::check_class_count(setup_.tree, output.size(1));
+  if (options_.valid_classes && !absent_.defined()) {
+    absent_ = absent_classes(setup_.tree);
+  }
+  // An output of -Inf is one that softmax and argmax leave out.
+  return absent_.defined() ? output.masked_fill(absent_, -std::numeric_limits<double>::infinity()) : output;
+}
+
+/// At once, and not when they are scored: the maps of all rules would fill the memory.
+at::Tensor RuleSet::pixels_of(const at::Tensor& output, const at::Tensor& images) const {
+  check_maps(output, images);
+  if (!setup_.tree.classes.empty()) {
+    data::check_class_count(setup_.tree, output.size(1));
+  }
+  return metrics::predicted_classes(output, images.size(2), images.size(3));
+}
+
+Outputs RuleSet::forward(const at::Tensor& images) {
   const at::Tensor input = model_input(images);
-  std::vector<at::Tensor> logits;
+  Outputs outputs;
   for (RuleRun& run : runs_) {
     // A model may write into its input; only the last may do so.
-    at::Tensor output = run.forward(&run == &runs_.back() ? input : input.clone());
-    check_output(output, images);
-    data::check_class_count(setup_.tree, output.size(1));
-    if (options_.valid_classes && !absent_.defined()) {
-      absent_ = absent_classes(setup_.tree);
-    }
-    // An output of -Inf is one that softmax and argmax leave out.
-    logits.push_back(absent_.defined() ? output.masked_fill(absent_, -std::numeric_limits<double>::infinity())
-                                       : output);
+    const at::Tensor output = run.forward(&run == &runs_.back() ? input : input.clone());
+    outputs.of_rules.push_back(options_.task == Task::kSegmentation ? pixels_of(output, images)
+                                                                    : logits_of(output, images));
+    outputs.classes = output.size(1);
   }
-  return logits;
+  return outputs;
 }
 
 }  // namespace ttscale::eval

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,13 @@
 #include "eval/setup.h"
 
 namespace ttscale::eval {
+
+/// What every rule made of the same images, on the CPU.
+struct Outputs {
+  std::vector<at::Tensor> of_rules;  ///< logits [N, K]; for segmentation the classes of pixels, int64 [N, H, W], see
+                                     ///< metrics::predicted_classes()
+  std::int64_t classes = 0;          ///< K
+};
 
 /// A run a rule, in the order of the plan. Options and setup must outlive it.
 class RuleSet {
@@ -25,10 +33,10 @@ class RuleSet {
   /// Empties the windows of all.
   void start_part();
 
-  /// Scales and normalises images [N, C, H, W] of the loader and returns the logits [N, K] of every rule, on the CPU;
-  /// -Inf at outputs without images if only valid classes count. Throws ModelError and DataError if model, images and
-  /// classes do not fit.
-  std::vector<at::Tensor> forward(const at::Tensor& images);
+  /// Scales and normalises images [N, C, H, W] of the loader and returns the outputs of every rule; logits are -Inf at
+  /// outputs without images if only valid classes count, and maps of pixels have the size of the images. Throws
+  /// ModelError and DataError if model, images, task and classes do not fit.
+  Outputs forward(const at::Tensor& images);
 
   [[nodiscard]] std::size_t size() const { return runs_.size(); }
   [[nodiscard]] RuleRun& operator[](std::size_t rule) { return runs_[rule]; }
@@ -39,6 +47,8 @@ class RuleSet {
 
  private:
   [[nodiscard]] at::Tensor model_input(const at::Tensor& images) const;
+  [[nodiscard]] at::Tensor logits_of(const at::Tensor& output, const at::Tensor& images);
+  [[nodiscard]] at::Tensor pixels_of(const at::Tensor& output, const at::Tensor& images) const;
 
   const EvalOptions& options_;
   const Setup& setup_;

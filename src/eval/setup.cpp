@@ -15,6 +15,7 @@
 #include "data/order.h"
 #include "eval/fingerprint.h"
 #include "eval/order_file.h"
+#include "eval/task_options.h"
 #include "ttscale/error.h"
 #include "ttscale/options.h"
 #include "ttscale/rule.h"
@@ -29,7 +30,19 @@ const std::string& order_or_default(const EvalOptions& options) {
   return options.order.empty() ? kShuffled : options.order;
 }
 
-data::ImageTree read_tree(const EvalOptions& options) {
+/// What is evaluated, as the task arranges it.
+struct Data {
+  data::ImageTree tree;
+  LabelMaps label_maps;
+  std::optional<data::ImageTree> files;  ///< what the fingerprint covers, where it is more than the tree
+};
+
+Data read_segmentation(const EvalOptions& options) {
+  const data::SegmentationTree pairs = read_pairs(options);
+  return {images_of(pairs, options), LabelMaps(pairs), files_of(pairs)};
+}
+
+Data read_classification(const EvalOptions& options) {
   data::TreeOptions tree;
   tree.class_order = options.class_order;
   tree.layout = options.layout;
@@ -40,7 +53,11 @@ data::ImageTree read_tree(const EvalOptions& options) {
     tree.classes = options.classes;
     tree.classes_file = options.classes_file;
   }
-  return data::discover(options.data, tree);
+  return {data::discover(options.data, tree), {}, std::nullopt};
+}
+
+Data read_data(const EvalOptions& options) {
+  return options.task == Task::kSegmentation ? read_segmentation(options) : read_classification(options);
 }
 
 AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& reference) {
@@ -119,8 +136,13 @@ std::vector<Setting> make_settings(const EvalOptions& options) {
 
 EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, const std::vector<EvalDomain>& domains) {
   EvalPlan plan;
+  plan.task = options.task;
   plan.model = options.model.string();
   plan.data = options.data.string();
+  plan.labels = options.labels.string();
+  if (options.task == Task::kSegmentation) {
+    plan.ignore_index = ignored_label(options);
+  }
   plan.device = options.device;
   plan.reference = options.reference.string();
   const Images images(tree, domains, data::parse_order(order_or_default(options), options.seeds.front()),
@@ -219,20 +241,28 @@ Setup prepare(const EvalOptions& options) {
   bool clean = false;
   const std::string shift_text = without_clean(options.shifts, clean);
   std::vector<shift::Shift> shifts = shift_text.empty() ? std::vector<shift::Shift>() : shift::parse_shifts(shift_text);
+  check_shifts_of_task(options.task, shifts);
   const data::Order order = data::parse_order(order_or_default(options), options.seeds.front());
-  data::ImageTree tree = read_tree(options);
-  data::check_order(tree, order);
-  warn_of_few_classes(options, tree);
-  std::vector<EvalDomain> domains = make_domains(tree, shifts, clean);
-  EvalPlan plan = make_plan(options, tree, domains);
+  Data found = read_data(options);
+  data::check_order(found.tree, order);
+  warn_of_few_classes(options, found.tree);
+  std::vector<EvalDomain> domains = make_domains(found.tree, shifts, clean);
+  EvalPlan plan = make_plan(options, found.tree, domains);
   const std::optional<Reference> reference = read_reference(options.reference, options.preprocessing.describe());
   AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
-  plan.fingerprint = fingerprint(options.model, tree);
+  plan.fingerprint = fingerprint(options.model, found.files ? *found.files : found.tree);
   InputScaling input = with_reference(options.input, InputSpace::kPixels, options.preprocessing.mean,
                                       options.preprocessing.std, reference);
-  Setup setup{std::move(tree),  std::move(domains), std::move(shifts), {}, {},
-              std::move(input), std::move(model),   std::move(plan)};
+  Setup setup{std::move(found.tree),
+              std::move(found.label_maps),
+              std::move(domains),
+              std::move(shifts),
+              {},
+              {},
+              std::move(input),
+              std::move(model),
+              std::move(plan)};
   add_units(setup, options);
   return setup;
 }

@@ -10,6 +10,7 @@
 
 #include "data/image_tree.h"
 #include "eval/images.h"
+#include "eval/label_maps.h"
 #include "eval/options.h"
 #include "eval/protocol.h"
 #include "eval/result.h"
@@ -32,6 +33,7 @@ struct Unit {
 /// Everything an evaluation works with.
 struct Setup {
   data::ImageTree tree;
+  LabelMaps label_maps;  ///< segmentation
   std::vector<EvalDomain> domains;
   std::vector<shift::Shift> shifts;
   std::vector<Unit> units;              ///< of this shard

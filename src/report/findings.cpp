@@ -93,7 +93,28 @@ std::string warning_of(const Verdict& verdict) {
          std::to_string(worse) + " of " + count_of(verdict.gains.size(), "domain") + ".";
 }
 
+/// mIoU is no mean over images, so that only gains have intervals.
+std::string gain_interval_sentence(const eval::EvalResult& result) {
+  double half = -1;
+  std::int64_t fewest = 0;
+  for (const eval::Cell& cell : result.cells) {
+    const double width = cell.change ? (cell.change->high - cell.change->low) / 2 : eval::Scores::kNone;
+    if (width > half) {
+      half = width;
+      fewest = cell.scores.images;
+    }
+  }
+  if (half < 0) {
+    return {};
+  }
+  return "95 % interval of a gain in mIoU on one domain: at most +-" + fixed(half, 2) +
+         " points (paired bootstrap over " + count_of(static_cast<std::size_t>(fewest), "image") + ").";
+}
+
 std::string interval_sentence(const eval::EvalResult& result) {
+  if (result.plan.task == eval::Task::kSegmentation) {
+    return gain_interval_sentence(result);
+  }
   double half = -1;
   std::int64_t fewest = 0;
   for (const eval::Cell& cell : result.cells) {
@@ -115,7 +136,8 @@ std::vector<std::string> trouble_of(const eval::EvalResult& result) {
   for (const eval::RuleMean& mean : result.means()) {
     if (mean.scores.non_finite > 0) {
       lines.push_back("warning: under " + mean.rule + " the model gave NaN or infinite scores for " +
-                      count_of(static_cast<std::size_t>(mean.scores.non_finite), "image") + ", counted as wrong.");
+                      count_of(static_cast<std::size_t>(mean.scores.non_finite), unit_name(result.plan.task)) +
+                      ", counted as wrong.");
     }
   }
   if (!result.skipped.empty()) {
@@ -138,6 +160,8 @@ std::optional<std::size_t> source_index(const eval::EvalPlan& plan) {
                                   [](const eval::RulePlan& rule) { return rule.resolved == "source"; });
   return found == plan.rules.end() ? std::nullopt : std::optional<std::size_t>(found - plan.rules.begin());
 }
+
+std::string unit_name(eval::Task task) { return task == eval::Task::kClassification ? "image" : "pixel"; }
 
 std::string findings(const eval::EvalResult& result, std::size_t width) {
   std::vector<std::string> lines{interval_sentence(result)};

@@ -13,6 +13,9 @@ namespace ttscale::report {
 /// The first rule that is `source`, by which the others are judged.
 std::optional<std::size_t> source_index(const eval::EvalPlan& plan);
 
+/// What is right or wrong: "image", or "pixel" for segmentation.
+std::string unit_name(eval::Task task);
+
 /// Lines: the confidence interval, what each rule gained or cost against source, then warnings.
 std::string findings(const eval::EvalResult& result, std::size_t width);
 

@@ -25,6 +25,9 @@ struct Grid {
 /// A grid a group, rules in the order of the plan.
 std::vector<Grid> grids_of(const eval::EvalResult& result);
 
+/// The same of another rate in place of the headline.
+std::vector<Grid> grids_of(const eval::EvalResult& result, double eval::Scores::*rate);
+
 /// "protocol continual, batch size 64".
 std::string group_text(const eval::Setting& group);
 

@@ -49,12 +49,15 @@ std::string row(const eval::Cell& cell) {
                   count(cell.change, &eval::Change::repaired),
                   percent(number(cell.change, &eval::Change::low)),
                   percent(number(cell.change, &eval::Change::high)),
-                  csv_number(number(cell.change, &eval::Change::p_value), kDecimals)});
+                  csv_number(number(cell.change, &eval::Change::p_value), kDecimals),
+                  percent(scores.miou),
+                  percent(scores.pixel_accuracy)});
 }
 
 constexpr const char* kHeader =
     "domain,rule,images,top1,top1_err,top5,top5_err,nll,ece,top1_low,top1_high,skipped,protocol,batch_size,seed,"
-    "mean_class,brier,adaptive_ece,broken,repaired,gain_low,gain_high,p_value\n";
+    "mean_class,brier,adaptive_ece,broken,repaired,gain_low,gain_high,p_value,miou,"
+    "pixel_accuracy\n";
 
 struct Format {
   const char* name;

@@ -133,13 +133,23 @@ std::string grid_text(const Grid& grid, const eval::EvalPlan& plan, std::optiona
   return blocks(names, columns, width, has_mean);
 }
 
-std::string legend(const eval::EvalPlan& plan, std::optional<std::size_t> source, std::size_t width) {
+std::string legend(const std::string& rate, const eval::EvalPlan& plan, std::optional<std::size_t> source,
+                   std::size_t width) {
   const std::size_t rules = plan.rules.size();
-  std::string text = eval::headline_name(plan.task) + " in %";
+  std::string text = rate + " in %";
   if (source && rules > 1) {
     text += ", then points gained or lost against source";
   }
   return wrap_sentence(text + (rules > 1 ? "; * best of a row" : ""), width) + '\n';
+}
+
+std::string rate_text(const std::string& rate, const std::vector<Grid>& grids, const eval::EvalPlan& plan,
+                      std::optional<std::size_t> source, std::size_t width) {
+  std::string text = legend(rate, plan, source, width);
+  for (const Grid& grid : grids) {
+    text += (grids.size() > 1 ? group_text(grid.group) + '\n' : "") + grid_text(grid, plan, source, width) + '\n';
+  }
+  return text;
 }
 
 }  // namespace
@@ -150,11 +160,9 @@ std::string to_table(const eval::EvalResult& result, const TableOptions& options
   if (result.plan.rules.empty() || result.plan.domains.empty()) {
     return "no results\n";
   }
-  std::string text = legend(result.plan, source, width);
-  const std::vector<Grid> grids = grids_of(result);
-  for (const Grid& grid : grids) {
-    text +=
-        (grids.size() > 1 ? group_text(grid.group) + '\n' : "") + grid_text(grid, result.plan, source, width) + '\n';
+  std::string text = rate_text(eval::headline_name(result.plan.task), grids_of(result), result.plan, source, width);
+  if (result.plan.task == eval::Task::kSegmentation) {
+    text += rate_text("pixel acc", grids_of(result, &eval::Scores::pixel_accuracy), result.plan, source, width);
   }
   return text + findings(result, width);
 }

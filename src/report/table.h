@@ -14,9 +14,10 @@ struct TableOptions {
   std::int64_t width = 80;  ///< columns of the terminal; rules that do not fit go into further blocks below
 };
 
-/// A row a domain, a column a rule: top-1 in %, behind it the gain or loss against `source` in points where that rule
-/// is among them, * at the best of a row; last the mean over domains. Below it the width of the confidence interval, a
-/// sentence a rule on what adaptation gained or cost, and warnings. Ends with a newline.
+/// A row a domain, a column a rule: top-1 (mIoU, and below it pixel accuracy) in %, behind it the gain or loss against
+/// `source` in points where that rule is among them, * at the best of a row; last the mean over domains. Below it the
+/// width of the confidence interval, a sentence a rule on what adaptation gained or cost, and warnings. Ends with a
+/// newline.
 std::string to_table(const eval::EvalResult& result, const TableOptions& options = {});
 
 }  // namespace ttscale::report

@@ -142,7 +142,7 @@ TEST_F(EvalTest, ProgressCountsImagesOfAllDomains) {
   EXPECT_EQ(seen.progress[3].images, 17);
   EXPECT_EQ(seen.progress[3].part_images, 5);
   EXPECT_EQ(seen.progress[5].images, result.plan.work);
-  EXPECT_DOUBLE_EQ(seen.progress[5].top1[0], result.cells[1].scores.top1);
+  EXPECT_DOUBLE_EQ(seen.progress[5].accuracy[0], result.cells[1].scores.top1);
 }
 
 TEST_F(EvalTest, PlanSaysWhatWasResolved) {

@@ -108,9 +108,24 @@ TEST(Html, SectionsComeInTheirOrder) {
 
 TEST(Html, SectionsWithoutDataAreLeftOut) {
   EXPECT_THAT(sections_of(to_html(sample("segmentation"))),
-              ElementsAre("headline", "warnings", "heat-map", "sites", "numbers", "repeat"));
+              ElementsAre("headline", "warnings", "heat-map", "sites", "classes", "numbers", "repeat"));
   EXPECT_THAT(sections_of(to_html(sample("nothing"))), ::testing::Contains("headline"));
   EXPECT_THAT(sections_of(to_html(eval::EvalResult{})), ::testing::Contains("repeat"));
+}
+
+TEST(Html, SegmentationIsTheSamePageAboutPixels) {
+  const eval::EvalResult result = sample("segmentation");
+  const std::string html = to_html(result);
+  EXPECT_EQ(table_texts(html, 0)[1].at(1), fixed(result.cells[0].scores.miou, 1));
+  for (const char* words : {"IoU in % by class", "over all pixels of a domain together", "models/fashion-labels",
+                            "ignored label 255", "within chance"}) {
+    EXPECT_THAT(html, HasSubstr(words));
+  }
+  for (const char* words : {"top-1", "McNemar", "Wilson", "calibration"}) {
+    EXPECT_THAT(html, Not(HasSubstr(words)));
+  }
+  const metrics::ClassArea& area = result.classes[0].areas[0];
+  EXPECT_THAT(html, HasSubstr(fixed(100.0 * static_cast<double>(area.intersection) / 90000, 1)));
 }
 
 TEST(Html, TheHeatMapHasTheNumbersOfTheResult) {

@@ -32,12 +32,12 @@ std::vector<std::string> keys(const Json& json) {
 
 TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
   const Json json = Json::parse(to_json(example()));
-  EXPECT_THAT(
-      keys(json),
-      ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task", "model", "data",
-                  "fingerprint", "device", "settings", "order", "window", "num_samples", "shifts", "valid_classes",
-                  "on_error", "site_report", "kept_examples", "preprocessing", "reference", "input", "rules", "domains",
-                  "classes", "sites", "means", "cells", "class_counts", "examples", "unfinished", "skipped"));
+  EXPECT_THAT(keys(json),
+              ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task", "model", "data",
+                          "labels", "ignore_index", "fingerprint", "device", "settings", "order", "window",
+                          "num_samples", "shifts", "valid_classes", "on_error", "site_report", "kept_examples",
+                          "preprocessing", "reference", "input", "rules", "domains", "classes", "sites", "means",
+                          "cells", "class_counts", "examples", "unfinished", "skipped"));
   EXPECT_THAT(
       keys(json["cells"][0]),
       ElementsAre("protocol", "batch_size", "seed", "stream", "place", "domain", "rule", "images", "non_finite", "top1",
@@ -112,21 +112,52 @@ TEST(ResultsJson, TimesAndSitesAreThereOnlyWhereAskedFor) {
   EXPECT_EQ(json["cells"][0]["sites"][0]["used_distance"], 0.125);
 }
 
+TEST(ResultsJson, SegmentationHasItsOwnFields) {
+  eval::EvalResult result = example();
+  result.plan.task = eval::Task::kSegmentation;
+  result.plan.labels = "labels";
+  result.plan.ignore_index = 255;
+  result.plan.classes.clear();
+  result.classes = {{"source", {}, {{3, 8}, {0, 0}}}};
+  const Json json = Json::parse(to_json(result));
+  EXPECT_EQ(json["labels"], "labels");
+  EXPECT_EQ(json["ignore_index"], 255);
+  EXPECT_TRUE(json["classes"]["source"].is_null());
+  EXPECT_THAT(keys(json["class_counts"][0]), ElementsAre("rule", "intersection", "union"));
+  EXPECT_EQ(json["class_counts"][0]["union"], Json({8, 0}));
+}
+
+class ResultsRead : public FolderTest {};
+
+TEST_F(ResultsRead, WhatWasWrittenGivesTheSameBytesAgain) {
+  eval::EvalResult result = example();
+  for (const eval::Task task : {eval::Task::kClassification, eval::Task::kSegmentation}) {
+    result.plan.task = task;
+    if (task == eval::Task::kSegmentation) {
+      result.plan.ignore_index = 255;
+      result.plan.classes.clear();
+      result.classes = {{"source", {}, {{3, 8}, {0, 0}}}};
+    }
+    write_results(result, folder / "r.json", ResultsFormat::kJson);
+    EXPECT_EQ(to_json(eval::read_results(folder / "r.json")), to_json(result));
+  }
+}
+
 TEST(ResultsCsv, HasTimmsColumns) {
   eval::EvalResult result = make_result({"fog/3"}, {"ema:momentum=0.1,order=use-update"}, {{69.234}});
   result.cells[0].skipped = 2;
   EXPECT_EQ(
       to_csv(result),
       "domain,rule,images,top1,top1_err,top5,top5_err,nll,ece,top1_low,top1_high,skipped,protocol,batch_size,seed,"
-      "mean_class,brier,adaptive_ece,broken,repaired,gain_low,gain_high,p_value\n"
+      "mean_class,brier,adaptive_ece,broken,repaired,gain_low,gain_high,p_value,miou,pixel_accuracy\n"
       "fog/3,\"ema:momentum=0.1,order=use-update\",2000,69.2340,30.7660,90.0000,10.0000,1.500000,0.125000,"
-      "67.2340,71.2340,2,reset-each-domain,200,7,,,,,,,,\n");
+      "67.2340,71.2340,2,reset-each-domain,200,7,,,,,,,,,,\n");
 }
 
 TEST(ResultsCsv, NumbersThatDoNotExistAreEmpty) {
   eval::EvalResult result = make_result({"fog"}, {"source"}, {{1}});
   result.cells[0].scores = {};
-  EXPECT_THAT(to_csv(result), HasSubstr("fog,source,0,,,,,,,,,0,reset-each-domain,200,7,,,,,,,,\n"));
+  EXPECT_THAT(to_csv(result), HasSubstr("fog,source,0,,,,,,,,,0,reset-each-domain,200,7,,,,,,,,,,\n"));
 }
 
 class ResultsFile : public FolderTest {};

@@ -132,6 +132,14 @@ void compare(eval::Cell& cell, const eval::Cell& source) {
   cell.change = change;
 }
 
+/// Pixels, and an interval without a test.
+void compare_maps(eval::Cell& cell, const eval::Cell& source) {
+  constexpr double kHalf = 1.5;
+  const double gain = cell.scores.miou - source.scores.miou;
+  cell.change = {
+      4000, 4000 + static_cast<std::int64_t>(100 * gain), 9000, gain - kHalf, gain + kHalf, eval::Scores::kNone};
+}
+
 void add_sites(eval::Cell& cell, std::int64_t count, Random& random) {
   const double strength = 0.03 + 0.07 * severity_of(cell.domain);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -167,9 +175,13 @@ void add_classes(eval::EvalResult& result, Random& random) {
   for (const eval::RulePlan& rule : result.plan.rules) {
     eval::RuleClasses classes{rule.label, {}};
     for (std::size_t i = 0; i < result.plan.classes.size(); ++i) {
-      const double rate = rule.label == "source" ? 0.5 : 0.65 + 0.12 * random.normal();
-      classes.classes.push_back(
-          {400, static_cast<std::int64_t>(400 * std::clamp(rate + 0.05 * random.normal(), 0.0, 1.0))});
+      const double mean = rule.label == "source" ? 0.5 : 0.65 + 0.12 * random.normal();
+      const double rate = std::clamp(mean + 0.05 * random.normal(), 0.0, 1.0);
+      if (result.plan.task == eval::Task::kSegmentation) {
+        classes.areas.push_back({static_cast<std::int64_t>(90000 * rate), 90000});
+      } else {
+        classes.classes.push_back({400, static_cast<std::int64_t>(400 * rate)});
+      }
     }
     result.classes.push_back(std::move(classes));
   }
@@ -214,6 +226,10 @@ eval::EvalPlan make_plan(const SampleOptions& options) {
   plan.input = "none";
   plan.on_error = "stop";
   plan.settings = options.settings;
+  if (options.task == eval::Task::kSegmentation) {
+    plan.labels = "models/fashion-labels";
+    plan.ignore_index = 255;
+  }
   plan.classes = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                   "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
   if (!options.classes.empty()) {
@@ -245,15 +261,16 @@ eval::EvalResult make_sample(const SampleOptions& options) {
         Random random(setting.seed * 7919 + result.cells.size() / options.rules.size());
         result.cells.push_back(make_cell(options, setting, domain, rule, random));
         eval::Cell& cell = result.cells.back();
-        if (options.rules.front() == "source" && rule != "source" && options.task == eval::Task::kClassification) {
-          compare(cell, result.cells[first]);
+        if (options.rules.front() == "source" && rule != "source") {
+          options.task == eval::Task::kClassification ? compare(cell, result.cells[first])
+                                                      : compare_maps(cell, result.cells[first]);
         }
       }
     }
   }
   Random random(1);
+  add_classes(result, random);
   if (options.task == eval::Task::kClassification) {
-    add_classes(result, random);
     add_examples(result, options, random);
   }
   result.partial = false;

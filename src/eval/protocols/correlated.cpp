@@ -22,6 +22,7 @@ class Correlated : public Protocol {
   }
 
   [[nodiscard]] bool orders_images() const override { return true; }
+  [[nodiscard]] bool needs_classes() const override { return true; }
 
  private:
   double delta_;

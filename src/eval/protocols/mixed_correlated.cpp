@@ -16,6 +16,7 @@ class MixedCorrelated : public Protocol {
   }
 
   [[nodiscard]] bool orders_images() const override { return true; }
+  [[nodiscard]] bool needs_classes() const override { return true; }
 
  private:
   double delta_;

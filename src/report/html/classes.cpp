@@ -19,20 +19,36 @@ struct ClassChange {
   std::size_t index = 0;
   double source = 0;
   double adapted = 0;
-  std::int64_t images = 0;
 
   [[nodiscard]] double points() const { return adapted - source; }
 };
 
-const eval::RuleClasses* classes_of(const Summary& summary, const std::string& rule) {
+/// A class under one rule: right answers of all, or IoU of the union.
+struct ClassRate {
+  double percent = eval::Scores::kNone;
+  std::int64_t of = 0;  ///< images with the label; pixels labelled or predicted so
+};
+
+using ClassRates = std::vector<ClassRate>;
+
+/// By label; empty if there is nothing about the rule.
+ClassRates rates_of(const Summary& summary, const std::string& rule) {
   const auto& all = summary.result().classes;
   const auto found = std::find_if(all.begin(), all.end(), [&](const auto& classes) { return classes.rule == rule; });
-  return found == all.end() ? nullptr : &*found;
-}
-
-double rate(const metrics::ClassCount& count) {
-  return count.images > 0 ? 100 * static_cast<double>(count.correct) / static_cast<double>(count.images)
-                          : eval::Scores::kNone;
+  ClassRates rates;
+  if (found == all.end()) {
+    return rates;
+  }
+  for (const metrics::ClassCount& count : found->classes) {
+    const bool any = count.images > 0;
+    rates.push_back(
+        {any ? 100 * static_cast<double>(count.correct) / static_cast<double>(count.images) : eval::Scores::kNone,
+         count.images});
+  }
+  for (const metrics::ClassArea& area : found->areas) {
+    rates.push_back({100 * metrics::iou(area), area.union_area});
+  }
+  return rates;
 }
 
 std::string class_name(const Summary& summary, std::size_t index) {
@@ -40,12 +56,12 @@ std::string class_name(const Summary& summary, std::size_t index) {
   return index < names.size() ? names[index] : "class " + std::to_string(index);
 }
 
-/// From the greatest loss to the greatest gain; classes without images are left out.
-std::vector<ClassChange> changes_of(const eval::RuleClasses& source, const eval::RuleClasses& adapted) {
+/// From the greatest loss to the greatest gain; classes that do not occur are left out.
+std::vector<ClassChange> changes_of(const ClassRates& source, const ClassRates& adapted) {
   std::vector<ClassChange> changes;
-  for (std::size_t i = 0; i < std::min(source.classes.size(), adapted.classes.size()); ++i) {
-    if (source.classes[i].images > 0 && adapted.classes[i].images > 0) {
-      changes.push_back({i, rate(source.classes[i]), rate(adapted.classes[i]), adapted.classes[i].images});
+  for (std::size_t i = 0; i < std::min(source.size(), adapted.size()); ++i) {
+    if (source[i].of > 0 && adapted[i].of > 0) {
+      changes.push_back({i, source[i].percent, adapted[i].percent});
     }
   }
   std::stable_sort(changes.begin(), changes.end(),
@@ -83,20 +99,28 @@ Markup rule_table(const Summary& summary, const std::string& rule, const std::ve
 }
 
 Markup all_classes(const Summary& summary) {
-  std::vector<Markup> header{text("class"), text("images")};
-  std::vector<const eval::RuleClasses*> columns;
+  const bool images = summary.plan().task == eval::Task::kClassification;
+  std::vector<Markup> header{text("class")};
+  if (images) {
+    header.push_back(text("images"));
+  }
+  std::vector<ClassRates> columns;
   for (const eval::RulePlan& rule : summary.plan().rules) {
-    if (const eval::RuleClasses* classes = classes_of(summary, rule.label)) {
+    ClassRates rates = rates_of(summary, rule.label);
+    if (!rates.empty()) {
       header.push_back(name(rule.label));
-      columns.push_back(classes);
+      columns.push_back(std::move(rates));
     }
   }
   std::vector<std::vector<Markup>> rows;
-  const std::size_t count = columns.empty() ? 0 : columns.front()->classes.size();
+  const std::size_t count = columns.empty() ? 0 : columns.front().size();
   for (std::size_t i = 0; i < std::min(count, kMostClasses); ++i) {
-    std::vector<Markup> row{name(class_name(summary, i), 40), text(count_words(columns.front()->classes[i].images))};
-    for (const eval::RuleClasses* classes : columns) {
-      row.push_back(number(i < classes->classes.size() ? rate(classes->classes[i]) : eval::Scores::kNone, 1));
+    std::vector<Markup> row{name(class_name(summary, i), 40)};
+    if (images) {
+      row.push_back(text(count_words(columns.front()[i].of)));
+    }
+    for (const ClassRates& rates : columns) {
+      row.push_back(number(i < rates.size() ? rates[i].percent : eval::Scores::kNone, 1));
     }
     rows.push_back(std::move(row));
   }
@@ -108,24 +132,22 @@ Markup all_classes(const Summary& summary) {
 }  // namespace
 
 Markup classes_section(const Summary& summary, const Limits& limits) {
-  const eval::RuleClasses* source = summary.source() ? classes_of(summary, *summary.source()) : nullptr;
-  Markup tables;
-  for (const std::string& rule : summary.adapting()) {
-    const eval::RuleClasses* adapted = classes_of(summary, rule);
-    if (source != nullptr && adapted != nullptr) {
-      const std::vector<ClassChange> changes = changes_of(*source, *adapted);
-      tables += changes.empty() ? Markup{} : rule_table(summary, rule, changes);
-    }
-  }
-  const bool any = !tables.empty() || !summary.result().classes.empty();
-  if (!any) {
+  if (summary.result().classes.empty()) {
     return {};
   }
+  const ClassRates source = summary.source() ? rates_of(summary, *summary.source()) : ClassRates();
+  Markup tables;
+  for (const std::string& rule : summary.adapting()) {
+    const std::vector<ClassChange> changes = changes_of(source, rates_of(summary, rule));
+    tables += changes.empty() ? Markup{} : rule_table(summary, rule, changes);
+  }
+  const std::string what =
+      summary.plan().task == eval::Task::kClassification ? "Right answers in % by class" : "IoU in % by class";
   const std::string scope =
       summary.has_several_groups() ? " All settings and domains are pooled." : " All domains are pooled.";
   return section(
       "classes", "Classes",
-      note("Right answers in % by class, from the greatest loss against source to the greatest gain." + scope) +
+      note(what + ", from the greatest loss against source to the greatest gain." + scope) +
           element("div", {{"class", "panels"}}, tables) +
           (limits.long_tables ? all_classes(summary)
                               : note("The table of all classes was left out: the page would have become too large.")));

@@ -53,7 +53,9 @@ std::vector<Column> change_columns() {
           change("changed", [](const eval::Change& c) { return count(c.changed); }),
           change("gain low", [](const eval::Change& c) { return signed_number(c.low, 2); }),
           change("gain high", [](const eval::Change& c) { return signed_number(c.high, 2); }),
-          change("p", [](const eval::Change& c) { return text(p_value_words(c.p_value)); })};
+          change("p", [](const eval::Change& c) {
+            return std::isnan(c.p_value) ? number(c.p_value, 0) : text(p_value_words(c.p_value));
+          })};
 }
 
 /// Columns in which some cell has something to say.
@@ -119,6 +121,20 @@ Markup extra_table(const HtmlOptions& options) {
              : scroller("Further numbers", element("table", {{"class", "numbers extra"}}, element("tbody", rows)));
 }
 
+/// What the columns mean.
+const char* columns_note(eval::Task task) {
+  return task == eval::Task::kClassification
+             ? "Rates are in %, calibration errors 0 to 1, Brier 0 to 2. low and high: 95 % interval of top-1 "
+               "(Wilson). Against source on the same images: broken and repaired count images that only source "
+               "or only the rule has right, changed those with another class; gain low and high: 95 % interval "
+               "in points (paired bootstrap); p: McNemar\u2019s exact test."
+             : "Rates are in %, over all pixels of a domain together; mean class: mean over the classes of the share "
+               "of "
+               "their pixels that is right. Against source on the same images: broken and repaired count pixels that "
+               "only source or only the rule has right, changed those with another class; gain low and high: 95 % "
+               "interval of the gain in mIoU in points (paired bootstrap over images).";
+}
+
 }  // namespace
 
 Markup numbers_section(const Summary& summary, const HtmlOptions& options, const Limits& limits) {
@@ -129,12 +145,7 @@ Markup numbers_section(const Summary& summary, const HtmlOptions& options, const
   const Markup table = limits.long_tables
                            ? cell_table(summary)
                            : note("The table of all results was left out: the page would have become too large.");
-  return section("numbers", "Numbers",
-                 note("Rates are in %, calibration errors 0 to 1, Brier 0 to 2. low and high: 95 % interval of top-1 "
-                      "(Wilson). Against source on the same images: broken and repaired count images that only source "
-                      "or only the rule has right, changed those with another class; gain low and high: 95 % interval "
-                      "in points (paired bootstrap); p: McNemar\u2019s exact test.") +
-                     extra + table + note(kDashNote));
+  return section("numbers", "Numbers", note(columns_note(summary.plan().task)) + extra + table + note(kDashNote));
 }
 
 }  // namespace ttscale::report::html

@@ -50,9 +50,20 @@ std::string data_words(const eval::EvalPlan& plan) {
 }
 
 std::string classes_words(const eval::EvalPlan& plan) {
+  if (plan.classes.empty() && plan.task == eval::Task::kSegmentation) {
+    return "those of the model, without names";
+  }
   return count_words(static_cast<std::int64_t>(plan.classes.size())) +
          (plan.classes_file.empty() ? ", from the folders" : ", from " + plan.classes_file) +
          (plan.valid_classes ? "; outputs restricted to them" : "");
+}
+
+Markup labels_words(const eval::EvalPlan& plan) {
+  if (plan.task != eval::Task::kSegmentation) {
+    return {};
+  }
+  const Markup where = plan.labels.empty() ? text("beside the images") : code(plan.labels);
+  return where + (plan.ignore_index ? text(", ignored label " + std::to_string(*plan.ignore_index)) : Markup{});
 }
 
 }  // namespace
@@ -62,9 +73,11 @@ Markup repeat_section(const Summary& summary, const HtmlOptions& options) {
   Markup list;
   add(list, "versions", text(options.versions));
   add(list, "model", code(plan.model));
+  add(list, "task", plan.task == eval::Task::kClassification ? Markup{} : text(eval::to_string(plan.task)));
   add(list, "device", text(plan.device));
   add(list, "reference", code(plan.reference));
   add(list, "data", code(plan.data) + text(" \u2013 " + data_words(plan)));
+  add(list, "labels", labels_words(plan));
   add(list, "shifts made", code(plan.shifts));
   add(list, "classes", text(classes_words(plan)));
   add(list, "preprocessing", text(plan.preprocessing.describe()));

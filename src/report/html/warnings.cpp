@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/html/number.h"
 #include "report/html/sections.h"
@@ -123,13 +124,16 @@ std::vector<Markup> non_finite_sentences(const Summary& summary) {
     images[cell.rule] += cell.scores.non_finite;
     batches[cell.rule] += cell.rejected;
   }
+  const eval::Task task = summary.plan().task;
   std::vector<Markup> sentences;
   for (const eval::RulePlan& rule : summary.plan().rules) {
     if (images[rule.label] > 0) {
-      sentences.push_back(text("Under ") + name(rule.label) +
-                          text(" the model gave NaN or infinite scores for " +
-                               count_of(static_cast<std::size_t>(images[rule.label]), "image") +
-                               "; they count as wrong and are left out of calibration."));
+      sentences.push_back(
+          text("Under ") + name(rule.label) +
+          text(" the model gave NaN or infinite scores for " +
+               count_of(static_cast<std::size_t>(images[rule.label]), unit_name(task)) +
+               (task == eval::Task::kClassification ? "; they count as wrong and are left out of calibration."
+                                                    : "; they count as wrong.")));
     }
     if (batches[rule.label] > 0) {
       sentences.push_back(text("Under ") + name(rule.label) +
