@@ -154,7 +154,7 @@ TEST_F(SegmentationTest, WhatMakesNoSenseIsRefusedBeforeTheWork) {
   expect_failure(eval({"--protocol", "correlated"}), 2, {"protocol correlated", "one class an image"});
   expect_failure(eval({"--results-file", path("r.csv").string(), "--results-format", "robustbench"}), 2,
                  {"robustbench", "markdown"});
-  expect_failure(eval({"--ignore-index", "-1"}), 2, {"ignore_index: expected 0 to 65535"});
+  expect_failure(eval({"--ignore-index", "-1"}), 2, {"--ignore-index: expected 0 to 65535"});
   expect_failure(run_program({"eval", model(), "--data", images(), "--labels", path("labels").string()}), 2,
                  {"--task segmentation"});
   expect_failure(run_program({"eval", model(), "--data", images(), "--task", "detection"}), 2,

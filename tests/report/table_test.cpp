@@ -61,21 +61,21 @@ TEST(Table, SegmentationHasMiouAndPixelAccuracyAndIntervalsOfGains) {
   result.cells[1].change = eval::Change{1, 2, 3, 2.5, 6.5, eval::Scores::kNone};
   EXPECT_EQ(to_table(result), R"(mIoU in %, then points gained or lost against source; * best of a row
 
-domain     source          batch
----------------------------------
-fog         40.00   44.50  +4.50*
-snow        50.00*  48.00  -2.00
----------------------------------
-mean        45.00   46.25  +1.25*
+domain   source          batch
+-------------------------------
+fog       40.00   44.50  +4.50*
+snow      50.00*  48.00  -2.00
+-------------------------------
+mean      45.00   46.25  +1.25*
 
 pixel acc in %, then points gained or lost against source; * best of a row
 
-domain     source          batch
----------------------------------
-fog         80.00   83.00  +3.00*
-snow        85.00*  84.00  -1.00
----------------------------------
-mean        82.50   83.50  +1.00*
+domain   source          batch
+-------------------------------
+fog       80.00   83.00  +3.00*
+snow      85.00*  84.00  -1.00
+-------------------------------
+mean      82.50   83.50  +1.00*
 
 95 % interval of a gain in mIoU on one domain: at most +-2.00 points (paired
   bootstrap over 100 images).
