@@ -13,7 +13,7 @@ namespace ttscale::report {
 /// The first rule that is `source`, by which the others are judged.
 std::optional<std::size_t> source_index(const eval::EvalPlan& plan);
 
-/// Lines: the confidence interval, what each rule gained or cost against source, then warnings.
+/// Lines: the confidence interval, what each rule gained or cost against source, warnings, last what to do (advice.h).
 std::string findings(const eval::EvalResult& result, std::size_t width);
 
 }  // namespace ttscale::report
