@@ -155,7 +155,12 @@ std::string exception_of(const std::vector<const Trial*>& trials) {
 
 /// The numbers of settings that are not recommended: why not, where there is one.
 std::string reasons_of(const std::vector<const Trial*>& trials) {
-  return trials.size() == 1 ? numbers_of(*trials.front()) : range_of(trials) + " on average";
+  if (trials.size() == 1) {
+    return numbers_of(*trials.front());
+  }
+  const bool chance = std::all_of(trials.begin(), trials.end(),
+                                  [](const Trial* trial) { return trial->outcome() == Outcome::kUnclear; });
+  return range_of(trials) + " on average" + (chance ? ", not clearly" : "");
 }
 
 std::vector<const Trial*> select(const Candidate& candidate, bool helps) {

@@ -139,6 +139,13 @@ TEST(Advice, SettingsWithoutAPatternAreListed) {
       "batches of 4); in the others it costs 9.00 points on average.");
 }
 
+TEST(Advice, ChanceInTheOtherSettingsIsSaid) {
+  const Advice advice = advice_of(
+      result_of(kDomains, {row("continual", 64, "batch", {0, 40, 40}), row("continual", 4, "batch", {1, 1, 1}),
+                           row("mixed", 64, "batch", {1, 0, 1}), row("mixed", 4, "batch", {0, 6, 6})}));
+  EXPECT_THAT(advice.evidence, EndsWith("in the others it gains 0.67 to 1.00 points on average, not clearly."));
+}
+
 TEST(Advice, SeedsDecideWhereThereAreSeveral) {
   const Advice advice = advice_of(
       result_of(kDomains, {row("continual", 64, "batch", {9, 9, 9}), row("continual", 64, "batch", {-9, -9, -8}, 2)}));
