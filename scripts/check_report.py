@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Looks at HTML reports with Chromium, as a reader would: wide and narrow, light and dark.
 
-usage: check_report.py [--ttscale BUILD/bin/ttscale] [--samples BUILD/bin/report_samples] [--page FILE ...] [--out FOLDER]
+usage: check_report.py [--ttscale BUILD/bin/ttscale [--quick] [--data ../shared/data]] [--samples BUILD/bin/report_samples] [--page FILE ...] [--out FOLDER]
+       check_report.py --page FILE --picture FILE.webp
 
-Pages come from an evaluation of the bundled demo (--ttscale), from made-up results (--samples) and from files (--page). Each is opened at widths of 1280 and
+Pages come from evaluations with the program (--ttscale: the bundled demo; its images shifted on the fly, under one protocol after the other; the page that
+`ttscale merge` makes; ResNet-20 on ../shared/data, where that is; --quick: few images and the first two), from made-up results (--samples) and from files
+(--page). Each is opened at widths of 1280 and
 400 pixels in light and dark, with everything unfolded, and fails for: a console error, any request but for the page itself, a page wider than the window,
-more than 1 MB, text with a contrast below 4.5:1, labels of a drawing that overlap each other or leave it, an image that does not show. With --out, screenshots stay there.
+more than 1 MB, text with a contrast below 4.5:1, labels of a drawing that overlap each other or leave it, an image that does not show. With --out, screenshots stay there. --picture makes one of the top of a page, for a README.
 Exit status: 0 if all pages pass, 1 if not, 77 if there is no Chromium.
 """
 import argparse
@@ -18,10 +21,13 @@ import subprocess
 import sys
 import tempfile
 
-MODELS = pathlib.Path(__file__).resolve().parents[1] / "models"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+MODELS = ROOT / "models"
 WIDTHS = [1280, 400]
 SCHEMES = ["light", "dark"]
 MOST_BYTES = 1_000_000
+PICTURE_WIDTH = 1000
+END_OF_MAP = "Math.ceil(document.querySelector('#heat-map').getBoundingClientRect().bottom + 12)"  # the picture shows what stands above
 
 # What a reader would complain about, as a list of sentences. Colours are composited over what lies behind them.
 INSPECT = r"""
@@ -148,10 +154,10 @@ class Chromium:
             raise RuntimeError(f"the inspection failed: {answer['exceptionDetails']}")
         return answer["result"]["value"]
 
-    def screenshot(self) -> bytes:
+    def screenshot(self, height: int = 16000, **form) -> bytes:
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 16000), "scale": 1}
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"])
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height), "scale": 1}
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip, **(form or {"format": "png"}))["data"])
 
     def close(self) -> None:
         self.call("Browser.close")
@@ -189,19 +195,48 @@ def check(browser: Chromium, page: pathlib.Path, out: pathlib.Path) -> list:
     return complaints
 
 
-def page_of_demo(program: str, folder: pathlib.Path) -> pathlib.Path:
-    page = folder / "demo.html"
-    subprocess.run([program, "eval", MODELS / "fashion-resnet.scripted.pt", "--data", MODELS / "fashion-images", "--rule", "source", "--rule", "batch",
-                    "--rule", "prior:count=16", "--num-samples", "200", "--html", page], check=True, capture_output=True)
+def evaluate(program: str, folder: pathlib.Path, name: str, *flags) -> pathlib.Path:
+    page = folder / f"{name}.html"
+    subprocess.run([program, "eval", *map(str, flags), "--html", str(page), "--results-file", str(folder / f"{name}.json")], check=True, capture_output=True)
     return page
+
+
+def repeated(flag: str, values: list) -> list:
+    return [word for value in values for word in (flag, value)]
+
+
+def real_pages(program: str, folder: pathlib.Path, shared: pathlib.Path, quick: bool) -> list:
+    """Pages as users get them."""
+    demo = MODELS / "fashion-resnet.scripted.pt"
+    rules = repeated("--rule", ["source", "batch", "prior:count=16", "ema:momentum=0.1"])
+    images = ["--num-samples", "60" if quick else "200"]
+    shifts = repeated("--shift", ["clean", "gaussian_noise:1,3,5", "fog:1,3,5"])
+    protocols = repeated("--protocol", ["gradual", "mixed"] if quick else ["gradual", "mixed", "mixed-correlated", "continual", "correlated", "episodic"])
+    pages = [evaluate(program, folder, "demo", demo, "--data", MODELS / "fashion-images", *rules, *images),
+             evaluate(program, folder, "protocols", demo, "--data", MODELS / "fashion-images" / "clean", *shifts, *rules, *protocols, *images)]
+    if quick:
+        return pages
+    merged = folder / "merged.html"
+    subprocess.run([program, "merge", str(folder / "demo.json"), "--html", str(merged)], check=True, capture_output=True)
+    pages.append(merged)
+    if (shared / "models" / "resnet20-cifar10.traced.pt").exists():
+        norm = ["--mean", ".485", ".456", ".406", "--std", ".229", ".224", ".225"]
+        pages.append(evaluate(program, folder, "cifar", shared / "models" / "resnet20-cifar10.traced.pt", "--data", shared / "cifar10-dev", *rules[:4],
+                              "--batch-size", "1,16,64", *norm, "--num-samples", "100"))
+    else:
+        print(f"SKIPPED: no {shared}, so there is no page of ResNet-20")
+    return pages
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ttscale", help="the program, whose page of the demo is checked")
+    parser.add_argument("--ttscale", help="the program, whose pages are checked")
+    parser.add_argument("--data", default=ROOT.parent / "shared" / "data", type=pathlib.Path, help="where ResNet-20 and CIFAR-10 are")
+    parser.add_argument("--quick", action="store_true", help="fewer of them")
     parser.add_argument("--samples", help="the program that writes pages of made-up results")
     parser.add_argument("--page", action="append", default=[], type=pathlib.Path, help="a page to check")
     parser.add_argument("--out", type=pathlib.Path, help="folder for screenshots")
+    parser.add_argument("--picture", type=pathlib.Path, help="write a picture of the top of the first page here, and check nothing")
     flags = parser.parse_args()
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
@@ -217,10 +252,15 @@ def main() -> int:
             subprocess.run([flags.samples, folder / "samples"], check=True)
             pages += sorted((folder / "samples").glob("*.html"))
         if flags.ttscale:
-            pages.append(page_of_demo(flags.ttscale, folder))
+            pages += real_pages(flags.ttscale, folder, flags.data, flags.quick)
         if not pages:
             parser.error("nothing to check: give --ttscale, --samples or --page")
         browser = Chromium(program, str(folder / "profile"))
+        if flags.picture is not None:
+            browser.open(pages[0], PICTURE_WIDTH, "light")
+            flags.picture.write_bytes(browser.screenshot(browser.evaluate(END_OF_MAP), format="webp", quality=85))
+            browser.close()
+            return 0
         for page in pages:
             complaints = check(browser, page, flags.out)
             failed += bool(complaints)

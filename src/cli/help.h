@@ -18,6 +18,7 @@ Examples:
       --rule source --rule batch --rule prior:count=16 --batch-size 50 --results-file results.json
   ttscale eval model.pt --data stream/ --order file:frames.txt --protocol continual --rule ema:momentum=0.05 \
       --batch-size 1 --predictions predictions.csv
+      frames.txt: a path a line, with the folder (stream/cat/0001.png), as predictions name them
   ttscale eval model.pt --data clean/ --shift clean --shift all:3,5 --batch-size 1,16,64 --seed 0,1,2 \
       --protocol reset-each-domain --protocol mixed --html report.html --resume run.journal
       shifts made on the fly, eighteen settings, a page to look at; the same command goes on where it was interrupted

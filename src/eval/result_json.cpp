@@ -275,8 +275,11 @@ EvalResult read_results(const std::filesystem::path& file) {
   try {
     return from_json(Json::parse(text.str()));
   } catch (const Json::exception& error) {
-    throw DataError("results: expected a whole results file of ttscale (JSON), found another in " + file.string() +
-                    ": " + error.what());
+    const std::string reason = error.what();  // "[json.exception.parse_error.101] parse error at line ..."
+    throw DataError(
+        "results: expected a whole results file of `ttscale eval --results-file` (JSON), found another or a "
+        "damaged one: " +
+        file.string() + " (" + reason.substr(reason.find("] ") + 2) + ")");
   } catch (const DataError& error) {
     throw DataError("results: " + std::string(error.what()) + ": " + file.string());
   }

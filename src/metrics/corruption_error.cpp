@@ -19,7 +19,9 @@ struct Baseline {
   double error;  // of AlexNet, mean over the severities
 };
 
-// Published with ImageNet-C (github.com/hendrycks/robustness), all 50 000 images.
+// Published with ImageNet-C (github.com/hendrycks/robustness, the spreadsheet "Calculating the mCE"), all 50 000 images.
+// Compared digit by digit with the list in AugMix (google-research/augmix, imagenet.py), and with the means of the errors
+// by severity that users of bethgelab's code keep: all the same.
 constexpr std::array<Baseline, 15> kAlexNet = {{
     {"gaussian_noise", 0.886428},
     {"shot_noise", 0.894468},
@@ -38,7 +40,8 @@ constexpr std::array<Baseline, 15> kAlexNet = {{
     {"jpeg_compression", 0.606500},
 }};
 
-// The clean error of AlexNet in table 1 of the paper, which gives three digits.
+// The clean error of AlexNet in table 1 of the paper, which gives three digits; torchvision's pages gave 43.45 % for
+// the same weights.
 constexpr double kAlexNetClean = 0.435;
 
 void check_error(double error, const std::string& of) {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "report/advice.h"
 #include "report/corruption.h"
 #include "report/format.h"
 #include "report/grid.h"
@@ -177,6 +178,10 @@ std::string findings(const eval::EvalResult& result, std::size_t width) {
   }
   for (std::string& line : trouble_of(result)) {
     lines.push_back(std::move(line));
+  }
+  const Advice advice = advise(html::Summary(result));
+  if (!advice.empty()) {
+    lines.push_back((result.partial ? "so far: " : "advice: ") + advice.what + ". " + advice.evidence);
   }
   std::string text;
   for (const std::string& line : lines) {

@@ -16,7 +16,7 @@ std::optional<std::size_t> source_index(const eval::EvalPlan& plan);
 /// What is right or wrong: "image", or "pixel" for segmentation.
 std::string unit_name(eval::Task task);
 
-/// Lines: the confidence interval, what each rule gained or cost against source, then warnings.
+/// Lines: the confidence interval, what each rule gained or cost against source, warnings, last what to do (advice.h).
 std::string findings(const eval::EvalResult& result, std::size_t width);
 
 }  // namespace ttscale::report

@@ -33,6 +33,9 @@ std::vector<std::string> wrap_label(const std::string& label, std::size_t width)
 /// A sentence broken at spaces, further lines indented by two, with a newline at the end.
 std::string wrap_sentence(const std::string& sentence, std::size_t width);
 
+/// "a", "a and b", "a, b and c".
+std::string list_of(const std::vector<std::string>& words);
+
 /// "1 image", "2 images".
 std::string count_of(std::size_t count, const std::string& noun);
 

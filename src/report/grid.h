@@ -13,6 +13,9 @@ namespace ttscale::report {
 struct GridRow {
   std::string name;
   std::vector<double> values;
+  /// How sure each difference from source is: '!' a loss, its 95 % interval excludes zero; '~' the interval includes
+  /// zero; ' ' a gain, or no interval.
+  std::string marks;
 };
 
 /// One protocol and batch size; numbers are means over seeds.
@@ -25,10 +28,13 @@ struct Grid {
 /// A grid a group, rules in the order of the plan.
 std::vector<Grid> grids_of(const eval::EvalResult& result);
 
-/// The same of another rate in place of the headline.
+/// The same of another rate in place of the headline, without marks: the intervals are those of the headline.
 std::vector<Grid> grids_of(const eval::EvalResult& result, double eval::Scores::*rate);
 
 /// "protocol continual, batch size 64".
 std::string group_text(const eval::Setting& group);
+
+/// The same with all that the numbers depend on: "protocol continual, batch size 64, order shuffled, seeds 0, 1 and 2".
+std::string setting_text(const eval::EvalPlan& plan, const eval::Setting& group);
 
 }  // namespace ttscale::report

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "report/format.h"
+#include "report/grid.h"
 #include "report/html/number.h"
 #include "report/html/page.h"
 #include "report/html/sections.h"
@@ -49,7 +50,8 @@ Markup subtitle_of(const Summary& summary) {
   std::string words = html::count_words(plan.images()) + " images in " + count_of(plan.domains.size(), "domain") +
                       ", " + count_of(plan.rules.size(), "rule");
   if (summary.groups().size() == 1) {
-    words += "; " + Summary::name(summary.groups().front());
+    const html::Group& group = summary.groups().front();
+    words += "; " + setting_text(summary.plan(), {group.protocol, group.batch_size, 0});
   } else if (summary.groups().size() > 1) {
     words += ", " + count_of(summary.groups().size(), "setting");
   }
@@ -89,10 +91,7 @@ std::string to_html(const eval::EvalResult& result, const HtmlOptions& options) 
   if (page.size() + kNoteRoom >= options.most_bytes) {
     return page;
   }
-  // An <img> is some 150 bytes beside its data; the size is exact again after one more look.
-  std::size_t room = options.most_bytes - page.size() - kNoteRoom;
-  room -= std::min(room, result.examples.size() * 400);
-  return page_of(summary, options, {room, long_tables});
+  return page_of(summary, options, {options.most_bytes - page.size() - kNoteRoom, long_tables});
 }
 
 }  // namespace ttscale::report

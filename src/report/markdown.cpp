@@ -6,7 +6,9 @@
 #include <cmath>
 #include <vector>
 
+#include "report/advice.h"
 #include "report/format.h"
+#include "report/grid.h"
 #include "report/html/markup.h"
 #include "report/html/summary.h"
 
@@ -64,7 +66,8 @@ std::string cell_text(const Cell& cell, const Row& row) {
   if (is_best(cell, row)) {
     text = "**" + text + "**";
   }
-  return std::isfinite(cell.gain.points) ? text + " (" + points(cell.gain.points) + ")" : text;
+  const std::string chance = cell.gain.unclear() ? ", within chance" : "";
+  return std::isfinite(cell.gain.points) ? text + " (" + points(cell.gain.points) + chance + ")" : text;
 }
 
 std::string row_text(const std::string& name, const Row& row) {
@@ -111,7 +114,8 @@ std::string table_of(const Summary& summary, const Group& group) {
 std::string legend(const Summary& summary) {
   std::string text = summary.metric() + " in %";
   if (summary.source() && !summary.adapting().empty()) {
-    text += "; in brackets points against " + escaped(*summary.source());
+    text += "; in brackets points against " + escaped(*summary.source()) +
+            ", within chance where their 95 % interval includes zero";
   }
   return text + (summary.plan().rules.size() > 1 ? "; bold: best of a row" : "") + ".\n";
 }
@@ -137,10 +141,12 @@ std::string to_markdown(const eval::EvalResult& result) {
   }
   std::string text;
   for (const Group& group : summary.groups()) {
-    const std::string heading = summary.has_several_groups() || group.seeds.size() > 1
-                                    ? "**" + escaped(Summary::name(group)) + "**\n\n"
-                                    : std::string();
-    text += heading + table_of(summary, group) + '\n';
+    text += "**" + escaped(setting_text(result.plan, {group.protocol, group.batch_size, 0})) + "**\n\n" +
+            table_of(summary, group) + '\n';
+  }
+  const Advice advice = advise(summary);
+  if (!advice.empty()) {
+    text += "**" + escaped(advice.what) + ".** " + escaped(advice.evidence) + "\n\n";
   }
   return text + legend(summary) + notes(result);
 }

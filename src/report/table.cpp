@@ -30,16 +30,18 @@ bool is_best(double value, const std::vector<double>& row) {
   return beats && !beaten;
 }
 
-std::string cell_text(const GridRow& row, std::size_t rule, std::optional<std::size_t> source) {
+/// `marked`: the column has a place for the marks of GridRow.
+std::string cell_text(const GridRow& row, std::size_t rule, std::optional<std::size_t> source, bool marked) {
   const double value = row.values[rule];
+  const std::string mark = marked ? row.marks.substr(rule, 1) : std::string();
   if (std::isnan(value)) {
-    return "- ";
+    return "- " + std::string(mark.size(), ' ');
   }
   std::string text = fixed(value, 2);
   if (source && *source != rule) {
     text += " " + pad_left(points(value - row.values[*source]), 6);
   }
-  return text + (is_best(value, row.values) ? "*" : " ");
+  return text + mark + (is_best(value, row.values) ? "*" : " ");
 }
 
 std::size_t widest(const Column& column) {
@@ -60,8 +62,9 @@ struct RuleColumn {
 RuleColumn rule_column(const std::vector<GridRow>& rows, std::size_t rule, const std::string& label,
                        std::optional<std::size_t> source) {
   RuleColumn column;
+  const bool marked = std::any_of(rows.begin(), rows.end(), [&](const GridRow& row) { return row.marks[rule] != ' '; });
   for (const GridRow& row : rows) {
-    column.cells.push_back(cell_text(row, rule, source));
+    column.cells.push_back(cell_text(row, rule, source, marked));
   }
   column.width = std::max(widest(column.cells), kLeastHeaderWidth);
   column.header = wrap_label(label, column.width);
@@ -133,21 +136,32 @@ std::string grid_text(const Grid& grid, const eval::EvalPlan& plan, std::optiona
   return blocks(names, columns, width, has_mean);
 }
 
-std::string legend(const std::string& rate, const eval::EvalPlan& plan, std::optional<std::size_t> source,
+bool has_marks(const std::vector<Grid>& grids) {
+  return std::any_of(grids.begin(), grids.end(), [](const Grid& grid) {
+    return std::any_of(grid.rows.begin(), grid.rows.end(),
+                       [](const GridRow& row) { return row.marks.find_first_not_of(' ') != std::string::npos; });
+  });
+}
+
+std::string legend(const std::string& rate, const eval::EvalPlan& plan, std::optional<std::size_t> source, bool marks,
                    std::size_t width) {
   const std::size_t rules = plan.rules.size();
   std::string text = rate + " in %";
   if (source && rules > 1) {
     text += ", then points gained or lost against source";
   }
-  return wrap_sentence(text + (rules > 1 ? "; * best of a row" : ""), width) + '\n';
+  text += rules > 1 ? "; * best of a row" : "";
+  if (marks) {
+    text += "; ! worse than source, ~ within chance (95 % interval)";
+  }
+  return wrap_sentence(text, width) + '\n';
 }
 
 std::string rate_text(const std::string& rate, const std::vector<Grid>& grids, const eval::EvalPlan& plan,
                       std::optional<std::size_t> source, std::size_t width) {
-  std::string text = legend(rate, plan, source, width);
+  std::string text = legend(rate, plan, source, has_marks(grids), width);
   for (const Grid& grid : grids) {
-    text += (grids.size() > 1 ? group_text(grid.group) + '\n' : "") + grid_text(grid, plan, source, width) + '\n';
+    text += wrap_sentence(setting_text(plan, grid.group), width) + grid_text(grid, plan, source, width) + '\n';
   }
   return text;
 }

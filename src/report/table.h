@@ -15,9 +15,9 @@ struct TableOptions {
 };
 
 /// A row a domain, a column a rule: top-1 (mIoU, and below it pixel accuracy) in %, behind it the gain or loss against
-/// `source` in points where that rule is among them, * at the best of a row; last the mean over domains. Below it the
-/// width of the confidence interval, a sentence a rule on what adaptation gained or cost, and warnings. Ends with a
-/// newline.
+/// `source` in points where that rule is among them, * at the best of a row, ! and ~ where the gain is a loss or within
+/// chance (GridRow); last the mean over domains. Above it the setting; below it the width of the confidence interval, a
+/// sentence a rule on what adaptation gained or cost, warnings, and what to do. Ends with a newline.
 std::string to_table(const eval::EvalResult& result, const TableOptions& options = {});
 
 }  // namespace ttscale::report

@@ -43,7 +43,8 @@ TEST(CorruptionError, OfAlexNetIsOne) {
 }
 
 // Table 1 of the paper: CE of ResNet-50 by kind in units of AlexNet / 100, rounded to whole numbers, and what follows
-// from them: mCE 76.7. Errors are made from the CE, so that the mean is what is tested.
+// from them: mCE 76.7, as on the leaderboard of github.com/hendrycks/robustness (clean error 23.85 %), and relative mCE
+// 105.0. Errors are made from the CE, so that the mean is what is tested.
 TEST(CorruptionError, OfResNet50IsThatOfThePaper) {
   const std::vector<double> ratios = {80, 82, 83, 75, 89, 78, 80, 78, 75, 66, 57, 71, 85, 77, 77};
   std::vector<double> errors;

@@ -224,7 +224,7 @@ TEST(Html, HostileNamesAreTextAndNothingElse) {
 
 TEST(Html, SettingsThatDisagreeAreSaid) {
   const std::string text = read_strictly(to_html(sample("settings"))).text;
-  EXPECT_THAT(text, HasSubstr("It depends on the setting."));
+  EXPECT_THAT(text, HasSubstr("Adapt with batch under reset-each-domain, not under correlated:delta=0.1."));
   EXPECT_THAT(text, HasSubstr("Of 4 settings, the least good for batch is correlated:delta=0.1, batch size 4"));
 }
 
@@ -242,7 +242,7 @@ TEST(Html, WhatDoesNotFitIsLeftOutAndThePageSaysSo) {
   HtmlOptions options;
   const std::size_t whole = to_html(result, options).size();
   const std::size_t thumbnails = read_strictly(to_html(result, options)).count("img");
-  ASSERT_EQ(thumbnails, 16U);
+  ASSERT_EQ(thumbnails, 8U);  // of images that are examples of both rules
   options.most_bytes = whole - 3000;
   std::string html = to_html(result, options);
   EXPECT_LE(html.size(), options.most_bytes);

@@ -27,6 +27,7 @@ std::size_t widest_line(const std::string& text) {
 TEST(Table, ShowsDomainsRulesGainsAndWhatTheyMean) {
   EXPECT_EQ(to_table(example()), R"(top-1 in %, then points gained or lost against source; * best of a row
 
+protocol reset-each-domain, batch size 200, order shuffled, seed 7
                                                  prior:
 domain             source          batch       count=16
 --------------------------------------------------------
@@ -41,6 +42,7 @@ batch gains 15.15 points on average against source: from -3.20 (clean) to +33.50
 prior:count=16 gains 14.65 points on average against source: from 0.00 (clean)
   to +29.30 (gaussian_noise/5).
 warning: batch is worse than source on 1 of 2 domains.
+advice: Adapt with batch. batch gains 15.15 points on average over 2 domains.
 )");
 }
 
@@ -85,6 +87,18 @@ warning: batch is worse than source on 1 of 2 domains.
 warning: under batch the model gave NaN or infinite scores for 3 pixels, counted
   as wrong.
 )");
+}
+
+TEST(Table, MarksWhatIsWorseAndWhatIsChance) {
+  eval::EvalResult result = make_result({"fog", "snow", "clean"}, {"source", "batch"}, {{50, 60}, {30, 31}, {90, 80}});
+  result.cells[1].change = eval::Change{0, 0, 0, 8, 12, 0.001};
+  result.cells[3].change = eval::Change{0, 0, 0, -1, 3, 0.4};
+  result.cells[5].change = eval::Change{0, 0, 0, -12, -8, 0.001};
+  const std::string table = to_table(result, {120});
+  EXPECT_THAT(table, HasSubstr("! worse than source, ~ within chance (95 %"));
+  EXPECT_THAT(table, HasSubstr("fog       50.00   60.00 +10.00 *\n"));
+  EXPECT_THAT(table, HasSubstr("snow      30.00   31.00  +1.00~*\n"));
+  EXPECT_THAT(table, HasSubstr("clean     90.00*  80.00 -10.00!\n"));
 }
 
 TEST(Table, WithoutSourceThereAreNoGains) {
@@ -167,9 +181,9 @@ TEST(Table, ShowsEachProtocolAndBatchSizeWithMeansOverSeeds) {
     }
   }
   const std::string table = to_table(result);
-  EXPECT_THAT(table, HasSubstr("protocol reset-each-domain, batch size 200\n"));
+  EXPECT_THAT(table, HasSubstr("protocol reset-each-domain, batch size 200, order shuffled, seeds 7 and 8\n"));
   EXPECT_THAT(table, HasSubstr("fog       52.00   62.00 +10.00*\n"));
-  EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1\n"));
+  EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1, order shuffled, seed 7\n"));
   EXPECT_THAT(table, HasSubstr("fog       30.00   40.00 +10.00*\n"));
   EXPECT_THAT(table, HasSubstr("protocol mixed, batch size 1: batch gains 10.00 points against source."));
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Shifts come and go, as in CoTTA (Wang et al. 2022): the severities of each kind rise to the highest and fall again,
 // all images at each step. Domains without a severity come first, once.
+#include "eval/protocols/gradual.h"
+
 #include <algorithm>
 #include <iterator>
 
@@ -32,19 +34,11 @@ class Gradual : public Protocol {
  public:
   [[nodiscard]] std::vector<StreamPlan> streams(const Images& images) const override {
     StreamPlan stream;
-    const std::vector<std::int64_t> sequence = usual_sequence(images.domains());
-    const auto meet = [&](std::int64_t domain) {
+    const std::vector<std::int64_t> sequence = gradual_sequence(images.domains());
+    for (const std::int64_t domain : sequence) {
       stream.parts.push_back({images.domains()[static_cast<std::size_t>(domain)].name, images.of(domain)});
-    };
-    bool has_severities = false;
-    for (auto first = sequence.begin(); first != sequence.end();) {
-      const auto last = end_of_kind(images.domains(), first, sequence.end());
-      std::for_each(first, last, meet);
-      std::for_each(std::make_reverse_iterator(last) + 1, std::make_reverse_iterator(first), meet);
-      has_severities = has_severities || last - first > 1;
-      first = last;
     }
-    if (!has_severities) {
+    if (sequence.size() == images.domains().size()) {
       throw DataError(
           "protocol gradual: expected domains KIND/SEVERITY with several severities of a kind, found none (" +
           images.domains().front().name + " ...); use continual, or give --shift KIND:1,2,3,4,5");
@@ -54,6 +48,18 @@ class Gradual : public Protocol {
 };
 
 }  // namespace
+
+std::vector<std::int64_t> gradual_sequence(const std::vector<EvalDomain>& domains) {
+  const Sequence usual = usual_sequence(domains);
+  Sequence sequence;
+  for (auto first = usual.begin(); first != usual.end();) {
+    const auto last = end_of_kind(domains, first, usual.end());
+    sequence.insert(sequence.end(), first, last);
+    sequence.insert(sequence.end(), std::make_reverse_iterator(last) + 1, std::make_reverse_iterator(first));
+    first = last;
+  }
+  return sequence;
+}
 
 std::unique_ptr<Protocol> make_gradual() { return std::make_unique<Gradual>(); }
 

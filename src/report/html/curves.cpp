@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Accuracy over the stream: one long drawing where domains follow each other in one stream, else a panel a domain or a
+// Accuracy over the stream: one long drawing where one stream leads through all domains, else a panel a domain or a
 // kind of domain.
 #include <algorithm>
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "report/html/sections.h"
 #include "report/html/stream_curve.h"
 #include "report/html/svg.h"
+#include "report/html/table.h"
 
 namespace ttscale::report::html {
 namespace {
@@ -150,16 +151,23 @@ Markup small_multiples(const Summary& summary, const Group& group, const std::st
   return drawings.empty() ? Markup{} : rule_legend(summary, id) + element("div", {{"class", "panels"}}, drawings);
 }
 
-bool is_one_stream(const Group& group) { return group.protocol == "continual" && group.stream.size() > 1; }
+/// A stream that mixes its domains also shows each of them by itself.
+Markup content_of(const Summary& summary, const Group& group, const std::string& id) {
+  if (!is_one_stream(group)) {
+    return small_multiples(summary, group, id);
+  }
+  const Markup stream = long_stream(summary, group, id);
+  return stream.empty() || !is_mixed(group)
+             ? stream
+             : stream + folded("The images of each domain by themselves", small_multiples(summary, group, id + "-own"));
+}
 
 }  // namespace
 
 Markup curves_section(const Summary& summary) {
   int count = 0;
-  Markup content = for_each_group(summary, [&](const Group& group) {
-    const std::string id = "curve-" + std::to_string(count++);
-    return is_one_stream(group) ? long_stream(summary, group, id) : small_multiples(summary, group, id);
-  });
+  Markup content = for_each_group(
+      summary, [&](const Group& group) { return content_of(summary, group, "curve-" + std::to_string(count++)); });
   if (content.empty()) {
     return {};
   }

@@ -2,6 +2,7 @@
 // The sentences and numbers at the top of the page.
 #include <cmath>
 
+#include "report/advice.h"
 #include "report/format.h"
 #include "report/html/gain_strips.h"
 #include "report/html/number.h"
@@ -10,6 +11,8 @@
 
 namespace ttscale::report::html {
 namespace {
+
+constexpr std::size_t kMostAdvice = 1000;
 
 std::string points_words(double points) { return number_words(std::abs(points), 2) + " points"; }
 
@@ -62,22 +65,24 @@ Markup setting_sentence(const Summary& summary, const Finding& best) {
 Markup best_sentence(const Summary& summary, const Finding& best) {
   const std::string scope = scope_words(*best.group);
   Markup sentence;
-  if (best.gain.unclear()) {
-    sentence = strong(text("Adapting makes no clear difference here. "));
-  } else if (worst_setting(summary, best.rule).gain.points < 0 && best.gain.points > 0) {
-    sentence = strong(text("It depends on the setting. "));
-  } else if (best.gain.points > 0) {
-    sentence = strong(text("Adapting helps here. "));
-  } else {
-    sentence = strong(text("No rule helps here. "));
-  }
   const std::string verb = best.gain.points >= 0 ? " gains " : " costs ";
   sentence += text("The best rule, ") + strong(name(best.rule)) + text("," + verb) +
               strong(text(points_words(best.gain.points))) + text(" of " + summary.metric() + scope) +
               where_clause(summary, best) +
               text(": from " + number_words(best.source, 2) + " % without adaptation to ") +
               text(number_words(best.value, 2) + " %" + interval_clause(best.gain) + ".");
-  return element("p", {{"class", "verdict"}}, sentence);
+  return element("p", sentence);
+}
+
+Markup advice_sentence(const Summary& summary) {
+  const Advice advice = advise(summary);
+  if (advice.empty()) {
+    return {};
+  }
+  const std::string so_far = summary.result().partial ? "So far: " : "";
+  return element(
+      "p", {{"class", "verdict"}},
+      strong(name(so_far + advice.what + ".", kMostAdvice)) + literal(" ") + name(advice.evidence, kMostAdvice));
 }
 
 Markup worst_sentence(const Summary& summary, const Verdict& verdict) {
@@ -165,9 +170,10 @@ Markup headline_section(const Summary& summary) {
     return section("headline", "In short", plain_headline(summary));
   }
   return section("headline", "In short",
-                 best_sentence(summary, *verdict.best) + setting_sentence(summary, *verdict.best) +
-                     worst_sentence(summary, verdict) + cards(summary, verdict) +
-                     gain_strips(summary, *verdict.best->group) + note(interval_note(*verdict.best)));
+                 advice_sentence(summary) + best_sentence(summary, *verdict.best) +
+                     setting_sentence(summary, *verdict.best) + worst_sentence(summary, verdict) +
+                     cards(summary, verdict) + gain_strips(summary, *verdict.best->group) +
+                     note(interval_note(*verdict.best)));
 }
 
 }  // namespace ttscale::report::html

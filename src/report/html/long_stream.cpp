@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "eval/domain_name.h"
+#include "eval/protocols/gradual.h"
 #include "report/format.h"
 #include "report/html/number.h"
 #include "report/html/rule_style.h"
@@ -16,7 +18,10 @@
 namespace ttscale::report::html {
 namespace {
 
+constexpr const char* kGradual = "gradual";
 constexpr double kWidth = 1060;
+constexpr double kTop = 100;
+constexpr double kLabelRoom = 90;  // the last label leans out to the right
 constexpr double kPlotHeight = 220;
 constexpr std::size_t kMostPoints = 300;
 constexpr std::int64_t kLeastImages = 50;
@@ -29,35 +34,75 @@ struct Stretch {
   double end = 0;
 };
 
-/// One rule's accuracy over the whole stream, a line a domain.
-struct Line {
-  std::string rule;
-  std::vector<std::vector<std::pair<double, double>>> pieces;  ///< images seen, accuracy
+/// A part of the stream: all of a domain's images, or the share of them that one visit shows.
+struct Visit {
+  std::string domain;
+  double from = 0;
+  double to = 1;
 };
 
-Curve curve_of(const Summary& summary, const Group& group, const std::string& domain, const std::string& rule) {
+/// What is drawn of a rule: points of images seen and accuracy; pieces are not joined to each other.
+struct Line {
+  std::string rule;
+  std::vector<std::vector<std::pair<double, double>>> pieces;
+};
+
+/// Under `gradual` every severity but the highest of its kind is met twice, with all its images each time.
+std::vector<Visit> gradual_visits(const Group& group) {
+  std::vector<eval::EvalDomain> domains;
+  for (const std::string& domain : group.domains) {
+    if (std::find(group.stream.begin(), group.stream.end(), domain) != group.stream.end()) {
+      domains.push_back({domain, 0, -1});
+    }
+  }
+  const std::vector<std::int64_t> sequence = eval::gradual_sequence(domains);
+  std::map<std::int64_t, int> met;
+  std::vector<Visit> visits;
+  for (const std::int64_t domain : sequence) {
+    const auto times = static_cast<double>(std::count(sequence.begin(), sequence.end(), domain));
+    const int before = met[domain]++;
+    visits.push_back({domains[static_cast<std::size_t>(domain)].name, before / times, (before + 1) / times});
+  }
+  return visits;
+}
+
+std::vector<Visit> visits_of(const Group& group) {
+  if (group.protocol == kGradual) {
+    return gradual_visits(group);
+  }
+  std::vector<Visit> visits;
+  for (const std::string& domain : group.stream) {
+    visits.push_back({domain, 0, 1});
+  }
+  return visits;
+}
+
+std::vector<const Curve*> curves_of(const Entry& entry) {
   std::vector<const Curve*> curves;
-  for (const eval::Cell* cell : summary.entry(group, domain, rule).cells) {
+  for (const eval::Cell* cell : entry.cells) {
     curves.push_back(&cell->curve);
   }
-  const std::size_t most = std::max<std::size_t>(kMostPoints / group.stream.size(), 1);
-  return merge_stretches(add_curves(curves), most, kLeastImages);
+  return curves;
 }
 
-double copies_of(const Summary& summary, const Group& group, const std::string& domain, const std::string& rule) {
-  return static_cast<double>(std::max<std::size_t>(summary.entry(group, domain, rule).cells.size(), 1));
+/// The curves of seeds add up; the axis shows the images of one.
+double copies_of(const Entry& entry) { return static_cast<double>(std::max<std::size_t>(entry.cells.size(), 1)); }
+
+Curve curve_of(const Summary& summary, const Group& group, const Visit& visit, const std::string& rule) {
+  return slice(add_curves(curves_of(summary.entry(group, visit.domain, rule))), visit.from, visit.to);
 }
 
-std::vector<Stretch> domains_of(const Summary& summary, const Group& group) {
+/// Visits as stretches of the axis, as long as their images.
+std::vector<Stretch> stretches_of(const Summary& summary, const Group& group, const std::vector<Visit>& visits) {
   std::vector<Stretch> stretches;
   double seen = 0;
-  for (const std::string& domain : group.stream) {
+  for (const Visit& visit : visits) {
     double length = 0;
     for (const eval::RulePlan& rule : summary.plan().rules) {
-      const Curve curve = curve_of(summary, group, domain, rule.label);
-      length = std::max(length, static_cast<double>(images_of(curve)) / copies_of(summary, group, domain, rule.label));
+      const double images = static_cast<double>(images_of(curve_of(summary, group, visit, rule.label)));
+      length = std::max(length, images / copies_of(summary.entry(group, visit.domain, rule.label)));
     }
-    stretches.push_back({domain, seen, seen + length});
+    stretches.push_back({visit.domain, seen, seen + length});
     seen += length;
   }
   return stretches;
@@ -77,41 +122,50 @@ std::vector<Stretch> kinds_of(const std::vector<Stretch>& domains) {
   return kinds;
 }
 
-/// Where domains are many, each is one point, and the points of a kind are joined.
-Line line_of_points(const Summary& summary, const Group& group, const std::vector<Stretch>& domains,
-                    const std::string& rule) {
+/// A curve along a stretch of the axis; what is one number is a level line over it.
+std::vector<std::pair<double, double>> along(const Curve& curve, double copies, const Stretch& stretch) {
+  std::vector<std::pair<double, double>> piece;
+  double seen = stretch.start;
+  for (const eval::CurvePoint& point : curve) {
+    const double length = static_cast<double>(point.images) / copies;
+    piece.emplace_back(seen + length / 2, accuracy_of(point));
+    seen += length;
+  }
+  if (piece.size() == 1) {
+    piece = {{stretch.start, piece.front().second}, {stretch.end, piece.front().second}};
+  }
+  return piece;
+}
+
+/// Where visits are many, each is one point, and the points of a kind are joined.
+Line line_of_points(const Summary& summary, const Group& group, const std::vector<Visit>& visits,
+                    const std::vector<Stretch>& stretches, const std::string& rule) {
   Line line{rule, {}};
   std::string kind;
-  for (const Stretch& domain : domains) {
-    const std::string other = eval::parse_domain_name(domain.name).path;
+  for (std::size_t i = 0; i < visits.size(); ++i) {
+    const std::string other = eval::parse_domain_name(visits[i].domain).path;
     if (line.pieces.empty() || other != kind) {
       line.pieces.emplace_back();
       kind = other;
     }
-    line.pieces.back().emplace_back((domain.start + domain.end) / 2, summary.entry(group, domain.name, rule).value);
+    const Curve all = merge_stretches(curve_of(summary, group, visits[i], rule), 1, 1);
+    if (!all.empty()) {
+      line.pieces.back().emplace_back((stretches[i].start + stretches[i].end) / 2, accuracy_of(all.front()));
+    }
   }
   return line;
 }
 
-Line line_of(const Summary& summary, const Group& group, const std::vector<Stretch>& domains, const std::string& rule) {
-  if (domains.size() > kMostDetailed) {
-    return line_of_points(summary, group, domains, rule);
+Line line_of(const Summary& summary, const Group& group, const std::vector<Visit>& visits,
+             const std::vector<Stretch>& stretches, const std::string& rule) {
+  if (visits.size() > kMostDetailed) {
+    return line_of_points(summary, group, visits, stretches, rule);
   }
   Line line{rule, {}};
-  for (const Stretch& domain : domains) {
-    const Curve curve = curve_of(summary, group, domain.name, rule);
-    const double copies = copies_of(summary, group, domain.name, rule);
-    std::vector<std::pair<double, double>> piece;
-    double seen = domain.start;
-    for (const eval::CurvePoint& point : curve) {
-      const double length = static_cast<double>(point.images) / copies;
-      piece.emplace_back(seen + length / 2, accuracy_of(point));
-      seen += length;
-    }
-    if (piece.size() == 1) {  // the whole domain is one number: a level line over it
-      piece = {{domain.start, piece.front().second}, {domain.end, piece.front().second}};
-    }
-    line.pieces.push_back(std::move(piece));
+  for (std::size_t i = 0; i < visits.size(); ++i) {
+    const Curve curve = merge_stretches(curve_of(summary, group, visits[i], rule),
+                                        std::max<std::size_t>(kMostPoints / visits.size(), 1), kLeastImages);
+    line.pieces.push_back(along(curve, copies_of(summary.entry(group, visits[i].domain, rule)), stretches[i]));
   }
   return line;
 }
@@ -142,35 +196,10 @@ double lowest(const std::vector<Line>& lines) {
   return low;
 }
 
-}  // namespace
-
-Markup long_stream(const Summary& summary, const Group& group, const std::string& id) {
-  constexpr double kTop = 100;
-  constexpr double kLabelRoom = 90;  // the last label leans out to the right
-  const std::vector<Stretch> domains = domains_of(summary, group);
-  std::vector<Line> lines;
-  for (const eval::RulePlan& rule : summary.plan().rules) {
-    lines.push_back(line_of(summary, group, domains, rule.label));
-  }
-  if (domains.back().end <= 0) {
-    return {};
-  }
-  const Scale x{0, domains.back().end, 52, kWidth - kLabelRoom};
-  const Scale y{std::floor(lowest(lines) / 20) * 20, 100, kTop + kPlotHeight, kTop};
-  const std::vector<Stretch> kinds = kinds_of(domains);
-  Svg svg(kWidth, kTop + kPlotHeight + 40, id, "Accuracy over the stream of all domains",
-          "Top-1 in % over images seen, " + count_of(domains.size(), "domain") + " one after the other from " +
-              domains.front().name + " to " + domains.back().name + ".");
+/// Grid, curves and what stands above them.
+Markup drawing(const Summary& summary, Svg& svg, const Scale& x, double top, const std::vector<Line>& lines) {
+  const Scale y{std::floor(lowest(lines) / 20) * 20, 100, top + kPlotHeight, top};
   draw_axes(svg, {x, y, "images seen", "top-1, %", 8, 4, 0, 0});
-  for (const Stretch& kind : kinds) {
-    svg.line({x(kind.start), kTop}, {x(kind.start), kTop + kPlotHeight}, "boundary");
-  }
-  if (domains.size() <= kMostDetailed) {
-    for (const Stretch& domain : domains) {
-      svg.line({x(domain.start), kTop}, {x(domain.start), kTop + kPlotHeight}, "boundary minor");
-    }
-  }
-  draw_labels(svg, domains.size() <= kMostDetailed ? domains : kinds, x, kTop);
   for (const Line& line : lines) {
     for (const auto& piece : line.pieces) {
       std::vector<Point> points;
@@ -183,7 +212,78 @@ Markup long_stream(const Summary& summary, const Group& group, const std::string
       }
     }
   }
-  return rule_legend(summary, id) + scroller("Accuracy over the stream, " + Summary::name(group), svg.markup("wide"));
+  return svg.markup("wide");
+}
+
+Scale axis(double images) { return {0, images, 52, kWidth - kLabelRoom}; }
+
+Markup successive(const Summary& summary, const Group& group, const std::string& id) {
+  const std::vector<Visit> visits = visits_of(group);
+  const std::vector<Stretch> stretches = stretches_of(summary, group, visits);
+  std::vector<Line> lines;
+  for (const eval::RulePlan& rule : summary.plan().rules) {
+    lines.push_back(line_of(summary, group, visits, stretches, rule.label));
+  }
+  if (stretches.empty() || stretches.back().end <= 0) {
+    return {};
+  }
+  const Scale x = axis(stretches.back().end);
+  const bool detailed = visits.size() <= kMostDetailed;
+  Svg svg(kWidth, kTop + kPlotHeight + 40, id, "Accuracy over the stream of all domains",
+          "Top-1 in % over images seen, " + count_of(group.stream.size(), "domain") + " one after the other from " +
+              stretches.front().name + " to " + stretches.back().name + ".");
+  const std::vector<Stretch> kinds = kinds_of(stretches);
+  for (const Stretch& stretch : detailed ? stretches : std::vector<Stretch>()) {
+    svg.line({x(stretch.start), kTop}, {x(stretch.start), kTop + kPlotHeight}, "boundary minor");
+  }
+  for (const Stretch& kind : kinds) {
+    svg.line({x(kind.start), kTop}, {x(kind.start), kTop + kPlotHeight}, "boundary");
+  }
+  draw_labels(svg, detailed ? stretches : kinds, x, kTop);
+  return drawing(summary, svg, x, kTop, lines);
+}
+
+/// The images of all domains lie side by side: a point holds some of each.
+Markup mixed(const Summary& summary, const Group& group, const std::string& id) {
+  constexpr std::size_t kStretches = 50;
+  std::vector<Line> lines;
+  double images = 0;
+  for (const eval::RulePlan& rule : summary.plan().rules) {
+    std::vector<const Curve*> curves;
+    double copies = 1;
+    for (const std::string& domain : group.stream) {
+      const Entry entry = summary.entry(group, domain, rule.label);
+      copies = std::max(copies, copies_of(entry));
+      for (const Curve* curve : curves_of(entry)) {
+        curves.push_back(curve);
+      }
+    }
+    const Curve sum = merge_stretches(add_side_by_side(curves, kStretches), kStretches, kLeastImages);
+    images = std::max(images, static_cast<double>(images_of(sum)) / copies);
+    lines.push_back({rule.label, {along(sum, copies, {{}, 0, static_cast<double>(images_of(sum)) / copies})}});
+  }
+  if (images <= 0) {
+    return {};
+  }
+  constexpr double kNoLabels = 10;
+  Svg svg(kWidth, kNoLabels + kPlotHeight + 40, id, "Accuracy over the stream of all domains",
+          "Top-1 in % over images seen, the images of " + count_of(group.stream.size(), "domain") + " mixed.");
+  return drawing(summary, svg, axis(images), kNoLabels, lines);
+}
+
+}  // namespace
+
+bool is_mixed(const Group& group) { return group.protocol.rfind("mixed", 0) == 0; }
+
+bool is_one_stream(const Group& group) {
+  return group.stream.size() > 1 && (group.protocol == "continual" || group.protocol == kGradual || is_mixed(group));
+}
+
+Markup long_stream(const Summary& summary, const Group& group, const std::string& id) {
+  const Markup drawn = is_mixed(group) ? mixed(summary, group, id) : successive(summary, group, id);
+  return drawn.empty()
+             ? drawn
+             : rule_legend(summary, id) + scroller("Accuracy over the stream, " + Summary::name(group), drawn);
 }
 
 }  // namespace ttscale::report::html

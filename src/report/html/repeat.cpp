@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How to get these numbers again.
+#include <sstream>
+
 #include "base/option_text.h"
 #include "report/format.h"
 #include "report/html/number.h"
@@ -39,6 +41,17 @@ Markup settings_of(const Summary& summary) {
                                    (seeds.size() == 1 ? ", seed " : ", seeds ") + join(seeds)));
   }
   return list.empty() ? list : element("ul", list);
+}
+
+/// The command; no line breaks within a flag.
+Markup command_line(const std::string& command) {
+  Markup words;
+  std::istringstream in(command);
+  for (std::string word; std::getline(in, word, ' ');) {
+    words += words.empty() ? Markup{} : literal(" ");
+    words += word.rfind('-', 0) == 0 ? element("span", {{"class", "flag"}}, text(word)) : text(word);
+  }
+  return element("pre", {{"tabindex", "0"}}, element("code", words));
 }
 
 std::string data_words(const eval::EvalPlan& plan) {
@@ -89,8 +102,7 @@ Markup repeat_section(const Summary& summary, const HtmlOptions& options) {
       plan.sites.empty() ? Markup{} : text(count_words(static_cast<std::int64_t>(plan.sites.size()))));
   add(list, "on unreadable images", text(plan.on_error));
   add(list, "wall time", summary.result().seconds ? text(number_words(*summary.result().seconds, 1) + " s") : Markup{});
-  const Markup command =
-      options.command.empty() ? Markup{} : element("pre", {{"tabindex", "0"}}, element("code", text(options.command)));
+  const Markup command = options.command.empty() ? Markup{} : command_line(options.command);
   return section("repeat", "How to repeat this", command + element("dl", list));
 }
 

@@ -12,7 +12,7 @@ namespace ttscale::report::html {
 
 /// How much of the page may be written.
 struct Limits {
-  std::size_t thumbnail_bytes = 0;  ///< of all data URIs together
+  std::size_t thumbnail_bytes = 0;  ///< of all of them together, as they stand on the page
   bool long_tables = true;          ///< every class, every number
 };
 

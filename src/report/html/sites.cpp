@@ -71,7 +71,7 @@ std::string description(const std::vector<Shift>& shifts) {
 
 struct Layout {
   double row = 15;
-  double left = 130;
+  double left = 148;
   double width = 350;
   double top = 8;
 
@@ -104,11 +104,16 @@ Markup drawing(const std::string& rule, const std::vector<Shift>& shifts, double
   const std::size_t every = shifts.size() > kMostLabels ? 2 : 1;
   for (std::size_t i = 0; i < shifts.size(); ++i) {
     if (i % every == 0) {
-      svg.label({layout.left - 8, layout.y(i) + 4}, shorten(clean_utf8(shifts[i].name), 19), Anchor::kEnd);
+      svg.label({layout.left - 8, layout.y(i) + 4}, shorten(clean_utf8(shifts[i].name), 22), Anchor::kEnd);
     }
     draw_site(svg, shifts[i], x, layout.y(i));
   }
   return element("figure", {{"class", "panel"}}, element("figcaption", name(rule)) + svg.markup());
+}
+
+/// `source` does not look at the stream, and a layer without a batch has nothing to show.
+bool measured(const std::vector<Shift>& shifts) {
+  return std::any_of(shifts.begin(), shifts.end(), [](const Shift& shift) { return shift.cells > 0; });
 }
 
 Markup group_content(const Summary& summary, const Group& group, const std::string& id) {
@@ -120,7 +125,7 @@ Markup group_content(const Summary& summary, const Group& group, const std::stri
   Markup drawings;
   int count = 0;
   for (const eval::RulePlan& rule : summary.plan().rules) {
-    if (!shifts[rule.label].empty()) {
+    if (measured(shifts[rule.label])) {
       drawings += drawing(rule.label, shifts[rule.label], most, id + "-" + std::to_string(count++));
     }
   }
@@ -144,7 +149,8 @@ Markup sites_section(const Summary& summary) {
   return section("sites", "Shift of each layer",
                  note("Where the stream differs from training: layers from the input (top) to the output (bottom), "
                       "squared Hellinger distance (0: the same statistics as in training, 1: disjoint), mean over "
-                      "domains, after the last batch of each.") +
+                      "domains, after the last batch of each. Source uses those of training, distance 0, whatever the "
+                      "stream is.") +
                      key + content);
 }
 

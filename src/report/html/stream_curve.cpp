@@ -19,6 +19,33 @@ Curve add_curves(const std::vector<const Curve*>& curves) {
   return sum;
 }
 
+Curve add_side_by_side(const std::vector<const Curve*>& curves, std::size_t count) {
+  Curve sum(count);
+  for (const Curve* curve : curves) {
+    for (std::size_t i = 0; i < curve->size(); ++i) {
+      eval::CurvePoint& point = sum[(2 * i + 1) * count / (2 * curve->size())];
+      point.images += (*curve)[i].images;
+      point.correct += (*curve)[i].correct;
+    }
+  }
+  sum.erase(std::remove_if(sum.begin(), sum.end(), [](const auto& point) { return point.images == 0; }), sum.end());
+  return sum;
+}
+
+Curve slice(const Curve& curve, double from, double to) {
+  const auto total = static_cast<double>(images_of(curve));
+  Curve part;
+  double seen = 0;
+  for (const eval::CurvePoint& point : curve) {
+    const double middle = (seen + static_cast<double>(point.images) / 2) / total;
+    seen += static_cast<double>(point.images);
+    if (middle >= from && middle < to) {
+      part.push_back(point);
+    }
+  }
+  return part;
+}
+
 std::int64_t images_of(const Curve& curve) {
   return std::accumulate(curve.begin(), curve.end(), std::int64_t{0},
                          [](std::int64_t total, const auto& point) { return total + point.images; });

@@ -15,6 +15,12 @@ using Curve = std::vector<eval::CurvePoint>;
 /// Stretch by stretch the sum of curves (of seeds or domains); shorter ones end early.
 Curve add_curves(const std::vector<const Curve*>& curves);
 
+/// The sum of curves that run side by side, each over the whole stream: `count` stretches of equal shares.
+Curve add_side_by_side(const std::vector<const Curve*>& curves, std::size_t count);
+
+/// The stretches whose middle lies between two shares, 0 to 1, of the curve's images.
+Curve slice(const Curve& curve, double from, double to);
+
 /// Neighbouring stretches merged evenly: at most `most` of them, each of about `least_images` or more.
 Curve merge_stretches(const Curve& curve, std::size_t most, std::int64_t least_images);
 

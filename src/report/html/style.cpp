@@ -32,6 +32,7 @@ p{margin:.5em 0;max-width:52rem;overflow-wrap:anywhere}
 a{color:var(--link)}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}
 pre{background:var(--card);border:1px solid var(--edge);border-radius:6px;padding:12px;white-space:pre-wrap}
+.flag{white-space:nowrap}
 .subtitle,.note,.caption{color:var(--soft)}
 .note,.caption{font-size:.9rem}
 nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;padding:0;margin:.6em 0;font-size:.9rem}

@@ -62,15 +62,18 @@ Markup loss_sentence(const Summary& summary, const Group& group, const std::stri
   return sentence + (summary.has_several_groups() ? text(" (" + Summary::name(group) + ").") : text("."));
 }
 
-/// Rules that are worse on average come first; of very many sentences the last are only counted.
+/// Rules that are worse on average come first, then those with the greatest loss on a domain; of very many sentences
+/// the last are only counted.
 std::vector<Markup> loss_sentences(const Summary& summary) {
   constexpr std::size_t kMostSentences = 8;
-  std::vector<std::pair<double, Markup>> found;
+  std::vector<std::pair<std::pair<double, double>, Markup>> found;  // by mean, if it is a loss, and by greatest loss
   for (const Group& group : summary.groups()) {
     for (const std::string& rule : summary.adapting()) {
       Markup sentence = loss_sentence(summary, group, rule);
       if (!sentence.empty()) {
-        found.emplace_back(std::min(summary.mean_gain(group, rule).points, 0.0), std::move(sentence));
+        const double mean = std::min(summary.mean_gain(group, rule).points, 0.0);
+        const double worst = losses_of(summary, group, rule).front().gain.points;
+        found.emplace_back(std::pair(mean, worst), std::move(sentence));
       }
     }
   }
