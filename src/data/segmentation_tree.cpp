@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include "data/class_order.h"
@@ -102,12 +101,6 @@ void visit(const Folder& folder, const std::string& name, std::vector<Segmentati
   for (const auto& child : folder.folders()) {
     visit(Folder(folder, child), (fs::path(name) / child).generic_string(), domains);
   }
-}
-
-std::string base_name(const fs::path& root) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(root, error).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
 }
 
 }  // namespace
