@@ -45,6 +45,7 @@ endfunction()
 
 # The precompiled header can be shared only between targets with the same -fPIC or -fPIE: -fPIC everywhere, which programs may use as well.
 function(_ttscale_compile target)
+  target_compile_features(${target} PRIVATE cxx_std_17)  # LibTorch may ask for more; clang 14 alone would take 14
   target_compile_options(${target} PRIVATE ${TTSCALE_WARNINGS} -fPIC)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE OFF)
 endfunction()

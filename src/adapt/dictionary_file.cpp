@@ -8,6 +8,7 @@
 #include <ATen/core/jit_type.h>
 
 #include "base/file.h"
+#include "base/message_text.h"
 #include "graph/archive.h"
 #include "graph/pickle.h"
 #include "ttscale/error.h"
@@ -18,30 +19,8 @@ namespace {
 
 std::string a(const DictionaryFormat& format) { return std::string("name one that ") + format.made_by + " wrote"; }
 
-std::string bytes_of(const std::filesystem::path& file, const DictionaryFormat& format) {
-  try {
-    std::ifstream stream(file, std::ios::binary);
-    std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-    if (stream) {
-      return bytes;
-    }
-  } catch (const std::ios_base::failure&) {  // a folder opens, and its buffer throws when it is read
-  }
-  throw DataError(std::string("cannot read ") + format.noun + " " + file.string() + "; " + a(format));
-}
-
-/// Whether the bytes end with the last record of a zip archive, as every file of ours does (PKWARE APPNOTE 4.3.16).
-/// LibTorch's reader does not always mind when its last bytes are missing.
-bool ends_as_archive(const std::string& bytes) {
-  constexpr std::size_t kLastRecord = 22;
-  return bytes.size() >= kLastRecord && bytes.compare(bytes.size() - kLastRecord, 4, "PK\5\6") == 0;
-}
-
-c10::impl::GenericDict parse(const std::filesystem::path& file, const DictionaryFormat& format) {
-  const std::string bytes = bytes_of(file, format);
-  if (!ends_as_archive(bytes)) {
-    throw DataError(file.string() + " is damaged or no " + format.noun + " (it does not end as one); " + a(format));
-  }
+c10::impl::GenericDict parse(const std::string& bytes, const std::filesystem::path& file,
+                             const DictionaryFormat& format) {
   try {
     c10::IValue value = graph::unpickle(bytes);
     if (value.isGenericDict() && value.toGenericDict().contains("format") &&
@@ -49,9 +28,8 @@ c10::impl::GenericDict parse(const std::filesystem::path& file, const Dictionary
         value.toGenericDict().at("format").toStringRef() == format.format) {
       return value.toGenericDict();
     }
-  } catch (const std::exception& error) {
-    throw DataError(file.string() + " is damaged or no " + format.noun + " (" + graph::reason(error) + "); " +
-                    a(format));
+  } catch (const DataError& error) {
+    throw DataError(file.string() + " is damaged or no " + format.noun + " (" + error.what() + "); " + a(format));
   }
   throw DataError(file.string() + " is no " + format.noun + "; " + a(format));
 }
@@ -70,9 +48,21 @@ void write_dictionary(const std::filesystem::path& file, const c10::impl::Generi
   write_file(file, graph::pickle(dictionary));
 }
 
-void read_dictionary(const std::filesystem::path& file, const DictionaryFormat& format,
+std::string dictionary_bytes(const std::filesystem::path& file, const DictionaryFormat& format) {
+  try {
+    std::ifstream stream(file, std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    if (stream) {
+      return bytes;
+    }
+  } catch (const std::ios_base::failure&) {  // a folder opens, and its buffer throws when it is read
+  }
+  throw DataError(std::string("cannot read ") + format.noun + " " + file.string() + "; " + a(format));
+}
+
+void read_dictionary(const std::string& bytes, const std::filesystem::path& file, const DictionaryFormat& format,
                      const std::function<void(const c10::impl::GenericDict&)>& use) {
-  const auto dictionary = parse(file, format);
+  const auto dictionary = parse(bytes, file, format);
   try {
     const auto found = dictionary.at("format_version").toInt();
     if (found != format.version) {
@@ -81,7 +71,7 @@ void read_dictionary(const std::filesystem::path& file, const DictionaryFormat& 
     }
     use(dictionary);
   } catch (const c10::Error& error) {
-    throw DataError(file.string() + " is damaged (" + graph::reason(error) + "); " + a(format));
+    throw DataError(file.string() + " is damaged (" + shown(graph::reason(error)) + "); " + a(format));
   } catch (const std::out_of_range&) {
     throw DataError(file.string() + " is damaged (an entry is missing); " + a(format));
   }

@@ -26,9 +26,12 @@ c10::impl::GenericDict new_dictionary(const DictionaryFormat& format);
 /// Writes it, whole or not at all. Throws Error naming the path and the reason.
 void write_dictionary(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary);
 
-/// Reads a file and hands its dictionary to `use`, whose errors of missing or wrong entries become DataErrors. Throws
-/// DataError if the file cannot be read, is damaged, or has another format or version.
-void read_dictionary(const std::filesystem::path& file, const DictionaryFormat& format,
+/// All bytes of a file. Throws DataError if it cannot be read.
+std::string dictionary_bytes(const std::filesystem::path& file, const DictionaryFormat& format);
+
+/// Reads the bytes of a file and hands its dictionary to `use`, whose errors of missing or wrong entries become
+/// DataErrors; `file` is for messages. Throws DataError if they are damaged, or have another format or version.
+void read_dictionary(const std::string& bytes, const std::filesystem::path& file, const DictionaryFormat& format,
                      const std::function<void(const c10::impl::GenericDict&)>& use);
 
 }  // namespace ttscale

@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 
 #include "adapt/dictionary_file.h"
+#include "adapt/reference_file.h"
+#include "base/message_text.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
@@ -15,7 +17,7 @@ constexpr DictionaryFormat kFormat{"ttscale-reference", 1, "reference file", "tt
 at::Tensor moments(const std::filesystem::path& file, const std::string& name, const c10::IValue& value) {
   at::Tensor out = value.toTensor().detach().to(at::kCPU);
   if (out.scalar_type() != at::kDouble || out.dim() != 1 || !out.isfinite().all().item<bool>()) {
-    throw DataError(file.string() + " is damaged (" + name + ": expected finite float64 [C], found " +
+    throw DataError(file.string() + " is damaged (" + shown(name) + ": expected finite float64 [C], found " +
                     c10::str(out.scalar_type(), " ", out.sizes()) + "); calibrate again");
   }
   return out;
@@ -80,8 +82,13 @@ void Reference::save(const std::filesystem::path& file) const {
 }
 
 Reference Reference::load(const std::filesystem::path& file) {
+  return parse_reference(dictionary_bytes(file, kFormat), file);
+}
+
+Reference parse_reference(const std::string& bytes, const std::filesystem::path& file) {
   Reference out;
-  read_dictionary(file, kFormat, [&](const c10::impl::GenericDict& dictionary) { out = read(file, dictionary); });
+  read_dictionary(bytes, file, kFormat,
+                  [&](const c10::impl::GenericDict& dictionary) { out = read(file, dictionary); });
   return out;
 }
 

@@ -5,20 +5,24 @@
 #include <ATen/ATen.h>
 
 #include "adapt/dictionary_file.h"
+#include "base/message_text.h"
 #include "base/option_text.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
 namespace {
 
+constexpr std::size_t kMostShown = 400;
 constexpr DictionaryFormat kFormat{"ttscale-state", 2, "state file", "save()"};
 
 void expect_same(const std::filesystem::path& file, const char* what, const std::string& expected,
                  const std::string& found) {
   if (expected != found) {
-    const auto shown = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
-    throw DataError("state file " + file.string() + " belongs to another " + what + ": expected " + shown(expected) +
-                    ", found " + shown(found));
+    const auto or_none = [](const std::string& text) {
+      return text.empty() ? std::string("none") : shown(text, kMostShown);
+    };
+    throw DataError("state file " + file.string() + " belongs to another " + what + ": expected " + or_none(expected) +
+                    ", found " + or_none(found));
   }
 }
 
@@ -57,8 +61,12 @@ void write_state(const std::filesystem::path& file, const StateFile& content) {
 }
 
 at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected) {
+  return parse_state(dictionary_bytes(file, kFormat), file, expected);
+}
+
+at::Tensor parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected) {
   at::Tensor state;
-  read_dictionary(file, kFormat,
+  read_dictionary(bytes, file, kFormat,
                   [&](const c10::impl::GenericDict& dictionary) { state = checked_state(file, dictionary, expected); });
   return state;
 }

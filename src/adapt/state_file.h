@@ -28,4 +28,7 @@ void write_state(const std::filesystem::path& file, const StateFile& content);
 /// or if the file is damaged.
 at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected);
 
+/// The same of the bytes of a file; `file` is for messages.
+at::Tensor parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected);
+
 }  // namespace ttscale

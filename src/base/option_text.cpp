@@ -7,6 +7,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "base/message_text.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
@@ -29,17 +30,18 @@ OptionText split_option_text(const std::string& what, const std::string& text) {
     return out;
   }
   if (text.back() == ':' || text.back() == ',') {
-    throw UsageError(what + " '" + text + "': expected field=value after '" + text.back() + "', found nothing");
+    throw UsageError(what + " '" + shown(text) + "': expected field=value after '" + text.back() + "', found nothing");
   }
   std::istringstream rest(text.substr(colon + 1));
   for (std::string pair; std::getline(rest, pair, ',');) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {
-      throw UsageError(what + " '" + text + "': expected field=value after the colon, found '" + pair + "'");
+      throw UsageError(what + " '" + shown(text) + "': expected field=value after the colon, found '" + shown(pair) +
+                       "'");
     }
     std::string name = pair.substr(0, equals);
     if (std::any_of(out.fields.begin(), out.fields.end(), [&](const auto& field) { return field.first == name; })) {
-      throw UsageError(what + " '" + text + "': field '" + name + "' is set twice");
+      throw UsageError(what + " '" + shown(text) + "': field '" + shown(name) + "' is set twice");
     }
     out.fields.emplace_back(std::move(name), pair.substr(equals + 1));
   }
@@ -58,7 +60,7 @@ double read_number(const std::string& option, const std::string& field, const st
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);  // no locale: a decimal comma can never appear
   if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value)) {
-    throw UsageError(option + ": " + field + " must be " + bounds_text(bounds) + ", found '" + text + "'");
+    throw UsageError(option + ": " + field + " must be " + bounds_text(bounds) + ", found '" + shown(text) + "'");
   }
   check_number(option, field, value, bounds);
   return value;
@@ -80,16 +82,16 @@ std::string join(const std::vector<std::string>& words, const char* separator) {
 
 void throw_unknown_choice(const std::string& option, const std::string& field, const std::string& text,
                           const std::vector<std::string>& valid) {
-  throw UsageError(option + ": " + field + " must be one of " + join(valid) + "; found '" + text + "'");
+  throw UsageError(option + ": " + field + " must be one of " + join(valid) + "; found '" + shown(text) + "'");
 }
 
 void throw_unknown_field(const std::string& option, const std::string& field, const std::vector<std::string>& valid) {
-  throw UsageError("'" + option + "' has no field '" + field + "'" +
+  throw UsageError("'" + option + "' has no field '" + shown(field) + "'" +
                    (valid.empty() ? "; it takes none" : "; its fields are " + join(valid)));
 }
 
 void throw_unknown_name(const std::string& what, const std::string& name, const std::vector<std::string>& valid) {
-  throw UsageError("unknown " + what + " '" + name + "'; expected one of " + join(valid));
+  throw UsageError("unknown " + what + " '" + shown(name) + "'; expected one of " + join(valid));
 }
 
 std::optional<std::string> FieldReader::take(const char* name) {

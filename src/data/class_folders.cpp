@@ -3,7 +3,6 @@
 #include "data/class_folders.h"
 
 #include <algorithm>
-#include <system_error>
 #include <unordered_set>
 
 #include "data/folder.h"
@@ -11,12 +10,6 @@
 
 namespace ttscale::data {
 namespace {
-
-std::string base_name(const std::filesystem::path& root) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(root, error).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
 
 class Finder {
  public:

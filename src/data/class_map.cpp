@@ -5,6 +5,7 @@
 #include <system_error>
 #include <unordered_map>
 
+#include "base/message_text.h"
 #include "data/text_lines.h"
 #include "ttscale/error.h"
 
@@ -23,7 +24,11 @@ std::filesystem::path locate(const std::filesystem::path& file, const std::files
                   (data_root.empty() ? "" : " or " + (data_root / file).string()) + "; check --class-map");
 }
 
-void check_lines(const std::vector<std::string>& lines, const std::string& file) {
+std::vector<std::string> checked(std::vector<std::string> lines, const std::filesystem::path& path) {
+  const std::string file = path.string();
+  if (lines.empty()) {
+    throw DataError("class map: expected one class name a line, found an empty file: " + file);
+  }
   std::unordered_map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].empty()) {
@@ -32,10 +37,11 @@ void check_lines(const std::vector<std::string>& lines, const std::string& file)
     }
     const auto [first, fresh] = seen.emplace(lines[i], i + 1);
     if (!fresh) {
-      throw DataError(file + ": line " + std::to_string(i + 1) + ": expected each class once, found '" + lines[i] +
-                      "' again (first on line " + std::to_string(first->second) + ")");
+      throw DataError(file + ": line " + std::to_string(i + 1) + ": expected each class once, found '" +
+                      shown(lines[i]) + "' again (first on line " + std::to_string(first->second) + ")");
     }
   }
+  return lines;
 }
 
 }  // namespace
@@ -46,12 +52,11 @@ std::vector<std::string> read_class_map(const std::filesystem::path& file, const
                     file.string() + "; write its names to a .txt file, in index order");
   }
   const std::filesystem::path found = locate(file, data_root);
-  std::vector<std::string> lines = read_lines(found);
-  if (lines.empty()) {
-    throw DataError("class map: expected one class name a line, found an empty file: " + found.string());
-  }
-  check_lines(lines, found.string());
-  return lines;
+  return checked(read_lines(found), found);
+}
+
+std::vector<std::string> parse_class_map(const std::string& text, const std::filesystem::path& file) {
+  return checked(split_lines(text, file), file);
 }
 
 }  // namespace ttscale::data

@@ -12,4 +12,7 @@ namespace ttscale::data {
 /// accepted. Throws DataError for a missing file, a pickle, an empty file, and blank or repeated lines.
 std::vector<std::string> read_class_map(const std::filesystem::path& file, const std::filesystem::path& data_root = {});
 
+/// The same of the text of a file; `file` is for messages.
+std::vector<std::string> parse_class_map(const std::string& text, const std::filesystem::path& file);
+
 }  // namespace ttscale::data

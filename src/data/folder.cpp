@@ -102,6 +102,12 @@ bool Folder::leads_back(const fs::path& link) const {
   return false;
 }
 
+std::string base_name(const fs::path& root) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(root, error).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
 bool holds_images(const fs::path& folder) {
   const auto entries = open(folder);
   return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {

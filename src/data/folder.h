@@ -36,6 +36,9 @@ class Folder {
   std::vector<std::string> images_;
 };
 
+/// The last part of a folder's absolute path, whatever way it was written ("data/", ".").
+std::string base_name(const std::filesystem::path& root);
+
 /// Whether a folder has an image file of its own; stops at the first.
 bool holds_images(const std::filesystem::path& folder);
 

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/message_text.h"
 #include "data/dirichlet.h"
 #include "data/random.h"
 #include "data/text_lines.h"
@@ -72,18 +73,18 @@ std::vector<std::int64_t> listed(const Domain& domain, const Order& order) {
   return indices;
 }
 
-std::vector<std::string> read_list(const std::filesystem::path& file) {
+std::vector<std::string> checked_list(std::vector<std::string> lines, const std::filesystem::path& file) {
   std::vector<std::string> paths;
   std::unordered_set<std::string> seen;
   std::size_t number = 0;
-  for (auto& line : read_lines(file)) {
+  for (auto& line : lines) {
     ++number;
     if (line.empty()) {
       continue;
     }
     if (!seen.insert(key(line)).second) {
-      throw DataError(file.string() + ": line " + std::to_string(number) + ": expected each image once, found " + line +
-                      " again");
+      throw DataError(file.string() + ": line " + std::to_string(number) + ": expected each image once, found " +
+                      shown(line) + " again");
     }
     paths.push_back(std::move(line));
   }
@@ -100,7 +101,7 @@ double read_delta(const std::string& text) {
   const double delta = std::strtod(number.c_str(), &end);
   if (number.empty() || *end != '\0' || !(delta >= 0) || !std::isfinite(delta)) {
     throw UsageError("order: expected dirichlet:DELTA with a number of 0 (one class after the other) or more, found '" +
-                     text + "'");
+                     shown(text) + "'");
   }
   return delta;
 }
@@ -124,11 +125,19 @@ Order parse_order(const std::string& text, std::uint64_t seed) {
     return order;
   }
   if (text.rfind(kFile, 0) != 0 || text == kFile) {
-    throw UsageError("order: expected shuffled, sorted, dirichlet:DELTA or file:LIST, found '" + text + "'");
+    throw UsageError("order: expected shuffled, sorted, dirichlet:DELTA or file:LIST, found '" + shown(text) + "'");
   }
   order.kind = OrderKind::kListed;
   order.list_file = text.substr(std::string(kFile).size());
-  order.list = read_list(order.list_file);
+  order.list = checked_list(read_lines(order.list_file), order.list_file);
+  return order;
+}
+
+Order parse_order_list(const std::string& text, const std::filesystem::path& file) {
+  Order order;
+  order.kind = OrderKind::kListed;
+  order.list_file = file;
+  order.list = checked_list(split_lines(text, file), file);
   return order;
 }
 
@@ -167,7 +176,7 @@ void check_order(const ImageTree& tree, const Order& order) {
   }
   for (const auto& line : order.list) {
     if (known.count(key(line)) == 0) {
-      throw DataError("order: expected images below " + tree.root.string() + ", found " + line + " in " +
+      throw DataError("order: expected images below " + tree.root.string() + ", found " + shown(line) + " in " +
                       order.list_file.string() + "; write paths as the predictions file does");
     }
   }

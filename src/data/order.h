@@ -27,6 +27,9 @@ struct Order {
 /// text, DataError for a list that is missing, empty or names a path twice.
 Order parse_order(const std::string& text, std::uint64_t seed = 0);
 
+/// The order in the text of a list; `file` is for messages. Throws DataError as parse_order().
+Order parse_order_list(const std::string& text, const std::filesystem::path& file);
+
 /// Indices of samples in that order.
 ///  - kShuffled: sorted, then Fisher-Yates from the last element down with std::mt19937_64(seed), indices by rejection:
 ///    the same on every platform.

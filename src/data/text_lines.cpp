@@ -3,6 +3,7 @@
 #include "data/text_lines.h"
 
 #include <fstream>
+#include <sstream>
 
 #include "ttscale/error.h"
 
@@ -22,6 +23,13 @@ std::vector<std::string> read_lines(const std::filesystem::path& file) {
   if (!stream || !std::filesystem::is_regular_file(file)) {
     throw DataError("cannot read " + file.string() + "; expected a text file, check path and permissions");
   }
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return split_lines(text.str(), file);
+}
+
+std::vector<std::string> split_lines(const std::string& text, const std::filesystem::path& file) {
+  std::istringstream stream(text);
   constexpr const char* kByteOrderMark = "\xEF\xBB\xBF";
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {

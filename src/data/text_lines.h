@@ -12,4 +12,7 @@ namespace ttscale::data {
 /// space around a line is dropped. Throws DataError if it cannot be read or is no text.
 std::vector<std::string> read_lines(const std::filesystem::path& file);
 
+/// The same of the text of a file; `file` is for messages.
+std::vector<std::string> split_lines(const std::string& text, const std::filesystem::path& file);
+
 }  // namespace ttscale::data

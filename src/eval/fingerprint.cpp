@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: MIT
-// FNV-1a over the bytes of the model, and names and sizes of the images.
+// Hashes the bytes of the model, and names and sizes of the images.
 #include "eval/fingerprint.h"
 
-#include <array>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <fstream>
-#include <string_view>
 #include <system_error>
 
+#include "base/hash.h"
 #include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
-
-class Hash {
- public:
-  void add(std::string_view bytes) {
-    std::size_t i = 0;
-    for (; i + sizeof(std::uint64_t) <= bytes.size(); i += sizeof(std::uint64_t)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes.data() + i, sizeof word);
-      mix(word);
-    }
-    for (; i < bytes.size(); ++i) {
-      mix(static_cast<unsigned char>(bytes[i]));
-    }
-    mix(bytes.size());
-  }
-  [[nodiscard]] std::string text() const {
-    std::array<char, 17> hex{};
-    std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(state_));
-    return hex.data();
-  }
-
- private:
-  // The shift brings high bits down, which multiplication alone never does.
-  void mix(std::uint64_t word) {
-    constexpr int kHalf = 32;
-    state_ = (state_ ^ word) * 1099511628211ULL;
-    state_ ^= state_ >> kHalf;
-  }
-
-  std::uint64_t state_ = 14695981039346656037ULL;
-};
 
 void add_file(Hash& hash, const std::filesystem::path& file) {
   constexpr std::size_t kBlock = 1 << 20;

@@ -11,6 +11,8 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/message_text.h"
+#include "eval/json_values.h"
 #include "eval/plan_json.h"
 #include "eval/result_json.h"
 #include "ttscale/error.h"
@@ -56,11 +58,11 @@ Json to_json(const Checkpoint& checkpoint) {
 
 Checkpoint from_json(const Json& json) {
   Checkpoint out;
-  out.unit = json.at("unit");
-  out.parts = json.at("parts");
+  out.unit = count_from(json.at("unit"));
+  out.parts = count_from(json.at("parts"));
   out.unit_done = json.at("unit_done");
-  out.work = json.at("work");
-  out.predictions_bytes = json.at("predictions_bytes");
+  out.work = count_from(json.at("work"));
+  out.predictions_bytes = count_from(json.at("predictions_bytes"));
   out.cells = read_list<Cell>(json.at("cells"), cell_from_json);
   out.classes = read_list<RuleClasses>(json.at("classes"), classes_from_json);
   out.examples = read_list<Example>(json.at("examples"), example_from_json);
@@ -68,25 +70,48 @@ Checkpoint from_json(const Json& json) {
   return out;
 }
 
-std::string header_of(const EvalPlan& plan) {
-  Json json = {{"format", kFormat}, {"format_version", kVersion}, {"ttscale", version()}, {"torch", torch_version()}};
-  json["plan"] = plan_to_json(plan);
-  return dump_line(json) + '\n';
+/// A line of a journal, with its number in the message of whatever is wrong with it.
+template <typename Function>
+void read_line(const std::filesystem::path& file, std::size_t number, Function function) {
+  constexpr std::size_t kShown = 300;
+  const auto refuse = [&](const std::exception& error) {
+    throw DataError("resume: " + file.string() + ": line " + std::to_string(number) +
+                    ": expected a line of this program, found another (" + shown(error.what(), kShown) +
+                    "); name a new file to begin anew");
+  };
+  try {
+    function();
+  } catch (const Json::exception& error) {
+    refuse(error);
+  } catch (const Error& error) {
+    refuse(error);
+  }
+}
+
+/// What of the header differs from the work that is about to be done; empty if nothing does.
+std::string difference_of(const Json& header, const EvalPlan& plan) {
+  const std::string difference = first_difference(plan_from_json(header.at("plan")), plan);
+  if (!difference.empty()) {
+    return difference;
+  }
+  if (header.at("ttscale") != version() || header.at("torch") != torch_version()) {
+    return "versions: " + shown(dump_line(header.at("ttscale"))) + " with LibTorch " +
+           shown(dump_line(header.at("torch")));
+  }
+  const Json shard = plan_to_json(plan)["shard"];
+  const Json& found = header.at("plan").at("shard");
+  return found == shard ? std::string() : "shard: " + shown(dump_line(found)) + " and " + dump_line(shard);
 }
 
 void check_header(const std::string& line, const EvalPlan& plan, const std::filesystem::path& file) {
-  const Json json = Json::parse(line);
-  if (json.at("format") != kFormat || json.at("format_version") != kVersion) {
-    throw DataError("resume: expected a file of `ttscale eval --resume`, found another: " + file.string());
-  }
-  std::string difference = first_difference(plan_from_json(json.at("plan")), plan);
-  if (difference.empty() && (json.at("ttscale") != version() || json.at("torch") != torch_version())) {
-    difference = "versions: " + dump_line(json.at("ttscale")) + " with LibTorch " + dump_line(json.at("torch"));
-  }
-  const Json shard = plan_to_json(plan)["shard"];
-  if (difference.empty() && json.at("plan").at("shard") != shard) {
-    difference = "shard: " + dump_line(json.at("plan").at("shard")) + " and " + dump_line(shard);
-  }
+  std::string difference;
+  read_line(file, 1, [&] {
+    const Json header = parse_json(line);
+    if (header.at("format") != kFormat || header.at("format_version") != kVersion) {
+      throw DataError("another format");
+    }
+    difference = difference_of(header, plan);
+  });
   if (!difference.empty()) {
     throw DataError("resume: expected the work that " + file.string() + " was begun with, found another " + difference +
                     "; repeat the command as it was, or name a new file");
@@ -95,13 +120,40 @@ void check_header(const std::string& line, const EvalPlan& plan, const std::file
 
 }  // namespace
 
+std::string journal_header(const EvalPlan& plan) {
+  Json json = {{"format", kFormat}, {"format_version", kVersion}, {"ttscale", version()}, {"torch", torch_version()}};
+  json["plan"] = plan_to_json(plan);
+  return dump_line(json) + '\n';
+}
+
+std::string journal_line(const Checkpoint& checkpoint) { return dump_line(to_json(checkpoint)) + '\n'; }
+
+JournalText parse_journal(const std::string& text, const EvalPlan& plan, const std::filesystem::path& file) {
+  JournalText out;
+  std::size_t number = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', out.whole_lines)) {
+    const std::string line = text.substr(out.whole_lines, end - out.whole_lines);
+    ++number;
+    if (number == 1) {
+      check_header(line, plan, file);
+    } else {
+      read_line(file, number, [&] { out.checkpoints.push_back(from_json(parse_json(line))); });
+    }
+    out.whole_lines = end + 1;
+  }
+  if (number == 0) {
+    throw DataError("resume: expected a file of `ttscale eval --resume`, found another: " + file.string());
+  }
+  return out;
+}
+
 Journal::Journal(const std::filesystem::path& file, const EvalPlan& plan) : file_(file) {
   // A crash before the first line is complete leaves an empty file, or none: write_file() is all or nothing.
   std::error_code missing;
   if (std::filesystem::exists(file, missing) && std::filesystem::file_size(file, missing) > 0) {
     read(plan);
   } else {
-    write_file(file, header_of(plan));
+    write_file(file, journal_header(plan));
   }
   out_.emplace(file, O_WRONLY | O_APPEND, file);
   remove_orphans();
@@ -135,34 +187,15 @@ void Journal::read(const EvalPlan& plan) {
   std::stringstream text;
   text << in.rdbuf();
   const std::string content = text.str();
-  std::size_t begin = 0;
-  std::size_t number = 0;
-  for (std::size_t end = content.find('\n'); end != std::string::npos; end = content.find('\n', begin)) {
-    const std::string line = content.substr(begin, end - begin);
-    ++number;
-    try {
-      if (number == 1) {
-        check_header(line, plan, file_);
-      } else {
-        checkpoints_.push_back(from_json(Json::parse(line)));
-      }
-    } catch (const Json::exception& error) {
-      throw DataError("resume: " + file_.string() + ": line " + std::to_string(number) +
-                      ": expected a line of this program, found another (" + error.what() +
-                      "); name a new file to begin anew");
-    }
-    begin = end + 1;
-  }
-  if (number == 0) {
-    throw DataError("resume: expected a file of `ttscale eval --resume`, found another: " + file_.string());
-  }
-  if (begin < content.size() && ::truncate(file_.c_str(), static_cast<off_t>(begin)) != 0) {
+  JournalText parsed = parse_journal(content, plan, file_);
+  checkpoints_ = std::move(parsed.checkpoints);
+  if (parsed.whole_lines < content.size() && ::truncate(file_.c_str(), static_cast<off_t>(parsed.whole_lines)) != 0) {
     throw Error("resume: cannot drop the unfinished last line of " + file_.string());
   }
 }
 
 void Journal::append(const Checkpoint& checkpoint) {
-  out_->write(dump_line(to_json(checkpoint)) + '\n');
+  out_->write(journal_line(checkpoint));
   out_->sync();
 }
 

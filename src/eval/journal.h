@@ -26,6 +26,20 @@ struct Checkpoint {
   std::int64_t predictions_bytes = 0;  ///< length of the predictions file
 };
 
+/// What a journal holds.
+struct JournalText {
+  std::vector<Checkpoint> checkpoints;
+  std::size_t whole_lines = 0;  ///< bytes of the text up to the end of its last whole line
+};
+
+/// The lines of a journal, each with its end.
+std::string journal_header(const EvalPlan& plan);
+std::string journal_line(const Checkpoint& checkpoint);
+
+/// Reads the text of a journal; `file` is for messages. Throws DataError, naming the difference, if it belongs to other
+/// work or is damaged.
+JournalText parse_journal(const std::string& text, const EvalPlan& plan, const std::filesystem::path& file);
+
 /// A file of lines: a header that names the work, then a line a checkpoint, each on the disk before the work goes on. A
 /// line that was cut by a crash is dropped. Statistics of a stream that is not at its end lie in files beside it.
 class Journal {

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <vector>
+
+#include "eval/json_values.h"
 
 namespace ttscale::eval {
 
@@ -25,6 +28,9 @@ nlohmann::ordered_json columns(const std::vector<T>& values, const std::vector<c
   return json;
 }
 
+inline void read_value(const nlohmann::ordered_json& json, std::int64_t& to) { to = count_from(json); }
+inline void read_value(const nlohmann::ordered_json& json, double& to) { json.get_to(to); }
+
 /// Reads what columns() wrote. Throws nlohmann's exceptions.
 template <typename T, typename... Members>
 std::vector<T> read_columns(const nlohmann::ordered_json& json, const std::vector<const char*>& names,
@@ -34,7 +40,7 @@ std::vector<T> read_columns(const nlohmann::ordered_json& json, const std::vecto
   const auto read = [&](auto member) {
     const nlohmann::ordered_json& column = json.at(names[i++]);
     for (std::size_t k = 0; k < values.size(); ++k) {
-      column.at(k).get_to(values[k].*member);
+      read_value(column.at(k), values[k].*member);
     }
   };
   (read(members), ...);

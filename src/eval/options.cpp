@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/message_text.h"
 #include "eval/protocol.h"
 #include "eval/task_options.h"
 #include "ttscale/error.h"
@@ -82,11 +83,14 @@ void check_state(const EvalOptions& options) {
 }  // namespace
 
 Shard parse_shard(const std::string& text) {
+  constexpr std::int64_t kMostShards = 100'000;  // merge() keeps a list of them
   Shard shard;
   int end = 0;
   const bool read = std::sscanf(text.c_str(), "%" SCNd64 "/%" SCNd64 "%n", &shard.index, &shard.count, &end) == 2;
-  if (!read || static_cast<std::size_t>(end) != text.size() || shard.index < 1 || shard.index > shard.count) {
-    throw UsageError("shard: expected I/N with I from 1 to N, for example 1/4, found \"" + text + "\"");
+  if (!read || static_cast<std::size_t>(end) != text.size() || shard.index < 1 || shard.index > shard.count ||
+      shard.count > kMostShards) {
+    throw UsageError("shard: expected I/N with I from 1 to N and N at most " + std::to_string(kMostShards) +
+                     ", for example 1/4, found \"" + shown(text) + "\"");
   }
   return shard;
 }

@@ -2,7 +2,11 @@
 // Writes and splits lines.
 #include "eval/order_file.h"
 
+#include <unordered_map>
+
 #include "base/file.h"
+#include "base/message_text.h"
+#include "data/text_lines.h"
 #include "ttscale/error.h"
 
 namespace ttscale::eval {
@@ -10,19 +14,12 @@ namespace {
 
 const std::string& plain(const std::string& text) {
   if (text.find_first_of("\t\r\n") != std::string::npos) {
-    throw DataError("order: expected names without tabs and line breaks, found \"" + text + "\"; rename it");
+    throw DataError("order: expected names without tabs and line breaks, found \"" + shown(text) + "\"; rename it");
   }
   return text;
 }
 
-}  // namespace
-
-std::string order_key(const Images& images, const Item& item) {
-  const std::string& domain = images.domains()[static_cast<std::size_t>(item.domain)].name;
-  return plain(domain) + '\t' + plain(images.relative_path(item));
-}
-
-OrderLine parse_order_line(const std::string& line, const std::filesystem::path& file, std::size_t number) {
+OrderLine split_line(const std::string& line, const std::filesystem::path& file, std::size_t number) {
   std::vector<std::size_t> tabs;
   for (std::size_t tab = line.find('\t'); tab != std::string::npos; tab = line.find('\t', tab + 1)) {
     tabs.push_back(tab);
@@ -34,6 +31,64 @@ OrderLine parse_order_line(const std::string& line, const std::filesystem::path&
   }
   return {line.substr(0, tabs[0]), line.substr(tabs[0] + 1, tabs[1] - tabs[0] - 1),
           line.substr(tabs[1] + 1, tabs[2] - tabs[1] - 1), line.substr(tabs[2] + 1)};
+}
+
+std::vector<OrderLine> split(const std::vector<std::string>& lines, const std::filesystem::path& file) {
+  if (lines.empty() || lines.front() != kOrderHeader) {
+    throw DataError("protocol replay: expected a file of --export-order, found another: " + file.string());
+  }
+  std::vector<OrderLine> out;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    out.push_back(split_line(lines[i], file, i + 1));
+  }
+  return out;
+}
+
+using Places = std::unordered_map<std::string, Item>;
+
+/// Items by "domain, tab, path below the data folder".
+Places places_of(const Images& images) {
+  Places places;
+  for (const Item& item : images.all()) {
+    places.emplace(order_key(images, item), item);
+  }
+  return places;
+}
+
+}  // namespace
+
+std::string order_key(const Images& images, const Item& item) {
+  const std::string& domain = images.domains()[static_cast<std::size_t>(item.domain)].name;
+  return plain(domain) + '\t' + plain(images.relative_path(item));
+}
+
+std::vector<OrderLine> read_order(const std::filesystem::path& file) { return split(data::read_lines(file), file); }
+
+std::vector<OrderLine> parse_order(const std::string& text, const std::filesystem::path& file) {
+  return split(data::split_lines(text, file), file);
+}
+
+std::vector<StreamPlan> replay(const std::vector<OrderLine>& lines, const Images& images,
+                               const std::filesystem::path& file) {
+  const Places places = places_of(images);
+  std::vector<StreamPlan> streams;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool new_stream = i == 0 || lines[i].stream != lines[i - 1].stream;
+    if (new_stream) {
+      streams.emplace_back();
+    }
+    if (new_stream || lines[i].part != lines[i - 1].part) {
+      streams.back().parts.push_back({lines[i].name, {}});
+    }
+    const auto found = places.find(lines[i].key);
+    if (found == places.end()) {
+      throw DataError(file.string() + ": line " + std::to_string(i + 2) +
+                      ": expected an image of these domains, found " + shown(lines[i].key) +
+                      "; give the data that the order was exported from");
+    }
+    streams.back().parts.back().items.push_back(found->second);
+  }
+  return streams;
 }
 
 void export_order(const std::vector<StreamPlan>& streams, const Images& images, const std::filesystem::path& file) {

@@ -23,8 +23,16 @@ struct OrderLine {
 /// Domain, tab, path relative to the data folder.
 std::string order_key(const Images& images, const Item& item);
 
-/// Splits a line. Throws DataError naming file and line number.
-OrderLine parse_order_line(const std::string& line, const std::filesystem::path& file, std::size_t number);
+/// The lines after the header. Throws DataError, naming file and line number, if the header is missing or a line has
+/// other columns.
+std::vector<OrderLine> read_order(const std::filesystem::path& file);
+
+/// The same of the text of a file; `file` is for messages.
+std::vector<OrderLine> parse_order(const std::string& text, const std::filesystem::path& file);
+
+/// The streams that the lines describe. Throws DataError, naming file and line number, for an image that is not there.
+std::vector<StreamPlan> replay(const std::vector<OrderLine>& lines, const Images& images,
+                               const std::filesystem::path& file);
 
 /// Writes the header and a line an image, whole or not at all. Throws DataError for a name with a tab or a line break,
 /// Error if the file cannot be written.

@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/message_text.h"
+#include "eval/json_values.h"
+#include "eval/options.h"
 #include "eval/result_json.h"
 
 namespace ttscale::eval {
@@ -17,7 +20,7 @@ Json optional(const std::optional<T>& value) {
 }
 
 std::optional<std::int64_t> read_optional(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional<std::int64_t>(json.get<std::int64_t>());
+  return json.is_null() ? std::nullopt : std::optional<std::int64_t>(count_from(json));
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
@@ -36,14 +39,15 @@ Json array(const Range& range, Function function) {
 image::Preprocessing read_preprocessing(const Json& json) {
   image::Preprocessing out;
   if (!json.at("img_size").is_null()) {
-    out.img_size = image::Size{json.at("img_size").at(0), json.at("img_size").at(1)};
+    out.img_size = image::Size{count_from(json.at("img_size").at(0)), count_from(json.at("img_size").at(1))};
   }
   out.crop_pct = json.at("crop_pct");
   out.crop_mode = image::parse_crop_mode(json.at("crop_mode"));
   out.interpolation = image::parse_interpolation(json.at("interpolation"));
-  out.in_chans = json.at("in_chans");
+  out.in_chans = count_from(json.at("in_chans"));
   out.mean = json.at("mean").get<std::vector<double>>();
   out.std = json.at("std").get<std::vector<double>>();
+  out.validate();
   return out;
 }
 
@@ -99,8 +103,7 @@ Json plan_to_json(const EvalPlan& plan) {
 EvalPlan plan_from_json(const Json& json) {
   EvalPlan plan;
   if (!json.at("shard").is_null()) {
-    const std::string shard = json.at("shard");
-    plan.shard = {std::stoll(shard), std::stoll(shard.substr(shard.find('/') + 1))};
+    plan.shard = parse_shard(json.at("shard").get<std::string>());
   }
   plan.task = parse_task(json.at("task"));
   plan.model = json.at("model");
@@ -110,7 +113,8 @@ EvalPlan plan_from_json(const Json& json) {
   plan.fingerprint = json.at("fingerprint");
   plan.device = json.at("device");
   for (const Json& setting : json.at("settings")) {
-    plan.settings.push_back({setting.at("protocol"), setting.at("batch_size"), setting.at("seed")});
+    plan.settings.push_back(
+        {setting.at("protocol"), count_from(setting.at("batch_size")), seed_from(setting.at("seed"))});
   }
   plan.order = read_text(json.at("order"));
   plan.window = read_optional(json.at("window"));
@@ -119,7 +123,7 @@ EvalPlan plan_from_json(const Json& json) {
   plan.valid_classes = json.at("valid_classes");
   plan.on_error = json.at("on_error");
   plan.site_report = json.at("site_report");
-  plan.examples = json.at("kept_examples");
+  plan.examples = count_from(json.at("kept_examples"));
   plan.preprocessing = read_preprocessing(json.at("preprocessing"));
   plan.reference = read_text(json.at("reference"));
   plan.input = json.at("input");
@@ -127,7 +131,7 @@ EvalPlan plan_from_json(const Json& json) {
     plan.rules.push_back({rule.at("label"), rule.at("resolved")});
   }
   for (const Json& domain : json.at("domains")) {
-    plan.domains.push_back({domain.at("name"), domain.at("images")});
+    plan.domains.push_back({domain.at("name"), count_from(domain.at("images"))});
   }
   const std::string source = read_text(json.at("classes").at("source"));
   plan.classes_file = source == "folders" ? std::string() : source;
@@ -145,12 +149,7 @@ std::string first_difference(const EvalPlan& a, const EvalPlan& b) {
   const Json right = plan_to_json(b);
   for (const auto& [key, value] : left.items()) {
     if (key != "shard" && dump_line(value) != dump_line(right.at(key))) {
-      constexpr std::size_t kMost = 120;
-      const auto text = [&](const Json& json) {
-        const std::string line = dump_line(json);
-        return line.size() > kMost ? line.substr(0, kMost) + "..." : line;
-      };
-      return key + ": " + text(value) + " and " + text(right.at(key));
+      return key + ": " + shown(dump_line(value)) + " and " + shown(dump_line(right.at(key)));
     }
   }
   return {};

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/message_text.h"
 #include "eval/json_columns.h"
+#include "eval/json_values.h"
 #include "eval/plan_json.h"
 #include "ttscale/error.h"
 #include "ttscale/version.h"
@@ -18,6 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "ttscale-results";
+constexpr std::size_t kShown = 300;  // of a reason
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
@@ -51,8 +54,8 @@ void add_scores(Json& json, const Scores& scores) {
 
 Scores read_scores(const Json& json) {
   Scores scores;
-  scores.images = json.at("images");
-  scores.non_finite = json.at("non_finite");
+  scores.images = count_from(json.at("images"));
+  scores.non_finite = count_from(json.at("non_finite"));
   for (const RateField& field : kRates) {
     scores.*field.rate = to_number(json.at(field.name));
   }
@@ -65,7 +68,9 @@ void add_setting(Json& json, const Setting& setting) {
   json["seed"] = setting.seed;
 }
 
-Setting read_setting(const Json& json) { return {json.at("protocol"), json.at("batch_size"), json.at("seed")}; }
+Setting read_setting(const Json& json) {
+  return {json.at("protocol"), count_from(json.at("batch_size")), seed_from(json.at("seed"))};
+}
 
 Json change_to_json(const Change& change) {
   return {{"broken", change.broken},   {"repaired", change.repaired}, {"changed", change.changed},
@@ -73,8 +78,8 @@ Json change_to_json(const Change& change) {
 }
 
 Change change_from_json(const Json& json) {
-  return {json.at("broken"),         json.at("repaired"),        json.at("changed"),
-          to_number(json.at("low")), to_number(json.at("high")), to_number(json.at("p_value"))};
+  return {count_from(json.at("broken")), count_from(json.at("repaired")), count_from(json.at("changed")),
+          to_number(json.at("low")),     to_number(json.at("high")),      to_number(json.at("p_value"))};
 }
 
 using metrics::CalibrationBin;
@@ -97,7 +102,9 @@ Json opinion_to_json(const Opinion& opinion) {
   return {{"prediction", opinion.prediction}, {"confidence", number(opinion.confidence)}};
 }
 
-Opinion opinion_from_json(const Json& json) { return {json.at("prediction"), to_number(json.at("confidence"))}; }
+Opinion opinion_from_json(const Json& json) {
+  return {count_from(json.at("prediction")), to_number(json.at("confidence"))};
+}
 
 /// `"key": [` and an entry a line.
 template <typename Range, typename Function>
@@ -126,11 +133,11 @@ EvalResult from_json(const Json& json) {
   }
   if (json.at("format_version") != kResultsVersion) {
     throw DataError("expected format version " + std::to_string(kResultsVersion) + ", found " +
-                    json.at("format_version").dump() + "; evaluate again with this version");
+                    shown(dump_line(json.at("format_version"))) + "; evaluate again with this version");
   }
   if (json.at("ttscale") != version() || json.at("torch") != torch_version()) {
     throw DataError("expected results of ttscale " + version() + " with LibTorch " + torch_version() + ", found " +
-                    json.at("ttscale").dump() + " with " + json.at("torch").dump());
+                    shown(dump_line(json.at("ttscale"))) + " with " + shown(dump_line(json.at("torch"))));
   }
   EvalResult result;
   result.plan = plan_from_json(json);
@@ -182,8 +189,8 @@ Json cell_to_json(const Cell& cell) {
 Cell cell_from_json(const Json& json) {
   Cell cell;
   cell.setting = read_setting(json);
-  cell.stream = json.at("stream");
-  cell.place = json.at("place");
+  cell.stream = count_from(json.at("stream"));
+  cell.place = count_from(json.at("place"));
   cell.domain = json.at("domain");
   cell.rule = json.at("rule");
   cell.scores = read_scores(json);
@@ -193,8 +200,8 @@ Cell cell_from_json(const Json& json) {
   cell.bins = read_columns<CalibrationBin>(json.at("bins"), kBinColumns, &CalibrationBin::images,
                                            &CalibrationBin::correct, &CalibrationBin::confidence);
   cell.curve = read_columns<CurvePoint>(json.at("curve"), kCountColumns, &CurvePoint::images, &CurvePoint::correct);
-  cell.skipped = json.at("skipped");
-  cell.rejected = json.at("rejected_batches");
+  cell.skipped = count_from(json.at("skipped"));
+  cell.rejected = count_from(json.at("rejected_batches"));
   if (json.contains("seconds")) {
     cell.seconds = json.at("seconds").get<double>();
   }
@@ -223,7 +230,7 @@ Example example_from_json(const Json& json) {
   example.domain = json.at("domain");
   example.rule = json.at("rule");
   example.path = json.at("path");
-  example.label = json.at("label");
+  example.label = count_from(json.at("label"));
   example.source = opinion_from_json(json.at("source"));
   example.adapted = opinion_from_json(json.at("adapted"));
   example.gain = to_number(json.at("gain"));
@@ -272,16 +279,20 @@ EvalResult read_results(const std::filesystem::path& file) {
   if (!in) {
     throw DataError("results: expected a file that can be read, found none: " + file.string());
   }
+  return parse_results(text.str(), file);
+}
+
+EvalResult parse_results(const std::string& text, const std::filesystem::path& file) {
   try {
-    return from_json(Json::parse(text.str()));
+    return from_json(parse_json(text));
   } catch (const Json::exception& error) {
     const std::string reason = error.what();  // "[json.exception.parse_error.101] parse error at line ..."
     throw DataError(
         "results: expected a whole results file of `ttscale eval --results-file` (JSON), found another or a "
         "damaged one: " +
-        file.string() + " (" + reason.substr(reason.find("] ") + 2) + ")");
-  } catch (const DataError& error) {
-    throw DataError("results: " + std::string(error.what()) + ": " + file.string());
+        file.string() + " (" + shown(reason.substr(reason.find("] ") + 2), kShown) + ")");
+  } catch (const Error& error) {  // a UsageError too: the option is one that the file holds
+    throw DataError("results: " + shown(error.what(), kShown) + ": " + file.string());
   }
 }
 

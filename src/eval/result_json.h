@@ -21,6 +21,9 @@ std::string to_json(const EvalResult& result);
 /// Reads a results file. Throws DataError that says what is wrong with it.
 EvalResult read_results(const std::filesystem::path& file);
 
+/// The same of the text of a file; `file` is for messages.
+EvalResult parse_results(const std::string& text, const std::filesystem::path& file);
+
 /// Parts of the document.
 nlohmann::ordered_json plan_to_json(const EvalPlan& plan);
 nlohmann::ordered_json cell_to_json(const Cell& cell);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// LibTorch's own pickling, without the types of lists and dictionaries.
+// Writes with LibTorch's own pickling, without the types of lists and dictionaries.
 #include "graph/pickle.h"
 
 #include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/export.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/csrc/jit/serialization/pickler.h>
 
 namespace ttscale::graph {
@@ -27,7 +26,5 @@ std::string pickle(const c10::IValue& value) {
   torch::jit::writeArchiveAndTensors("data", content.data(), content.size(), pickler.tensorData(), writer);
   return file;
 }
-
-c10::IValue unpickle(const std::string& bytes) { return torch::jit::pickle_load({bytes.begin(), bytes.end()}); }
 
 }  // namespace ttscale::graph

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <ATen/core/ivalue.h>
 
@@ -12,7 +13,8 @@ namespace ttscale::graph {
 /// a type that torch.load(weights_only=True) refuses.)
 std::string pickle(const c10::IValue& value);
 
-/// Throws c10::Error or std::exception for bytes that are no pickle.
-c10::IValue unpickle(const std::string& bytes);
+/// What pickle() wrote; texts, numbers, lists, dictionaries with texts as keys, and tensors of float64, float32 and
+/// int64. Throws DataError saying what is wrong, without a file's name, for any other bytes, whatever they are.
+c10::IValue unpickle(std::string_view bytes);
 
 }  // namespace ttscale::graph

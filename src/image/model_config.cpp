@@ -6,8 +6,11 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <system_error>
 
+#include "base/json_depth.h"
+#include "base/message_text.h"
 #include "ttscale/error.h"
 
 namespace ttscale::image {
@@ -39,11 +42,8 @@ class Description {
 
   [[nodiscard]] DataError wrong(const std::string& key, const std::string& expected, const Json& found) const {
     constexpr std::size_t kShown = 80;  // a list of class names may be long
-    std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (text.size() > kShown) {
-      text = text.substr(0, kShown) + " ...";
-    }
-    return DataError(file_.string() + ": key '" + key + "': expected " + expected + ", found " + text);
+    const std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return DataError(file_.string() + ": key '" + key + "': expected " + expected + ", found " + shown(text, kShown));
   }
 
   // Values that are checked by others (UsageError) belong to this file here.
@@ -135,12 +135,12 @@ void read_classes(const Description& from, ModelConfig& to) {
   }
 }
 
-Json parse_file(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) {
-    throw DataError("model description: expected a readable JSON file, found none at " + file.string());
+Json parse_json(const std::string& text, const std::filesystem::path& file) {
+  if (json_depth(text) > kMaxJsonDepth) {
+    throw DataError(file.string() + ": expected at most " + std::to_string(kMaxJsonDepth) +
+                    " levels of JSON, found more; correct or remove the file");
   }
-  Json json = Json::parse(stream, nullptr, false);
+  Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) {
     throw DataError(file.string() + ": expected JSON, found something else; correct or remove the file");
   }
@@ -164,7 +164,17 @@ std::vector<std::filesystem::path> candidates(const std::filesystem::path& model
 }  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& file) {
-  const Description from(file, parse_file(file));
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) {
+    throw DataError("model description: expected a readable JSON file, found none at " + file.string());
+  }
+  return parse_model_config(text.str(), file);
+}
+
+ModelConfig parse_model_config(const std::string& text, const std::filesystem::path& file) {
+  const Description from(file, parse_json(text, file));
   ModelConfig config;
   config.file = file;
   Preprocessing& preprocessing = config.preprocessing;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The chunk walk and the CRC-32 of ISO 3309 that PNG uses.
+// The chunk walk.
 #include "image/png_structure.h"
 
-#include <array>
+#include "base/crc32.h"
 
 namespace ttscale::image {
 namespace {
@@ -10,27 +10,6 @@ namespace {
 constexpr std::size_t kSignature = 8;
 constexpr std::uint8_t kGray = 0;
 constexpr std::size_t kOverhead = 12;  // length, type and checksum of a chunk
-
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t value = byte;
-    for (int bit = 0; bit < 8; ++bit) {
-      value = (value & 1U) != 0 ? 0xEDB88320U ^ (value >> 1U) : value >> 1U;
-    }
-    table[byte] = value;
-  }
-  return table;
-}
-
-std::uint32_t crc32(const std::uint8_t* data, std::size_t size) {
-  static constexpr std::array<std::uint32_t, 256> kTable = make_crc_table();
-  std::uint32_t crc = 0xFFFFFFFFU;
-  for (std::size_t i = 0; i < size; ++i) {
-    crc = kTable[(crc ^ data[i]) & 0xFFU] ^ (crc >> 8U);
-  }
-  return ~crc;
-}
 
 struct Chunk {
   std::size_t begin = 0;   // of its length field

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/message_text.h"
 #include "image/preprocess.h"
 #include "image/tensor_checks.h"
 #include "ttscale/error.h"
@@ -34,12 +35,13 @@ void check_values(const char* field, const std::vector<double>& values, std::int
   if (count != 1 && count != channels) {
     const std::string expected = channels == 1 ? "1 value" : "1 or " + std::to_string(channels) + " values";
     throw UsageError(std::string(field) + ": expected " + expected + " (one a channel), found " +
-                     std::to_string(count) + ": " + to_text(values));
+                     std::to_string(count) + ": " + shown(to_text(values)));
   }
   for (const double value : values) {
     if (!std::isfinite(value) || value < 0 || value > (positive ? HUGE_VAL : 1.0) || (positive && value == 0)) {
       throw UsageError(std::string(field) + ": expected values " +
-                       (positive ? "above 0" : "in 0..1 (pixels are divided by 255)") + ", found " + to_text(values));
+                       (positive ? "above 0" : "in 0..1 (pixels are divided by 255)") + ", found " +
+                       shown(to_text(values)));
     }
   }
 }
@@ -59,7 +61,7 @@ CropMode parse_crop_mode(const std::string& text) {
       return mode;
     }
   }
-  throw UsageError("crop_mode: expected center, squash or border, found '" + text + "'");
+  throw UsageError("crop_mode: expected center, squash or border, found '" + shown(text) + "'");
 }
 
 std::string to_string(CropMode mode) {

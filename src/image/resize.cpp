@@ -10,6 +10,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/message_text.h"
 #include "image/tensor_checks.h"
 #include "ttscale/error.h"
 
@@ -253,7 +254,7 @@ Interpolation parse_interpolation(const std::string& text) {
       return value;
     }
   }
-  throw UsageError("interpolation: expected nearest, bilinear, bicubic or box, found '" + text + "'");
+  throw UsageError("interpolation: expected nearest, bilinear, bicubic or box, found '" + shown(text) + "'");
 }
 
 std::string to_string(Interpolation interpolation) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/message_text.h"
 #include "base/option_text.h"
 #include "shift/kinds.h"
 #include "shift/random.h"
@@ -37,7 +38,7 @@ std::vector<std::string> expand(const std::string& name) {
     }
   }
   if (std::find(kinds().begin(), kinds().end(), name) == kinds().end()) {
-    throw UsageError("unknown shift '" + name + "'; expected a group (" + join(group_names()) +
+    throw UsageError("unknown shift '" + shown(name) + "'; expected a group (" + join(group_names()) +
                      ") or a kind: " + join(kinds()));
   }
   return {name};
@@ -54,13 +55,15 @@ std::vector<std::int64_t> parse_severities(const std::string& word, const std::s
   std::istringstream stream(text);
   for (std::string part; std::getline(stream, part, ',');) {
     if (part.size() != 1 || part[0] < '1' || part[0] > '5') {
-      throw UsageError("shift '" + word +
-                       "': expected severities of 1 to 5, separated by commas, after the colon; found '" + part + "'");
+      throw UsageError("shift '" + shown(word) +
+                       "': expected severities of 1 to 5, separated by commas, after the colon; found '" + shown(part) +
+                       "'");
     }
     result.push_back(part[0] - '0');
   }
   if (result.empty() || text.back() == ',') {
-    throw UsageError("shift '" + word + "': expected a severity of 1 to 5 after '" + word.back() + "', found nothing");
+    throw UsageError("shift '" + shown(word) + "': expected a severity of 1 to 5 after '" + word.back() +
+                     "', found nothing");
   }
   return result;
 }
@@ -94,7 +97,7 @@ Parameters parse_parameters(const std::string& text) {
       return parameters;
     }
   }
-  throw UsageError("parameters: expected imagenet or cifar, found '" + text + "'");
+  throw UsageError("parameters: expected imagenet or cifar, found '" + shown(text) + "'");
 }
 
 std::string to_string(Parameters parameters) { return parameters == Parameters::kImageNet ? "imagenet" : "cifar"; }
@@ -127,7 +130,7 @@ std::vector<Shift> parse_shifts(const std::string& text) {
   }
   if (shifts.empty()) {
     throw UsageError("shift: expected a group (" + join(group_names()) +
-                     ") or a kind, such as gaussian_noise:3,5; found '" + text + "'");
+                     ") or a kind, such as gaussian_noise:3,5; found '" + shown(text) + "'");
   }
   return shifts;
 }

@@ -37,6 +37,12 @@ TEST(ClassMap, ToleratesWindowsLinesMarkAndBlankEnd) {
   EXPECT_THAT(read("cat\ndog"), ElementsAre("cat", "dog"));
 }
 
+TEST(ClassMap, ALongOrBrokenLineCannotStretchTheMessage) {
+  const std::string line = "a\rb" + std::string(100'000, 'x');
+  EXPECT_THAT(refusal(line + "\n" + line), HasSubstr("'a\\rbxx"));
+  EXPECT_LT(refusal(line + "\n" + line).size(), 500U);
+}
+
 TEST(ClassMap, EmptyLineInsideIsRefused) {
   EXPECT_THAT(refusal("cat\n\ndog\n"), AllOf(HasSubstr("map.txt: line 2"), HasSubstr("found an empty line")));
 }

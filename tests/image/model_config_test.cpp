@@ -106,6 +106,17 @@ TEST(ModelConfig, OtherFilesAreRefused) {
               HasSubstr("found none at no/such.json"));
 }
 
+TEST(ModelConfig, WhatTheFileHoldsCannotStretchTheMessage) {
+  EXPECT_THAT(refusal(R"({"crop_mode": "a\nb"})"), HasSubstr("found 'a\\nb'"));
+  EXPECT_LT(refusal("{\"crop_mode\": \"" + std::string(100'000, 'x') + "\"}").size(), 500U);
+  std::string many = "1";
+  for (int i = 0; i < 10'000; ++i) {
+    many += ",1";
+  }
+  EXPECT_LT(refusal("{\"mean\": [" + many + "]}").size(), 500U);
+  EXPECT_THAT(refusal("{\"mean\": " + std::string(1'000'000, '[')), HasSubstr("at most 64 levels"));
+}
+
 TEST(ModelConfig, IsFoundBesideTheModel) {
   const TempFolder folder;
   const auto model = folder.write("net-0.25.scripted.pt", "");
