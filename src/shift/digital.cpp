@@ -18,6 +18,7 @@ constexpr Levels<double> kScale{{.6, .5, .4, .3, .25}, {.95, .9, .85, .75, .65}}
 /// The pixel that each pixel of an axis enlarged from `in` to `out` takes: Pillow's box filter is then one pixel wide.
 std::vector<int> sources(int in, int out) {
   std::vector<int> result;
+  result.reserve(static_cast<std::size_t>(out));
   for (int i = 0; i < out; ++i) {
     result.push_back(std::min(in - 1, static_cast<int>((i + .5) * (static_cast<double>(in) / out))));
   }
