@@ -4,8 +4,8 @@
 usage: bench_shifts.py --timer BUILD/bin/time_shifts [--data ../shared/data] [--images 4] [--rounds 5] [--only KIND] [--write]
 
 `ninja time_shifts` builds the timer. Python is PyPI's imagecorruptions, for every kind. The two take turns, round by round, at each of the five severities with
-the parameters of ImageNet-C, on the central 224x224 of photographs (drawn pictures without the data folder). A time is the median over the rounds of what an
-image takes, averaged over the severities. --write puts the table into src/shift/README.md.
+the parameters of ImageNet-C, on the central 224x224 of photographs (drawn pictures without the data folder). A time is the median over the rounds of the
+processor time that an image takes, averaged over the severities: waiting for a busy machine does not count. --write puts the table into src/shift/README.md.
 Exit status: 0, or 77 if this Python lacks the packages that shift_reference.py names.
 """
 import argparse
@@ -51,10 +51,10 @@ class Timer:
 
 
 def python_seconds(images: list, kind: str, severity: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for image in images:
         reference.corrupt_by_package(image, kind, severity)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def measure(timer: Timer, images: list, kind: str, rounds: int) -> tuple:
