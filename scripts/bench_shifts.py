@@ -3,9 +3,9 @@
 
 usage: bench_shifts.py --timer BUILD/bin/time_shifts [--data ../shared/data] [--images 4] [--rounds 5] [--only KIND] [--write]
 
-`ninja time_shifts` builds the timer. Python is PyPI's imagecorruptions where it makes the published images, else the formulas of shift_reference.py. The two take
-turns, round by round, at each of the five severities with the parameters of ImageNet-C, on the central 224x224 of photographs (drawn pictures without the data
-folder). A time is the median over the rounds of what an image takes, averaged over the severities. --write puts the table into src/shift/README.md.
+`ninja time_shifts` builds the timer. Python is PyPI's imagecorruptions, for every kind. The two take turns, round by round, at each of the five severities with
+the parameters of ImageNet-C, on the central 224x224 of photographs (drawn pictures without the data folder). A time is the median over the rounds of the
+processor time that an image takes, averaged over the severities: waiting for a busy machine does not count. --write puts the table into src/shift/README.md.
 Exit status: 0, or 77 if this Python lacks the packages that shift_reference.py names.
 """
 import argparse
@@ -21,23 +21,17 @@ try:
     from PIL import Image
 
     import shift_reference as reference
+    from shift_checks import DATA, drawn_pictures, photographs, write_table
 except ImportError as error:
     print(f"SKIPPED: {sys.executable} has no {error.name}; nothing was timed (scripts/shift_reference.py says what to install)")
     sys.exit(77)
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-README = ROOT / "src" / "shift" / "README.md"
-BEGIN, END = "<!-- made by scripts/bench_shifts.py --write -->", "<!-- end of what bench_shifts.py made -->"
-
 
 def pictures(data: pathlib.Path, count: int) -> list:
-    paths = sorted((data / "imagenet-dev" / "clean").glob("*/*"))
-    if not paths:
+    found = photographs(data, count)
+    if not found:
         print(f"{data} has no imagenet-dev: timing drawn pictures")
-        random = np.random.default_rng(0)
-        return [np.kron(random.integers(0, 256, (28, 28, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(count)]
-    chosen = [paths[i * len(paths) // count] for i in range(count)]
-    return [np.ascontiguousarray(np.array(Image.open(path).convert("RGB"))[:224, :224]) for path in chosen]
+    return found or drawn_pictures(count, 224)
 
 
 class Timer:
@@ -57,10 +51,10 @@ class Timer:
 
 
 def python_seconds(images: list, kind: str, severity: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for image in images:
-        reference.corrupt(image, kind, severity, "imagenet")
-    return time.perf_counter() - start
+        reference.corrupt_by_package(image, kind, severity)
+    return time.process_time() - start
 
 
 def measure(timer: Timer, images: list, kind: str, rounds: int) -> tuple:
@@ -75,18 +69,10 @@ def measure(timer: Timer, images: list, kind: str, rounds: int) -> tuple:
     return tuple(1000 * statistics.mean(times) / len(images) for times in (ours, others))
 
 
-def write_readme(text: str) -> None:
-    head, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN + "\n")
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"FAILED: {README} lacks the lines {BEGIN} and {END}")
-    README.write_text(head + begin + text + end + tail, encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--timer", required=True, help="the program time_shifts")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="folder with imagenet-dev")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder with imagenet-dev")
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="kinds whose name contains this")
@@ -112,7 +98,7 @@ def main() -> int:
     text = "| kind | ttscale, ms an image | Python, ms an image | ratio |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
     print(f"\n{text}\nPython: {reference.versions()}.")
     if args.write:
-        write_readme(text)
+        write_table("bench_shifts.py", text)
     return 0
 
 

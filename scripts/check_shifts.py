@@ -21,7 +21,6 @@ import argparse
 import csv
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import zlib
@@ -32,13 +31,11 @@ try:
     from PIL import Image
 
     import shift_reference as reference
+    from shift_checks import DATA, NORMALISATION, RESNET20, cifar_paths, centre, drawn_pictures, photographs, run, write_table
 except ImportError as error:
     print(f"SKIPPED: {sys.executable} has no {error.name}; corruptions were not compared with Python's (scripts/shift_reference.py says what to install)")
     sys.exit(77)
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-README = ROOT / "src" / "shift" / "README.md"
-BEGIN, END = "<!-- made by scripts/check_shifts.py --write -->", "<!-- end of what check_shifts.py made -->"
 EXACT = {"defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression", "gaussian_blur", "saturate", "motion_blur"}
 LARGEST_DIFFERENCE, LARGEST_Z = 1, 4.5
 FROST_MEAN, FROST_VARIANCE, FROST_POINTS = 12, 1.5, 6
@@ -48,34 +45,10 @@ SETS = ("imagenet", "cifar")
 # --- images ---------------------------------------------------------------------------------------------------------------
 
 
-def drawn_pictures(count: int, size: int) -> list:
-    """Blots in random colours, smooth shades and fine stripes."""
-    random = np.random.default_rng(0)
-    pictures = []
-    for _ in range(count):
-        blots = np.kron(random.uniform(0, 255, (8, 8, 3)), np.ones((size // 8, size // 8, 1)))
-        shade = np.linspace(-40, 40, size)[:, None, None] * random.uniform(-1, 1, 3)
-        stripes = 25 * np.sin(np.arange(size) * random.uniform(0.3, 1.5))[None, :, None]
-        pictures.append((blots + shade + stripes).clip(0, 255).astype(np.uint8))
-    return pictures
-
-
-def centre(path: pathlib.Path, size: int) -> np.ndarray:
-    image = np.array(Image.open(path).convert("RGB"))
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top:top + size, left:left + size]
-
-
-def spread(items: list, count: int) -> list:
-    return [items[i * len(items) // count] for i in range(count)]
-
-
 def load_pictures(args) -> dict:
     if args.quick:
         return {"imagenet": drawn_pictures(4, 224), "cifar": drawn_pictures(16, 32)}
-    photographs = sorted((args.data / "imagenet-dev" / "clean").glob("*/*"))
-    small = sorted((args.data / "cifar10-dev" / "clean").glob("*/*.png"))
-    return {"imagenet": [centre(path, 224) for path in spread(photographs, args.images)], "cifar": [centre(path, 32) for path in spread(small, 6 * args.images)]}
+    return {"imagenet": photographs(args.data, args.images), "cifar": [centre(path, 32) for path in cifar_paths(args.data, 6 * args.images)]}
 
 
 def save(folder: pathlib.Path, pictures: list) -> None:
@@ -86,10 +59,6 @@ def save(folder: pathlib.Path, pictures: list) -> None:
 
 def load(folder: pathlib.Path) -> list:
     return [np.array(Image.open(path)) for path in sorted(folder.glob("*.png"))]
-
-
-def run(ttscale: str, *arguments) -> None:
-    subprocess.run([ttscale, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
 def seed(*parts) -> None:
@@ -180,8 +149,7 @@ class Pixels:
 def right_answers(args, tree: pathlib.Path, folder: pathlib.Path) -> dict:
     """Domain -> {image: whether ResNet-20 is right}."""
     file = folder / "predictions.csv"
-    run(args.ttscale, "eval", args.data / "models" / "resnet20-cifar10.traced.pt", "--data", tree, "--rule", "source", "--batch-size", 200, "--predictions", file, "-q",
-        "--threads", 1, "--mean", ".485", ".456", ".406", "--std", ".229", ".224", ".225")
+    run(args.ttscale, "eval", args.data / RESNET20, "--data", tree, "--rule", "source", "--batch-size", 200, "--predictions", file, "-q", "--threads", 1, *NORMALISATION)
     result = {}
     with open(file, newline="") as stream:
         for row in csv.DictReader(stream):
@@ -213,7 +181,7 @@ def compare(ours: dict, others: dict) -> tuple:
 def accuracies(args, kinds: list, folder: pathlib.Path, wrong: list) -> dict:
     """(kind, severity) -> cell."""
     source = folder / "test-images"
-    for path in spread(sorted((args.data / "cifar10-dev" / "clean").glob("*/*.png")), args.test_images):
+    for path in cifar_paths(args.data, args.test_images):
         (source / path.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, source / path.parent.name)
     run(args.ttscale, "corrupt", source, folder / "ours", "--kinds", ",".join(kinds), "--severities", "3,5", "--parameters", "cifar", "-q")
@@ -247,18 +215,10 @@ def table(kinds: list, pixels: dict, accuracy: dict) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def write_readme(text: str) -> None:
-    head, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN + "\n")
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"FAILED: {README} lacks the lines {BEGIN} and {END}")
-    README.write_text(head + begin + text + end + tail, encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ttscale", required=True, help="the program")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="folder with cifar10-dev, imagenet-dev and models")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder with cifar10-dev, imagenet-dev and models")
     parser.add_argument("--images", type=int, default=16, help="photographs to compare, and six times as many small images (16)")
     parser.add_argument("--test-images", type=int, default=1000, help="of the 2000 of CIFAR-10 for the accuracy (1000)")
     parser.add_argument("--only", help="kinds whose name contains this")
@@ -287,7 +247,7 @@ def main() -> int:
     text = table(kinds, pixels, accuracy) + f"\nReferences: {reference.versions()}.\n"
     print(f"\n{text}")
     if args.write:
-        write_readme(text)
+        write_table("check_shifts.py", text)
     for line in wrong:
         print(f"FAILED: {line}")
     return 1 if wrong else 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The corruptions in Python, for check_shifts.py and bench_shifts.py: the PyPI package imagecorruptions 1.1.2, and formulas of our own.
+"""The corruptions in Python, for check_shifts.py, bench_shifts.py and measure_frost.py: the PyPI package imagecorruptions 1.1.2, and formulas of our own.
 
 imagecorruptions holds the parameters of ImageNet-C alone, and differs from how the published sets were made in zoom_blur and snow (the magnified picture is cut
 at its upper left corner, not in its middle), frost (photographs enlarged by a tenth), elastic_transform (another formula), pixelate (enlarged by repetition) and
@@ -273,11 +273,16 @@ def spatter(x, c):
     return to_bytes(image + share[..., None] * np.array([175, 238, 238]) / 255)
 
 
+def corrupt_by_package(x: np.ndarray, kind: str, severity: int) -> np.ndarray:
+    """One image by imagecorruptions, with the parameters of ImageNet-C."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return np.uint8(getattr(package, kind)(Image.fromarray(x), severity))
+
+
 def corrupt(x: np.ndarray, kind: str, severity: int, parameters: str) -> np.ndarray:
     """One image under the reference of this kind."""
     if parameters == "imagenet" and kind in FAITHFUL:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return np.uint8(getattr(package, kind)(Image.fromarray(x), severity))
+        return corrupt_by_package(x, kind, severity)
     return globals()[kind](x, PARAMETERS[parameters][kind][severity - 1])
 
 

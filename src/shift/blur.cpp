@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Blur: Gaussian, out of focus, frosted glass, motion, zoom.
-#include <opencv2/imgproc.hpp>
+// Blur: Gaussian, frosted glass, motion, zoom.
+#include <cmath>
 #include <vector>
 
 #include "shift/filters.h"
@@ -13,12 +13,6 @@ namespace {
 constexpr double kTruncate = 4.0;  // skimage.filters.gaussian
 
 constexpr Levels<double> kSigma{{1, 2, 3, 4, 6}, {.4, .6, .7, .8, 1}};
-
-struct Disk {
-  double radius, smoothing;
-};
-constexpr Levels<Disk> kDefocus{{{{3, .1}, {4, .5}, {6, .5}, {8, .5}, {10, .5}}},
-                                {{{.3, .4}, {.4, .5}, {.5, .6}, {1, .2}, {1.5, .1}}}};
 
 struct Glass {
   double sigma;
@@ -39,32 +33,6 @@ struct Zoom {
 };
 constexpr Levels<Zoom> kZoom{{{{1.11, .01}, {1.16, .01}, {1.21, .02}, {1.26, .02}, {1.31, .03}}},
                              {{{1.06, .01}, {1.11, .01}, {1.16, .01}, {1.21, .01}, {1.26, .01}}}};
-
-/// A disk of equal weights, smoothed a little; its box is 17 pixels wide, or what the radius needs.
-cv::Mat disk(const Disk& level) {
-  const bool fits = level.radius <= 8;
-  const int reach = fits ? 8 : static_cast<int>(level.radius);
-  cv::Mat kernel(2 * reach + 1, 2 * reach + 1, CV_32F);
-  for (int y = -reach; y <= reach; ++y) {
-    for (int x = -reach; x <= reach; ++x) {
-      kernel.at<float>(y + reach, x + reach) = x * x + y * y <= level.radius * level.radius ? 1.0F : 0.0F;
-    }
-  }
-  kernel /= cv::sum(kernel)[0];
-  const int smoothing = fits ? 3 : 5;
-  cv::GaussianBlur(kernel, kernel, {smoothing, smoothing}, level.smoothing);
-  return kernel;
-}
-
-/// Without the rows and columns that are zero: the same filter, in less time.
-cv::Mat without_margin(const cv::Mat& kernel) {
-  int margin = 0;
-  while (margin < kernel.rows / 2 && cv::countNonZero(kernel.row(margin)) == 0 &&
-         cv::countNonZero(kernel.col(margin)) == 0) {
-    ++margin;
-  }
-  return kernel(cv::Range(margin, kernel.rows - margin), cv::Range(margin, kernel.cols - margin)).clone();
-}
 
 /// Every pixel takes the value of a random neighbour, from the last one back to the first. The published code means to
 /// swap the two, but assigns views of NumPy arrays to each other, which copies one way only; the sets are made so.
@@ -96,12 +64,6 @@ cv::Mat rounded(const cv::Mat& values) { return to_bytes(values + cv::Scalar::al
 
 cv::Mat gaussian_blur(const cv::Mat& rgb, Job& job) {
   return to_bytes(gaussian(to_float(rgb), kSigma.of(job), kTruncate, Border::kNearest));
-}
-
-cv::Mat defocus_blur(const cv::Mat& rgb, Job& job) {
-  cv::Mat result;
-  cv::filter2D(to_float(rgb), result, CV_32F, without_margin(disk(kDefocus.of(job))));  // BORDER_REFLECT_101
-  return to_bytes(result);
 }
 
 cv::Mat glass_blur(const cv::Mat& rgb, Job& job) {

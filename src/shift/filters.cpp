@@ -36,10 +36,16 @@ int inside(int index, int size, Border border) {
 /// Filtering along y as a matrix: kernels far wider than the image fold onto few rows.
 cv::Mat folded(const std::vector<float>& weights, int size, Border border) {
   const int radius = static_cast<int>(weights.size()) / 2;
+  std::vector<int> places;  // of the rows from -radius on
+  places.reserve(static_cast<std::size_t>(size) + weights.size());
+  for (int i = -radius; i < size + radius; ++i) {
+    places.push_back(inside(i, size, border));
+  }
   cv::Mat matrix = cv::Mat::zeros(size, size, CV_32F);
   for (int y = 0; y < size; ++y) {
-    for (int i = -radius; i <= radius; ++i) {
-      matrix.at<float>(y, inside(y + i, size, border)) += weights[static_cast<std::size_t>(i + radius)];
+    auto* row = matrix.ptr<float>(y);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      row[places[static_cast<std::size_t>(y) + i]] += weights[i];
     }
   }
   return matrix;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Frost: a random part of a texture, mixed into the picture.
+#include <algorithm>
 #include <opencv2/imgproc.hpp>
 
 #include "shift/frost_texture.h"
@@ -27,6 +28,16 @@ const cv::Mat& shrunk_texture(int index) {
   return all[static_cast<std::size_t>(index)];
 }
 
+/// image * of_image + ice * of_ice, value by value, cut off to whole levels.
+void mix(const std::uint8_t* image, const std::uint8_t* ice, const Frost& level, std::size_t count, std::uint8_t* out) {
+  const auto of_image = static_cast<float>(level.image);
+  const auto of_ice = static_cast<float>(level.texture);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float sum = of_image * static_cast<float>(image[i]) + of_ice * static_cast<float>(ice[i]);
+    out[i] = static_cast<std::uint8_t>(static_cast<int>(std::min(sum, 255.0F)));
+  }
+}
+
 }  // namespace
 
 cv::Mat frost(const cv::Mat& rgb, Job& job) {
@@ -35,18 +46,14 @@ cv::Mat frost(const cv::Mat& rgb, Job& job) {
   const cv::Mat& texture = job.parameters == Parameters::kCifar ? shrunk_texture(index) : frost_texture(index);
   const auto top = static_cast<int>(job.random.below(texture.rows));
   const auto left = static_cast<int>(job.random.below(texture.cols));
-  const auto of_image = static_cast<float>(level.image);
-  const auto of_texture = static_cast<float>(level.texture);
   cv::Mat result(rgb.rows, rgb.cols, CV_8UC3);
   for (int y = 0; y < rgb.rows; ++y) {
-    const auto* pixel = rgb.ptr<cv::Vec3b>(y);
-    const auto* ice = texture.ptr<cv::Vec3b>((top + y) % texture.rows);
-    auto* out = result.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < rgb.cols; ++x) {
-      const cv::Vec3b& crystal = ice[(left + x) % texture.cols];
-      for (int c = 0; c < 3; ++c) {
-        out[x][c] = to_byte(of_image * static_cast<float>(pixel[x][c]) + of_texture * static_cast<float>(crystal[c]));
-      }
+    const int row = (top + y) % texture.rows;
+    for (int x = 0, column = left; x < rgb.cols; column = 0) {  // to the edge of the texture, then on at the other one
+      const int width = std::min(rgb.cols - x, texture.cols - column);
+      mix(rgb.ptr<std::uint8_t>(y, x), texture.ptr<std::uint8_t>(row, column), level,
+          static_cast<std::size_t>(width) * 3, result.ptr<std::uint8_t>(y, x));
+      x += width;
     }
   }
   return result;

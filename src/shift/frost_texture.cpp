@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shift/filters.h"
+#include "shift/frost_statistics.h"
 #include "shift/pixels.h"
 #include "shift/plasma.h"
 #include "shift/random.h"
@@ -176,20 +177,31 @@ cv::Mat film(Random& random) {
   return 900.0 * light + 110.0 * warped(plasma(kSide, 2.2, random), 90, random);
 }
 
-/// What is drawn, the weight of the thickness of the ice, and the mean and spread of its colours.
+/// What is drawn, the weight of the thickness of the ice, and what the photograph in its place measures: mean and
+/// spread of the colours, then the statistics of its gray (scripts/measure_frost.py).
 struct Recipe {
   cv::Mat (*draw)(Random& random);
   double thickness;
   cv::Scalar mean;
   cv::Scalar deviation;
+  GrayStatistics gray;
 };
 
+constexpr GrayStatistics kFilm{{82, 92, 97, 104, 109, 118, 129, 142, 155, 163, 177, 194, 219},
+                               {6.7, 5.7, 3.8, 3.2, 4.2, 4.3, 7.3, 11.5}};
+constexpr GrayStatistics kSheet{{57, 106, 141, 166, 177, 195, 210, 222, 231, 236, 245, 251, 254},
+                                {8.1, 8.8, 8.5, 7.6, 5.7, 4.3, 4.7, 11.7}};
+constexpr GrayStatistics kCrystals{{23, 51, 82, 104, 116, 134, 152, 169, 186, 199, 234, 251, 254},
+                                   {14.5, 14.7, 11.0, 8.8, 6.1, 3.9, 4.5, 11.7}};
+constexpr GrayStatistics kFerns{{26, 35, 45, 60, 71, 92, 119, 151, 183, 203, 238, 254, 255},
+                                {16.4, 13.6, 13.1, 12.4, 12.3, 8.9, 7.0, 28.3}};
+
 const std::array<Recipe, kFrostTextures>& recipes() {
-  static const std::array<Recipe, kFrostTextures> all{{{film, 20, {78, 149, 166}, {27, 16, 15}},
-                                                       {needles, 70, {201, 205, 214}, {21, 22, 23}},
-                                                       {needles, 90, {201, 205, 214}, {21, 22, 23}},
-                                                       {crystals, 60, {138, 153, 165}, {28, 28, 30}},
-                                                       {ferns, 90, {112, 123, 135}, {44, 43, 42}}}};
+  static const std::array<Recipe, kFrostTextures> all{{{film, 20, {78, 149, 166}, {27, 16, 15}, kFilm},
+                                                       {needles, 70, {201, 205, 214}, {21, 22, 23}, kSheet},
+                                                       {needles, 90, {201, 205, 214}, {21, 22, 23}, kSheet},
+                                                       {crystals, 60, {138, 153, 165}, {28, 28, 30}, kCrystals},
+                                                       {ferns, 90, {112, 123, 135}, {44, 43, 42}, kFerns}}};
   return all;
 }
 
@@ -214,7 +226,7 @@ cv::Mat make_texture(int index) {
   gray += recipe.thickness * plasma(kSide, 2.0, random);
   cv::Mat grain(kSide, kSide, CV_32F);
   std::generate_n(grain.ptr<float>(), grain.total(), [&random] { return static_cast<float>(7.0 * random.normal()); });
-  return coloured(gray + grain, recipe);
+  return coloured(with_statistics(gray + grain, recipe.gray), recipe);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace ttscale::shift {
 constexpr int kFrostTextures = 5;
 
 /// One of the textures 0 .. 4: CV_8UC3, 512x512, on a torus (it continues at the opposite edge). Drawn at first use,
-/// always the same. Thread-safe. Their mean and spread are near those of the five photographs: a bluish film of ice,
-/// two white sheets of needles, gray crystals, dark ferns.
+/// always the same. Thread-safe. Colours, gray levels and spectrum have the statistics of the five photographs: a
+/// bluish film of ice, two white sheets of needles, gray crystals, dark ferns.
 const cv::Mat& frost_texture(int index);
 
 }  // namespace ttscale::shift

@@ -34,7 +34,7 @@ cv::Mat gaussian_noise(const cv::Mat& rgb, Job& job);
 cv::Mat shot_noise(const cv::Mat& rgb, Job& job);
 cv::Mat impulse_noise(const cv::Mat& rgb, Job& job);
 cv::Mat speckle_noise(const cv::Mat& rgb, Job& job);
-// blur.cpp
+// blur.cpp, defocus.cpp
 cv::Mat gaussian_blur(const cv::Mat& rgb, Job& job);
 cv::Mat defocus_blur(const cv::Mat& rgb, Job& job);
 cv::Mat glass_blur(const cv::Mat& rgb, Job& job);

@@ -22,7 +22,8 @@ cv::Mat to_float(const cv::Mat& bytes);
 /// A value in 0..255 as the byte that numpy.uint8 makes of it after clipping: cut off, not rounded.
 template <typename Value>
 std::uint8_t to_byte(Value value) {
-  return static_cast<std::uint8_t>(value < Value{0} ? Value{0} : value > Value{255} ? Value{255} : value);
+  const Value positive = value > Value{0} ? value : Value{0};  // two steps, which compilers turn into no branches
+  return static_cast<std::uint8_t>(static_cast<int>(positive < Value{255} ? positive : Value{255}));
 }
 
 /// float32 -> bytes by to_byte(): the published sets are made with numpy.uint8(clip(x, 0, 1) * 255).

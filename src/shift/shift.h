@@ -59,7 +59,7 @@ std::vector<Shift> combine_shifts(const std::vector<std::string>& names, const s
 std::uint64_t image_seed(std::uint64_t seed, const Shift& shift, const std::string& relative_path);
 
 /// Raised whenever the pixels of a kind change, so that a half-finished set is not completed with other pixels.
-constexpr int kRevision = 1;
+constexpr int kRevision = 2;
 
 /// The image under the shift: uint8 [H, W, 3] RGB -> uint8 [H, W, 3] of the same size, contiguous, in memory of its
 /// own. A pure function: the same arguments give the same pixels in any thread. Throws UsageError for another tensor,

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <vector>
 
 #include "shift/random.h"
 #include "shift/shift.h"
@@ -139,6 +140,92 @@ TEST(Formula, FogLiesBetweenNoneAndItsStrength) {
   EXPECT_EQ(result.min().item<int>(), static_cast<int>(204 * scale));
   EXPECT_NEAR(result.max().item<int>(), (204 + 2 * 255) * scale, 1);
   EXPECT_TRUE(result.select(2, 0).equal(result.select(2, 2)));  // it is gray
+}
+
+/// The published kernel: a disk of equal weights, smoothed by `taps` Gaussian weights in a box that mirrors its
+/// content.
+std::vector<std::vector<double>> defocus_kernel(double radius, double smoothing) {
+  const int reach = radius <= 8 ? 8 : static_cast<int>(radius);
+  const int half = radius <= 8 ? 1 : 2;
+  const auto side = static_cast<std::size_t>(2 * reach + 1);
+  std::vector<std::vector<double>> kernel(side, std::vector<double>(side));
+  double area = 0;
+  double gauss = 0;
+  const auto one = [radius](int y, int x) { return x * x + y * y <= radius * radius ? 1.0 : 0.0; };
+  const auto inside = [reach](int at) { return at > reach ? 2 * reach - at : at < -reach ? -2 * reach - at : at; };
+  for (int dy = -half; dy <= half; ++dy) {
+    for (int dx = -half; dx <= half; ++dx) {
+      const double weight = std::exp(-.5 * (dy * dy + dx * dx) / (smoothing * smoothing));
+      gauss += weight;
+      for (int y = -reach; y <= reach; ++y) {
+        for (int x = -reach; x <= reach; ++x) {
+          const double value = weight * one(inside(y + dy), inside(x + dx));
+          kernel[static_cast<std::size_t>(y + reach)][static_cast<std::size_t>(x + reach)] += value;
+          area += dy == 0 && dx == 0 ? one(y, x) : 0;
+        }
+      }
+    }
+  }
+  for (auto& row : kernel) {
+    std::for_each(row.begin(), row.end(), [&](double& weight) { weight /= area * gauss; });
+  }
+  return kernel;
+}
+
+/// The index of the pixel behind a border that mirrors without repeating the outermost pixel.
+std::int64_t mirrored(std::int64_t at, std::int64_t size) {
+  while (size > 1 && (at < 0 || at >= size)) {
+    at = at < 0 ? -at : 2 * (size - 1) - at;
+  }
+  return size > 1 ? at : 0;
+}
+
+at::Tensor filtered(const at::Tensor& image, const std::vector<std::vector<double>>& kernel) {
+  const auto reach = static_cast<std::int64_t>(kernel.size() / 2);
+  at::Tensor sum = at::zeros(image.sizes(), at::kDouble);
+  const auto in = image.accessor<std::uint8_t, 3>();
+  auto out = sum.accessor<double, 3>();
+  for (std::int64_t i = 0; i < image.numel(); ++i) {
+    const std::int64_t y = i / 3 / image.size(1);
+    const std::int64_t x = i / 3 % image.size(1);
+    for (std::int64_t dy = -reach; dy <= reach; ++dy) {
+      for (std::int64_t dx = -reach; dx <= reach; ++dx) {
+        out[y][x][i % 3] += kernel[static_cast<std::size_t>(dy + reach)][static_cast<std::size_t>(dx + reach)] *
+                            in[mirrored(y + dy, image.size(0))][mirrored(x + dx, image.size(1))][i % 3];
+      }
+    }
+  }
+  return sum.clamp(0, 255);
+}
+
+// The sums are exact, so that a pixel that is cut off differently must have been within rounding of a whole level.
+TEST(Formula, DefocusIsTheMeanOverASmoothedDisk) {
+  const std::array<std::pair<double, double>, 5> imagenet{{{3, .1}, {4, .5}, {6, .5}, {8, .5}, {10, .5}}};
+  const std::array<std::pair<double, double>, 5> cifar{{{.3, .4}, {.4, .5}, {.5, .6}, {1, .2}, {1.5, .1}}};
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{{40, 33}, {3, 5}, {1, 9}}) {
+    const at::Tensor image = random_image(height, width, 8);
+    for (std::size_t i = 0; i < 5; ++i) {
+      for (const auto set : {Parameters::kImageNet, Parameters::kCifar}) {
+        const auto& [radius, smoothing] = (set == Parameters::kImageNet ? imagenet : cifar)[i];
+        const at::Tensor expected = filtered(image, defocus_kernel(radius, smoothing));
+        const at::Tensor found = apply(image, {"defocus_blur", static_cast<std::int64_t>(i) + 1}, set, 1);
+        const at::Tensor above = expected - found.to(at::kDouble);  // 0 to 1, as it is cut off
+        EXPECT_GT(above.min().item<double>(), -.02) << radius;
+        EXPECT_LT(above.max().item<double>(), 1.02) << radius;
+      }
+    }
+  }
+}
+
+// Pillow's box filter at a scale of a half: means of four, then each pixel four times.
+TEST(Formula, PixelateRepeatsMeansOfBoxes) {
+  const at::Tensor image = random_image(16, 24, 9);
+  const at::Tensor means = image.to(at::kDouble).view({8, 2, 12, 2, 3}).mean(at::IntArrayRef{1, 3}, true);
+  const at::Tensor expected = means.expand({8, 2, 12, 2, 3}).reshape({16, 24, 3});
+  const at::Tensor found = shifted(image, "pixelate", 2);
+  EXPECT_LE((found.to(at::kDouble) - expected).abs().max().item<double>(), 1.0);
+  const at::Tensor blocks = found.view({8, 2, 12, 2, 3});
+  EXPECT_TRUE(blocks.equal(blocks.slice(1, 0, 1).slice(3, 0, 1).expand({8, 2, 12, 2, 3})));
 }
 
 TEST(Formula, FrostAddsAShareOfATexture) {
