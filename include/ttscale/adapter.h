@@ -56,10 +56,11 @@ class Program;
 class TTSCALE_API Snapshot {
  private:
   friend class Stream;
-  Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state);
+  Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state, bool fresh);
   std::shared_ptr<const graph::Program> program_;
   std::string rule_;
   at::Tensor state_;
+  bool fresh_;  ///< of a stream that has met no batch
 };
 
 /// One sequence of batches with its own statistics: a camera, a domain, a request. Weights and graph are shared with

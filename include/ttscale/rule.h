@@ -93,9 +93,33 @@ struct Dua {
   Part part = Part::kBoth;
 };
 
+/// Decides by itself, for each site and image, how far to follow the stream: from how far its statistics have moved, on
+/// how many images they rest, how alike the images are, and how mixed the predicted classes are. Needs no tuning;
+/// the fields are the constants of the recipe, and none depends on the model or on the batch size.
+/// src/stats/rules/auto.cpp has the formulas. Distances are squared Hellinger distances, 0 to 1, mean over channels.
+struct Auto {
+  double weight = 0.6;   ///< most that the stream's statistics ever count, 0 to 1: layers compound, and less than all
+                         ///< is best in every layer
+  double shift = 0.008;  ///< distance from the source at which half of the weight is given, > 0: clean data lie at
+                         ///< 0.002 to 0.010
+  double count = 16;     ///< images that the source counts for, >= 0
+  double correlation = 0.7;  ///< share of the spread between images that their class explains, 0 to 1: what the
+                             ///< stream's statistics are off where one class fills it
+  double spread = 0.2;  ///< distance of images from their stream at which half of an image's statistics are its own; 0:
+                        ///< none ever
+  double memory = 2000;         ///< images remembered in a stream of one class, > 0
+  double memory_diverse = 128;  ///< images remembered in a stream of all classes, > 0
+  double jump = 0.004;          ///< distance between neighbouring blocks of images that is usual in any stream, > 0
+  double surprise = 3;          ///< a jump of so many usual ones forgets half of what was seen, > 0
+  double restraint = 0.5;       ///< how much an image nearer to the source than its stream lowers its own weight, >= 0
+  double concentration = 0.1;   ///< concentration of classes assumed before the first predictions, 0 to 1
+  double block = 16;            ///< images of a block, >= 1
+};
+
 }  // namespace rule
 
-using Rule = std::variant<rule::Source, rule::Batch, rule::Prior, rule::Alpha, rule::Ema, rule::Cumulative, rule::Dua>;
+using Rule = std::variant<rule::Source, rule::Batch, rule::Prior, rule::Alpha, rule::Ema, rule::Cumulative, rule::Dua,
+                          rule::Auto>;
 
 /// Reads `name` or `name:field=value,field=value`. Throws UsageError that lists the valid names, fields or values.
 TTSCALE_API Rule parse_rule(const std::string& text);

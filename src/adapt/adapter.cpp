@@ -59,11 +59,11 @@ Stream AdaptedModel::stream() const { return stream(impl_->options.rule); }
 Stream AdaptedModel::stream(const Rule& rule) const {
   validate(rule);
   refuse_eps(rule, impl_->sites);
-  StreamState state(impl_->program->sites(), impl_->program->device());
+  StreamState state(rule, impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
   graph::Instance instance = impl_->program->instantiate(text, state.tensors());
   return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->reference, impl_->options.input,
-                                                            text, std::move(state), std::move(instance)}));
+                                                            rule, text, std::move(state), std::move(instance)}));
 }
 
 std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }

@@ -35,10 +35,22 @@ torch::jit::Module online(const Stream& stream, const BakeOptions& options) {
 void check_bakeable(const Rule& rule) {
   if (!std::holds_alternative<rule::Source>(rule) && !stats::has_state(rule)) {
     throw UsageError("bake: rule " + to_string(rule) +
-                     " takes its statistics from each batch anew and keeps none that could be fixed; use cumulative, "
-                     "ema or dua");
+                     " takes its statistics from each batch anew and keeps none that could be fixed; use auto, "
+                     "cumulative, ema or dua");
   }
 }
+
+namespace {
+
+stats::Moments settled(const Rule& rule, const graph::RewrittenSite& site, const graph::SiteTensors& tensors,
+                       const at::Tensor& stream) {
+  const auto on_cpu = [](const at::Tensor& t) { return t.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true); };
+  const stats::SiteState state{on_cpu(tensors.running), on_cpu(tensors.counters), on_cpu(tensors.last), on_cpu(stream)};
+  const at::Tensor eps = site.eps.defined() ? site.eps : at::full({}, site.site.eps, at::kDouble);
+  return stats::settled(rule, {site.mean, site.var}, eps, state);
+}
+
+}  // namespace
 
 torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
   const Stream::Impl& impl = *stream.impl_;
@@ -51,12 +63,11 @@ torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
   std::vector<graph::FixedMoments> fixed;
   const auto& sites = impl.program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    const graph::SiteTensors& tensors = impl.state.tensors()[i];
+    const graph::SiteTensors& tensors = impl.state.tensors().sites[i];
     // A site in a branch that no image took is still at the source.
     const bool seen = !source && tensors.counters[1].item<double>() > 0;
-    const at::Tensor running = tensors.running.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
     const stats::Moments at_source{sites[i].mean, sites[i].var};
-    const stats::Moments used = seen ? stats::select_part(rule, at_source, {running[0], running[1]}) : at_source;
+    const stats::Moments used = seen ? settled(rule, sites[i], tensors, impl.state.tensors().stream) : at_source;
     fixed.push_back({used.mean, used.var});
   }
   return with_input(impl.program->bake(fixed, stats::eps_override(rule)), *impl.program, impl.input, options);

@@ -40,19 +40,34 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
 
 }  // namespace
 
-Snapshot::Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state)
-    : program_(std::move(program)), rule_(std::move(rule)), state_(std::move(state)) {}
+Snapshot::Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state, bool fresh)
+    : program_(std::move(program)), rule_(std::move(rule)), state_(std::move(state)), fresh_(fresh) {}
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
+at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
+  const bool looks = fresh && stats::looks_first(options) && images.dim() > 0 &&
+                     images.size(0) > stats::kFirstLookImages && !program->changes_itself();
+  if (looks) {
+    instance.forward(images);
+    const at::Tensor looked = state.tensors().stream.clone();
+    state.restore(before);
+    at::Tensor stream = state.tensors().stream;
+    stats::take_first_look(options, looked, stream);
+  }
+  at::Tensor output = instance.forward(images);
+  fresh = fresh && images.numel() == 0;
+  return output;
+}
+
 at::Tensor Stream::forward(const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   const at::Tensor before = impl_->state.snapshot();
   try {
-    at::Tensor output = impl_->instance.forward(scale_input(images, impl_->input));
+    at::Tensor output = impl_->forward(scale_input(images, impl_->input), before);
     impl_->state.keep_all_or_nothing(images, before);
     return output;
   } catch (...) {
@@ -61,9 +76,14 @@ at::Tensor Stream::forward(const at::Tensor& images) {
   }
 }
 
-void Stream::reset() { impl_->state.clear(); }
+void Stream::reset() {
+  impl_->state.clear();
+  impl_->fresh = true;
+}
 
-Snapshot Stream::snapshot() const { return Snapshot(impl_->program, impl_->rule, impl_->state.snapshot()); }
+Snapshot Stream::snapshot() const {
+  return Snapshot(impl_->program, impl_->rule, impl_->state.snapshot(), impl_->fresh);
+}
 
 void Stream::rollback(const Snapshot& snapshot) {
   if (snapshot.program_ != impl_->program || snapshot.rule_ != impl_->rule) {
@@ -72,6 +92,7 @@ void Stream::rollback(const Snapshot& snapshot) {
                      (snapshot.program_ != impl_->program ? "another model" : "rule " + snapshot.rule_));
   }
   impl_->state.restore(snapshot.state_);
+  impl_->fresh = snapshot.fresh_;
 }
 
 StateFile Stream::Impl::describe() const {
@@ -85,7 +106,10 @@ StateFile Stream::Impl::describe() const {
 
 void Stream::save(const std::filesystem::path& file) const { write_state(file, impl_->describe()); }
 
-void Stream::load(const std::filesystem::path& file) { impl_->state.restore(read_state(file, impl_->describe())); }
+void Stream::load(const std::filesystem::path& file) {
+  impl_->state.restore(read_state(file, impl_->describe()));
+  impl_->fresh = impl_->state.totals()[1].item<double>() == 0;
+}
 
 StreamReport Stream::report() const {
   StreamReport out;
@@ -97,8 +121,8 @@ StreamReport Stream::report() const {
   out.rejected = count(2);
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    out.sites.push_back(
-        site_report(sites[i], impl_->state.tensors()[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
+    out.sites.push_back(site_report(
+        sites[i], impl_->state.tensors().sites[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
   }
   return out;
 }

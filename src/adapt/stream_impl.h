@@ -16,9 +16,14 @@ struct Stream::Impl {
   std::shared_ptr<const graph::Program> program;
   std::string reference;  ///< fingerprint
   InputScaling input;
-  std::string rule;
+  Rule options;
+  std::string rule;  ///< its text
   StreamState state;
   graph::Instance instance;
+  bool fresh = true;  ///< has met no batch since the last reset; known here so that no device is asked
+
+  /// Runs the model. A rule that wants to know the classes of the first batch beforehand runs it twice.
+  at::Tensor forward(const at::Tensor& images, const at::Tensor& before);
 
   /// What a state file of the stream says.
   [[nodiscard]] StateFile describe() const;

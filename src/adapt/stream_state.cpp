@@ -7,26 +7,37 @@
 #include "ops/site_checks.h"
 
 namespace ttscale {
+namespace {
 
-StreamState::StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device)
-    : sites_(static_cast<std::int64_t>(sites.size())) {
+/// Images, batches, batches rejected.
+constexpr std::int64_t kTotals = stats::StateSize{}.counters;
+
+}  // namespace
+
+StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSite>& sites, const at::Device& device)
+    : size_(stats::state_size(rule)), sites_(static_cast<std::int64_t>(sites.size())) {
   // Normal tensors also under InferenceMode: they are updated in place for as long as the stream lives, in any mode.
   const c10::InferenceMode normal(false);
-  std::int64_t size = (1 + sites_) * ops::kCounters;
+  std::int64_t size = (1 + sites_) * size_.counters + size_.stream;
   for (const auto& site : sites) {
-    size += (ops::kRunningRows + ops::kLastRows) * site.mean.numel();
+    size += (size_.rows + ops::kLastRows) * site.mean.numel();
   }
   all_ = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
-  std::int64_t offset = (1 + sites_) * ops::kCounters;
+  std::int64_t offset = (1 + sites_) * size_.counters;
   const auto take = [&](std::int64_t rows, std::int64_t channels) {
     offset += rows * channels;
     return all_.narrow(0, offset - rows * channels, rows * channels).view({rows, channels});
   };
   for (std::int64_t i = 0; i < sites_; ++i) {
     const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
-    const at::Tensor running = take(ops::kRunningRows, channels);
-    tensors_.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
+    const at::Tensor running = take(size_.rows, channels);
+    tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
+  tensors_.stream = stream(all_);
+}
+
+at::Tensor StreamState::stream(const at::Tensor& snapshot) const {
+  return snapshot.narrow(0, snapshot.numel() - size_.stream, size_.stream);
 }
 
 void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {
@@ -41,13 +52,16 @@ void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor
   all_.copy_(at::where(refused, before, all_));
   const at::Tensor no = refused.to(at::kDouble);
   const at::Tensor yes = 1 - no;
-  counters(all_).select(0, 0).add_(at::stack({yes * static_cast<double>(images.size(0)), yes, no}));
+  counters(all_)
+      .select(0, 0)
+      .narrow(0, 0, kTotals)
+      .add_(at::stack({yes * static_cast<double>(images.size(0)), yes, no}));
 }
 
-at::Tensor StreamState::totals() const { return counters(all_).select(0, 0).cpu(); }
+at::Tensor StreamState::totals() const { return counters(all_).select(0, 0).narrow(0, 0, kTotals).cpu(); }
 
 at::Tensor StreamState::counters(const at::Tensor& state) const {
-  return state.narrow(0, 0, (1 + sites_) * ops::kCounters).view({1 + sites_, ops::kCounters});
+  return state.narrow(0, 0, (1 + sites_) * size_.counters).view({1 + sites_, size_.counters});
 }
 
 }  // namespace ttscale

@@ -8,17 +8,22 @@
 #include <ATen/core/Tensor.h>
 
 #include "graph/rewrite.h"
+#include "stats/rules.h"
 
 namespace ttscale {
 
 /// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In
-/// front lie the stream's own counters (a site in a loop or branch counts otherwise) and those of the sites.
+/// front lie the stream's own counters (a site in a loop or branch counts otherwise) and those of the sites, at the end
+/// what the sites share.
 class StreamState {
  public:
-  StreamState(const std::vector<graph::RewrittenSite>& sites, const at::Device& device);
+  /// For streams under `rule`.
+  StreamState(const Rule& rule, const std::vector<graph::RewrittenSite>& sites, const at::Device& device);
 
-  /// Views into the state, one a site: what the operators advance in place.
-  [[nodiscard]] const std::vector<graph::SiteTensors>& tensors() const { return tensors_; }
+  /// Views into the state: what the operators advance in place.
+  [[nodiscard]] const graph::StateTensors& tensors() const { return tensors_; }
+  /// The same view into a snapshot: what the stream's sites share.
+  [[nodiscard]] at::Tensor stream(const at::Tensor& snapshot) const;
   [[nodiscard]] const at::Tensor& all() const { return all_; }
 
   [[nodiscard]] at::Tensor snapshot() const { return all_.clone(); }
@@ -35,9 +40,10 @@ class StreamState {
  private:
   [[nodiscard]] at::Tensor counters(const at::Tensor& state) const;
 
+  stats::StateSize size_;
   std::int64_t sites_;
   at::Tensor all_;
-  std::vector<graph::SiteTensors> tensors_;
+  graph::StateTensors tensors_;
 };
 
 }  // namespace ttscale

@@ -116,7 +116,8 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
   command->add_flag("--keep-online", flags.keep_online,
                     "Write a model that goes on adapting, where libttscale.so is loaded");
   const char* const group = "Adaptation";
-  command->add_option("--rule", flags.rule, "How statistics follow the images: cumulative, ema or dua (cumulative)")
+  command
+      ->add_option("--rule", flags.rule, "How statistics follow the images: auto, cumulative, ema or dua (cumulative)")
       ->type_name("RULE")
       ->group(group);
   command

@@ -9,6 +9,7 @@
 #include <torch/script.h>
 
 #include "graph/convolution.h"
+#include "graph/forward_frame.h"
 #include "graph/node.h"
 #include "graph/rewrite.h"
 #include "graph/sites.h"
@@ -65,6 +66,7 @@ class Baker {
         bake_feature(*node);
       }
     }
+    remove_frame(*graph_);
     torch::jit::EliminateDeadCode(graph_);
     remove_own_attributes();
     graph_->lint();

@@ -10,6 +10,7 @@
 #include "graph/fingerprint.h"
 #include "graph/simplify.h"
 #include "graph/walk.h"
+#include "ops/forward.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
 #include "ops/restandardize.h"
@@ -30,7 +31,8 @@ std::string original_operator(const torch::jit::Node& node) {
   if (kind == ops::kNormOperator) {
     return "aten::batch_norm";
   }
-  const bool added = kind == ops::kRestandardizeOperator || kind == ops::kObserveOperator || kind == "prim::GetAttr";
+  const bool added = kind == ops::kRestandardizeOperator || kind == ops::kObserveOperator ||
+                     kind == ops::kBeginOperator || kind == ops::kFinishOperator || kind == "prim::GetAttr";
   return added || kind == "aten::add_" ? std::string() : kind;  // add_: the batch counter of a trace in training mode
 }
 

@@ -11,6 +11,7 @@
 
 #include "graph/call.h"
 #include "graph/fingerprint.h"
+#include "graph/forward_frame.h"
 #include "graph/model_copy.h"
 #include "ops/norm.h"
 #include "ops/restandardize.h"
@@ -25,6 +26,7 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 constexpr const char* kRuleAttribute = "_ttscale_rule";
+constexpr const char* kStreamAttribute = "_ttscale_stream";
 
 std::string attribute(std::size_t site, const char* name) { return "_ttscale_" + std::to_string(site) + "_" + name; }
 
@@ -53,6 +55,7 @@ void replace(Graph& graph, const FoundSite& found, std::size_t index) {
   arguments[ops::kNormRunning] = read_attribute(graph, node, {attribute(index, "running")});
   arguments[ops::kNormCounters] = read_attribute(graph, node, {attribute(index, "counters")});
   arguments[ops::kNormLast] = read_attribute(graph, node, {attribute(index, "last")});
+  arguments[ops::kNormStream] = read_attribute(graph, node, {kStreamAttribute});
   Node* norm = graph.create(c10::Symbol::fromQualString(ops::kNormOperator), arguments, 1);
   norm->insertBefore(&node);
   norm->copyMetadata(&node);
@@ -143,6 +146,7 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
   name(ops::kRestandardizeRunning) = attribute(index, "running");
   name(ops::kRestandardizeCounters) = attribute(index, "counters");
   name(ops::kRestandardizeLast) = attribute(index, "last");
+  name(ops::kRestandardizeStream) = kStreamAttribute;
   insert_at(*copy.graph, selected.found, ops::kRestandardizeOperator, names);
   // The layer itself, where it is a BatchNorm, stays as it was trained: its output is brought back to the reference.
   RewrittenSite out{site, reference.mean.clone(), reference.var.clone(), reference.eps.clone()};
@@ -175,6 +179,7 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
   changes_itself_ = copy.found.operators.count(kAttributeChange) > 0;
 
   copy.module->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
+  register_tensor(*copy.module, kStreamAttribute, at::zeros({0}, at::kDouble));
   for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const char* name : {"running", "counters", "last"}) {
       register_tensor(*copy.module, attribute(i, name), at::zeros({0}, at::kDouble));
@@ -194,6 +199,9 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
       replace(*copy.graph, found, i);
     }
   }
+  if (!sites.empty()) {
+    insert_frame(*copy.graph, call_, kStreamAttribute, kRuleAttribute);
+  }
   copy.graph->lint();
 }
 
@@ -201,32 +209,33 @@ std::string Program::fingerprint() const { return graph::fingerprint(*module_); 
 
 namespace {
 
-void set_state(Module& module, const std::string& rule, const std::vector<SiteTensors>& states) {
+void set_state(Module& module, const std::string& rule, const StateTensors& state) {
   module.setattr(kRuleAttribute, rule);
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    module.setattr(attribute(i, "running"), states[i].running);
-    module.setattr(attribute(i, "counters"), states[i].counters);
-    module.setattr(attribute(i, "last"), states[i].last);
+  module.setattr(kStreamAttribute, state.stream);
+  for (std::size_t i = 0; i < state.sites.size(); ++i) {
+    module.setattr(attribute(i, "running"), state.sites[i].running);
+    module.setattr(attribute(i, "counters"), state.sites[i].counters);
+    module.setattr(attribute(i, "last"), state.sites[i].last);
   }
 }
 
 }  // namespace
 
-Instance Program::instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const {
+Instance Program::instantiate(const std::string& rule, const StateTensors& state) const {
   // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep
   // one, or streams would meet.
   auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
-  set_state(*instance, rule, states);
+  set_state(*instance, rule, state);
   return {std::move(instance), call_};
 }
 
-Module Program::online(const std::string& rule, const std::vector<SiteTensors>& states) const {
+Module Program::online(const std::string& rule, const StateTensors& state) const {
   // Tensors that share a storage, as those of one stream do, are one tensor to clone(): the state is set after it.
   Module out = module_->clone();
-  std::vector<SiteTensors> own;
-  own.reserve(states.size());
-  for (const SiteTensors& state : states) {
-    own.push_back({state.running.clone(), state.counters.clone(), state.last.clone()});
+  StateTensors own{{}, state.stream.clone()};
+  own.sites.reserve(state.sites.size());
+  for (const SiteTensors& site : state.sites) {
+    own.sites.push_back({site.running.clone(), site.counters.clone(), site.last.clone()});
   }
   set_state(out, rule, own);
   return out;

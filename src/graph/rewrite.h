@@ -32,6 +32,12 @@ struct SiteTensors {
   at::Tensor running, counters, last;
 };
 
+/// The state of a stream, of the sizes of its rule (stats/rules.h).
+struct StateTensors {
+  std::vector<SiteTensors> sites;
+  at::Tensor stream;  ///< shared by all sites
+};
+
 /// Moments at which a site is fixed: [C], float64, on the CPU.
 struct FixedMoments {
   at::Tensor mean, var;
@@ -74,11 +80,14 @@ class Program {
   /// that of BatchNorm layers.
   [[nodiscard]] torch::jit::Module bake(const std::vector<FixedMoments>& fixed, std::optional<double> eps) const;
 
-  /// An instance under a rule (its text), whose sites keep their state in `states`, one per site.
-  [[nodiscard]] Instance instantiate(const std::string& rule, const std::vector<SiteTensors>& states) const;
+  /// Whether its forward writes into the module itself: a second one for the same images is then another.
+  [[nodiscard]] bool changes_itself() const { return changes_itself_; }
+
+  /// An instance under a rule (its text), whose sites keep their state in `state`.
+  [[nodiscard]] Instance instantiate(const std::string& rule, const StateTensors& state) const;
 
   /// A module under a rule with a copy of the state, which shares nothing with this program.
-  [[nodiscard]] torch::jit::Module online(const std::string& rule, const std::vector<SiteTensors>& states) const;
+  [[nodiscard]] torch::jit::Module online(const std::string& rule, const StateTensors& state) const;
 
  private:
   std::shared_ptr<const torch::jit::Module> module_;

@@ -46,9 +46,8 @@ at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const May
                         at::globalContext().userEnabledCuDNN());
 }
 
-void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-           const at::Tensor& source_var, double eps, const at::Tensor& running, const at::Tensor& counters,
-           const at::Tensor& last) {
+Rule check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+           const at::Tensor& source_var, double eps, const std::string& rule_text, const stats::SiteState& state) {
   check_activation(kNormOperator, x);
   TORCH_CHECK(eps >= 0, "ttscale::norm: expected eps >= 0, found ", eps);
   check_channels(kNormOperator, "source_mean", source_mean, x);
@@ -59,17 +58,19 @@ void check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bi
   if (bias && bias->defined()) {
     check_channels(kNormOperator, "bias", *bias, x);
   }
-  check_site_state(kNormOperator, running, counters, last, x);
+  Rule rule = parse_rule(rule_text);
+  check_site_state(kNormOperator, rule, state, x);
+  return rule;
 }
 
 }  // namespace
 
 at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
                 const at::Tensor& source_var, double eps, const std::string& rule_text, at::Tensor& running,
-                at::Tensor& counters, at::Tensor& last) {
-  check(x, weight, bias, source_mean, source_var, eps, running, counters, last);
+                at::Tensor& counters, at::Tensor& last, at::Tensor& stream) {
+  stats::SiteState state{running, counters, last, stream};
+  const Rule rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
   const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
-  const Rule rule = parse_rule(rule_text);
   if (x.numel() == 0) {
     return at::empty_like(x);
   }
@@ -79,16 +80,15 @@ at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTenso
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
   const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1))};
-  stats::SiteState state{running, counters, last};
-  const stats::Moments used = stats::step(rule, source, images, state);
-  return apply(x, weight, bias, used, stats::eps_override(rule).value_or(eps));
+  const double used_eps = stats::eps_override(rule).value_or(eps);
+  const stats::Moments used = stats::step(rule, source, at::full({}, used_eps, source.var.options()), images, state);
+  return apply(x, weight, bias, used, used_eps);
 }
 
 at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
                      const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
-                     at::Tensor& running, at::Tensor& counters, at::Tensor& last) {
-  check(x, weight, bias, source_mean, source_var, eps, running, counters, last);
-  parse_rule(rule);
+                     at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream) {
+  check(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream});
   return at::empty_like(dense(x));
 }
 

@@ -27,6 +27,7 @@ enum NormInput : std::size_t {
   kNormRunning,
   kNormCounters,
   kNormLast,
+  kNormStream,
   kNormInputs  ///< how many
 };
 
@@ -36,12 +37,13 @@ enum NormInput : std::size_t {
 /// or layouts that do not fit, UsageError for an unknown rule.
 at::Tensor norm(const at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                 const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
-                at::Tensor& running, at::Tensor& counters, at::Tensor& last);
+                at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream);
 
 /// Shapes only, for meta tensors.
 at::Tensor norm_meta(const at::Tensor& x, const c10::optional<at::Tensor>& weight,
                      const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean, const at::Tensor& source_var,
-                     double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last);
+                     double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
+                     at::Tensor& stream);
 
 /// Does nothing; a call keeps the operators' registration in a statically linked program.
 void link_operators();

@@ -4,23 +4,26 @@
 #include <torch/library.h>
 
 #include "ops/affine.h"
+#include "ops/forward.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
 #include "ops/restandardize.h"
 
-// `running`, `counters` and `last` are declared as written: a call is then neither removed as dead code nor merged with
+// The state is declared as written: a call is then neither removed as dead code nor merged with
 // an equal one, and the state stays an attribute when the module is frozen.
 TORCH_LIBRARY_FRAGMENT(ttscale, m) {
   m.def("moments(Tensor x) -> (Tensor mean, Tensor var)");
   m.def("affine(Tensor x, Tensor center, Tensor scale, Tensor shift) -> Tensor");
   m.def(
       "norm(Tensor x, Tensor? weight, Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, "
-      "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last) -> Tensor");
+      "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream) -> Tensor");
   // Their result may be x itself: under `source` nothing is copied.
   m.def(
-      "restandardize(Tensor(d) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, "
-      "Tensor(b!) counters, Tensor(c!) last) -> Tensor(d)");
+      "restandardize(Tensor(e) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, "
+      "Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream) -> Tensor(e)");
+  m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");
+  m.def("finish(Tensor(b) scores, Tensor(a!) stream, str rule) -> Tensor(b)");
   m.def("observe(Tensor(b) x, Tensor(a!) sums) -> Tensor(b)");
 }
 
@@ -39,12 +42,16 @@ TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
   m.impl("affine", ttscale::ops::affine_meta);
   m.impl("norm", ttscale::ops::norm_meta);
   m.impl("restandardize", ttscale::ops::restandardize_meta);
+  m.impl("begin", ttscale::ops::begin_meta);
+  m.impl("finish", ttscale::ops::finish_meta);
 }
 
 // The site operators are compositions of the two and small tensor arithmetic: one implementation for every device.
 TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) {
   m.impl("norm", ttscale::ops::norm);
   m.impl("restandardize", ttscale::ops::restandardize);
+  m.impl("begin", ttscale::ops::begin);
+  m.impl("finish", ttscale::ops::finish);
   m.impl("observe", ttscale::ops::observe);
 }
 
@@ -55,6 +62,8 @@ TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
   m.impl("affine", torch::autograd::autogradNotImplementedFallback());
   m.impl("norm", torch::autograd::autogradNotImplementedFallback());
   m.impl("restandardize", torch::autograd::autogradNotImplementedFallback());
+  m.impl("begin", torch::autograd::autogradNotImplementedFallback());
+  m.impl("finish", torch::autograd::autogradNotImplementedFallback());
   m.impl("observe", torch::autograd::autogradNotImplementedFallback());
 }
 

@@ -22,14 +22,13 @@ void check_reference(const char* name, const at::Tensor& t, const at::Tensor& x)
 }
 
 Rule check(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var, const at::Tensor& eps,
-           const std::string& rule_text, const at::Tensor& running, const at::Tensor& counters,
-           const at::Tensor& last) {
+           const std::string& rule_text, const stats::SiteState& state) {
   check_activation(kName, x);
   check_reference("source_mean", source_mean, x);
   check_reference("source_var", source_var, x);
   check_reference("eps", eps, x);
-  check_site_state(kName, running, counters, last, x);
   Rule rule = parse_rule(rule_text);
+  check_site_state(kName, rule, state, x);
   if (stats::eps_override(rule)) {
     throw UsageError("rule " + rule_text +
                      ": eps belongs to BatchNorm layers, and this model has feature sites, which have none; leave eps "
@@ -45,13 +44,11 @@ at::Tensor restoring_scale(const at::Tensor& source_var, const at::Tensor& used_
 }
 
 at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
-                               const at::Tensor& eps, const Rule& rule, at::Tensor& running, at::Tensor& counters,
-                               at::Tensor& last) {
+                               const at::Tensor& eps, const Rule& rule, stats::SiteState& state) {
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean, source_var};
   const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1))};
-  stats::SiteState state{running, counters, last};
-  const stats::Moments used = stats::step(rule, source, images, state);
+  const stats::Moments used = stats::step(rule, source, eps, images, state);
   const at::Tensor center = at::where(source_var > 0, used.mean, source_mean);  // a dead channel: (x - m) + m
   return affine(x, center, restoring_scale(source_var, used.var, eps), source_mean.expand_as(center).contiguous());
 }
@@ -60,11 +57,12 @@ at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mea
 
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                          const at::Tensor& eps, const std::string& rule_text, at::Tensor& running, at::Tensor& counters,
-                         at::Tensor& last) {
+                         at::Tensor& last, at::Tensor& stream) {
   const at::NoGradGuard no_grad;
+  stats::SiteState state{running, counters, last, stream};
   const bool mkldnn = x.is_mkldnn();
   const at::Tensor features = mkldnn ? x.to_dense() : x;
-  const Rule rule = check(features, source_mean, source_var, eps, rule_text, running, counters, last);
+  const Rule rule = check(features, source_mean, source_var, eps, rule_text, state);
   if (features.numel() == 0) {
     return unchanged(x);
   }
@@ -73,14 +71,14 @@ at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, con
     counters.select(0, 1).add_(1);
     return unchanged(x);
   }
-  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, running, counters, last);
+  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, state);
   return mkldnn ? y.contiguous().to_mkldnn() : y;
 }
 
 at::Tensor restandardize_meta(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                               const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
-                              at::Tensor& last) {
-  check(x, source_mean, source_var, eps, rule, running, counters, last);
+                              at::Tensor& last, at::Tensor& stream) {
+  check(x, source_mean, source_var, eps, rule, {running, counters, last, stream});
   return at::empty_like(dense(x));
 }
 

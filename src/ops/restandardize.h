@@ -23,6 +23,7 @@ enum RestandardizeInput : std::size_t {
   kRestandardizeRunning,
   kRestandardizeCounters,
   kRestandardizeLast,
+  kRestandardizeStream,
   kRestandardizeInputs  ///< how many
 };
 
@@ -36,11 +37,11 @@ enum RestandardizeInput : std::size_t {
 /// for one that sets an eps of its own, which is in units of the BatchNorm that is no more.
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                          const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
-                         at::Tensor& last);
+                         at::Tensor& last, at::Tensor& stream);
 
 /// Shapes only, for meta tensors.
 at::Tensor restandardize_meta(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                               const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
-                              at::Tensor& last);
+                              at::Tensor& last, at::Tensor& stream);
 
 }  // namespace ttscale::ops

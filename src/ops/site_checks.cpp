@@ -9,9 +9,13 @@
 namespace ttscale::ops {
 namespace {
 
-void check_state(const char* op, const char* name, const at::Tensor& t, at::IntArrayRef sizes, const at::Tensor& x) {
+void check_sizes(const char* op, const char* name, const at::Tensor& t, at::IntArrayRef sizes) {
   TORCH_CHECK(t.scalar_type() == at::kDouble && t.sizes() == sizes, op, ": expected state ", name, " ", sizes,
               " of float64, found ", t.sizes(), " of ", t.scalar_type());
+}
+
+void check_state(const char* op, const char* name, const at::Tensor& t, at::IntArrayRef sizes, const at::Tensor& x) {
+  check_sizes(op, name, t, sizes);
   TORCH_CHECK(t.device() == x.device(), op, ": expected state ", name, " on ", x.device(), ", found ", t.device(),
               "; move model, state and images to one device");
 }
@@ -25,11 +29,16 @@ void check_channels(const char* op, const char* name, const at::Tensor& t, const
               "; move model, state and images to one device");
 }
 
-void check_site_state(const char* op, const at::Tensor& running, const at::Tensor& counters, const at::Tensor& last,
-                      const at::Tensor& x) {
-  check_state(op, "running", running, {kRunningRows, x.size(1)}, x);
-  check_state(op, "counters", counters, {kCounters}, x);
-  check_state(op, "last", last, {kLastRows, x.size(1)}, x);
+void check_site_state(const char* op, const Rule& rule, const stats::SiteState& state, const at::Tensor& x) {
+  const stats::StateSize size = stats::state_size(rule);
+  check_state(op, "running", state.running, {size.rows, x.size(1)}, x);
+  check_state(op, "counters", state.counters, {size.counters}, x);
+  check_state(op, "last", state.last, {kLastRows, x.size(1)}, x);
+  check_state(op, "stream", state.stream, {size.stream}, x);
+}
+
+void check_stream_state(const char* op, const Rule& rule, const at::Tensor& stream) {
+  check_sizes(op, "stream", stream, {stats::state_size(rule).stream});
 }
 
 }  // namespace ttscale::ops

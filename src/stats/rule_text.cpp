@@ -12,7 +12,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Bounds kShare{0, 1};
 constexpr Bounds kCount{0, kInfinity};
-constexpr Bounds kEps{0, kInfinity, /*open_low=*/true};
+constexpr Bounds kPositive{0, kInfinity, /*open_low=*/true};
+constexpr Bounds kBlock{1, kInfinity};
 
 const Choices<Variance>& variances() {
   static const Choices<Variance> choices{{"biased", Variance::kBiased}, {"unbiased", Variance::kUnbiased}};
@@ -39,6 +40,23 @@ const char* name(const rule::Alpha&) { return "alpha"; }
 const char* name(const rule::Ema&) { return "ema"; }
 const char* name(const rule::Cumulative&) { return "cumulative"; }
 const char* name(const rule::Dua&) { return "dua"; }
+const char* name(const rule::Auto&) { return "auto"; }
+
+template <typename R, typename Visitor>
+void auto_fields(R& rule, Visitor& visit) {
+  visit("weight", rule.weight, kShare);
+  visit("shift", rule.shift, kPositive);
+  visit("count", rule.count, kCount);
+  visit("correlation", rule.correlation, kShare);
+  visit("spread", rule.spread, kCount);
+  visit("memory", rule.memory, kPositive);
+  visit("memory_diverse", rule.memory_diverse, kPositive);
+  visit("jump", rule.jump, kPositive);
+  visit("surprise", rule.surprise, kPositive);
+  visit("restraint", rule.restraint, kCount);
+  visit("concentration", rule.concentration, kShare);
+  visit("block", rule.block, kBlock);
+}
 
 template <typename R, typename Visitor>
 void own_fields(R& rule, Visitor& visit) {
@@ -53,6 +71,8 @@ void own_fields(R& rule, Visitor& visit) {
     visit("initial", rule.initial, kShare);
     visit("decay", rule.decay, kShare);
     visit("floor", rule.floor, kShare);
+  } else if constexpr (std::is_same_v<T, rule::Auto>) {
+    auto_fields(rule, visit);
   }
 }
 
@@ -60,7 +80,7 @@ template <typename R, typename Visitor>
 void fields(R& rule, Visitor& visit) {
   using T = std::remove_const_t<R>;
   own_fields(rule, visit);
-  if constexpr (!std::is_same_v<T, rule::Source>) {
+  if constexpr (!std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>) {
     constexpr bool kHasState =
         std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
     if constexpr (kHasState) {
@@ -71,7 +91,7 @@ void fields(R& rule, Visitor& visit) {
       visit("mixing", rule.mixing, mixings());
     }
     visit("part", rule.part, parts());
-    visit("eps", rule.eps, kEps);
+    visit("eps", rule.eps, kPositive);
   }
 }
 

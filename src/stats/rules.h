@@ -10,19 +10,35 @@
 
 namespace ttscale::stats {
 
+/// How many numbers a rule keeps: rows [.., C] and single numbers of each site, and numbers of the stream.
+struct StateSize {
+  std::int64_t rows = 2;      ///< running mean and variance; then the rule's own
+  std::int64_t counters = 3;  ///< images, batches, batches rejected; then the rule's own
+  std::int64_t stream = 0;    ///< shared by all sites
+};
+StateSize state_size(const Rule& rule);
+
 /// What a rule sees at one site for one batch.
 struct RuleInput {
   Moments source;
+  at::Tensor eps;  ///< [] or [C] of the layer
+  Moments images;  ///< of each image, [N, C]
   BatchMoments batch;
   Moments running;     ///< the state, [C]; the source before the first batch
-  at::Tensor images;   ///< [] images in the state
+  at::Tensor seen;     ///< [] images in the state
   at::Tensor batches;  ///< [] batches in the state
+  at::Tensor rows;     ///< [.., C], the rule's own
+  at::Tensor numbers;  ///< [..], the rule's own
+  at::Tensor stream;   ///< [..], as the sites ahead and the last forward left it
 };
 
-/// What it answers. A rule without state returns `running` as it came.
+/// What it answers. A rule without state returns `running` as it came. Own state that is undefined stays as it is.
 struct RuleOutput {
   Moments used;     ///< to normalise this batch with, [C] or [N, C]
   Moments running;  ///< next state, [C]
+  at::Tensor rows = {};
+  at::Tensor numbers = {};
+  at::Tensor stream = {};  ///< the first numbers of it
 };
 
 RuleOutput evaluate(const rule::Source& rule, const RuleInput& in);
@@ -32,25 +48,51 @@ RuleOutput evaluate(const rule::Alpha& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Ema& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Cumulative& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Dua& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Auto& rule, const RuleInput& in);
 
-/// The state of one site in tensors that are updated in place: float64, same device as the activations. All zero is
-/// "nothing seen yet".
+/// The state of one site in tensors that are updated in place: float64, same device as the activations, of the sizes of
+/// state_size(). All zero is "nothing seen yet".
 struct SiteState {
-  at::Tensor running;   ///< [2, C] running mean and variance
-  at::Tensor counters;  ///< [3] images, batches, batches rejected
+  at::Tensor running;   ///< [2.., C] running mean and variance, rows of the rule
+  at::Tensor counters;  ///< [3..] images, batches, batches rejected, numbers of the rule
   at::Tensor
       last;  ///< [4, C] of the last batch: its mean and biased variance, the mean and variance it was normalised with
+  at::Tensor stream;  ///< [..] of the stream: the same tensor at all sites
 };
 
 /// Evaluates a rule for a batch, protects degenerate cases and advances the state in place. Returns the moments to
-/// normalise with.
+/// normalise with. `eps` is the layer's, [] or [C].
 ///  - Images with NaN or Inf count for nothing; a batch that holds any leaves `running` untouched and counts as
 ///  rejected.
 ///  - Without a finite image: the stream's statistics so far, or the source's for a rule without state.
 ///  - With part=mean or part=variance the other one is the source's.
 ///  - A dead channel, whose variance in the batch is below `kDeadShare` of its source's, counts with the source
 ///  variance: its noise is never amplified.
-Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state);
+Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
+             SiteState& state);
+
+/// The moments [C] that a stream of this state normalises its next images with, apart from what these images add
+/// themselves. For rules with has_state().
+Moments settled(const rule::Auto& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);
+Moments settled(const Rule& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);
+
+/// Before the first site of a forward: what sites hand on to each other starts anew. `classes` says whether finish()
+/// will see class scores.
+void begin(const Rule& rule, at::Tensor& stream, bool classes);
+void begin(const rule::Auto& rule, at::Tensor& stream, bool classes);
+
+/// After the last site: what the next forward takes from the scores [N, K] of this one. Scores of another shape tell
+/// nothing; of several outputs the first counts.
+void finish(const Rule& rule, const at::Tensor& scores, at::Tensor& stream);
+void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream);
+
+/// Takes over what a first look at a batch told of its classes: `looked` is the stream's part after that forward,
+/// `stream` the one to go on with. A first look is for rules with looks_first() and batches of more than
+/// kFirstLookImages.
+void take_first_look(const Rule& rule, const at::Tensor& looked, at::Tensor& stream);
+void take_first_look(const rule::Auto& rule, const at::Tensor& looked, at::Tensor& stream);
+bool looks_first(const Rule& rule);
+inline constexpr std::int64_t kFirstLookImages = 4;
 
 /// A channel at 1e-5 of its source variance holds less than half a grey level of contrast for 8-bit images of ordinary
 /// contrast (standard deviation 0.25): what is left is noise. Published shifts stay well above (contrast at severity 5

@@ -15,12 +15,21 @@ void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& 
   target.copy_(at::where(condition, value, target));
 }
 
+/// Whether the rule has `part` and `eps`.
+template <typename T>
+constexpr bool has_common_options = !std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>;
+
 }  // namespace
 
-Moments step(const Rule& rule, const Moments& source, const ImageMoments& images, SiteState& state) {
+Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
+             SiteState& state) {
+  const StateSize general;  // what every rule has; its own lies behind
+  at::Tensor own_rows = state.running.narrow(0, general.rows, state.running.size(0) - general.rows);
+  at::Tensor own_numbers = state.counters.narrow(0, general.counters, state.counters.size(0) - general.counters);
   const at::Tensor batches = state.counters.select(0, 1);
   const Moments running = where(batches > 0, row_pair(state.running, 0), source);
-  RuleInput in{source, pool(images), running, state.counters.select(0, 0), batches};
+  RuleInput in{source,  eps,      images.each, pool(images), running, state.counters.select(0, 0),
+               batches, own_rows, own_numbers, state.stream};
   const Moments measured = in.batch.pooled;
   // Before the rule and not after it: a moving average would carry the dead variance on, and amplify all the way down.
   in.batch.pooled.var = at::where(measured.var < kDeadShare * source.var, source.var, measured.var);
@@ -30,21 +39,39 @@ Moments step(const Rule& rule, const Moments& source, const ImageMoments& images
 
   const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
   const at::Tensor accepted = complete.to(at::kDouble);
-  write_if(complete, at::stack({out.running.mean, out.running.var}), state.running);
-  state.counters.add_(at::stack({accepted * in.batch.images, accepted, 1 - accepted}));
+  at::Tensor moments = state.running.narrow(0, 0, general.rows);
+  write_if(complete, at::stack({out.running.mean, out.running.var}), moments);
+  const auto write_own = [&](const at::Tensor& value, at::Tensor target) {
+    if (value.defined()) {
+      write_if(complete, value, target);
+    }
+  };
+  write_own(out.rows, own_rows);
+  write_own(out.numbers, own_numbers);
+  if (out.stream.defined()) {
+    write_own(out.stream, state.stream.narrow(0, 0, out.stream.size(0)));
+  }
+  state.counters.narrow(0, 0, general.counters).add_(at::stack({accepted * in.batch.images, accepted, 1 - accepted}));
   // A rule may answer for each image; the report shows their mean.
   const auto summary = [](const at::Tensor& t) { return t.dim() == 2 ? t.mean(0) : t; };
   state.last.copy_(at::stack({measured.mean, measured.var, summary(used.mean), summary(used.var)}));
   return used;
 }
 
+Moments settled(const Rule& rule, const Moments& source, const at::Tensor& eps, const SiteState& state) {
+  if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
+    return settled(*automatic, source, eps, state);
+  }
+  return select_part(rule, source, row_pair(state.running, 0));
+}
+
 Moments select_part(const Rule& rule, const Moments& source, const Moments& moments) {
   const Part part = std::visit(
       [](const auto& r) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
-          return Part::kBoth;
-        } else {
+        if constexpr (has_common_options<std::decay_t<decltype(r)>>) {
           return r.part;
+        } else {
+          return Part::kBoth;
         }
       },
       rule);
@@ -56,7 +83,8 @@ bool has_state(const Rule& rule) {
   return std::visit(
       [](const auto& r) {
         using T = std::decay_t<decltype(r)>;
-        return std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
+        return std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua> ||
+               std::is_same_v<T, rule::Auto>;
       },
       rule);
 }
@@ -64,10 +92,10 @@ bool has_state(const Rule& rule) {
 std::optional<double> eps_override(const Rule& rule) {
   return std::visit(
       [](const auto& r) -> std::optional<double> {
-        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
-          return std::nullopt;
-        } else {
+        if constexpr (has_common_options<std::decay_t<decltype(r)>>) {
           return r.eps;
+        } else {
+          return std::nullopt;
         }
       },
       rule);

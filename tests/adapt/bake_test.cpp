@@ -153,7 +153,7 @@ TEST(Bake, RefusesWhatHasNoStatistics) {
     }
     return std::string("accepted");
   };
-  EXPECT_THAT(refusal(model.stream()), HasSubstr("use cumulative, ema or dua"));
+  EXPECT_THAT(refusal(model.stream()), HasSubstr("use auto, cumulative, ema or dua"));
   EXPECT_THAT(refusal(model.stream(rule::Ema{})), HasSubstr("has seen no images"));
 }
 

@@ -49,11 +49,8 @@ std::vector<std::pair<const char*, Forward>> variants(const torch::jit::Module& 
   };
   ttscale::Stream seen = adapted.stream(ttscale::rule::Ema{});
   seen.forward(at::rand({16, 3, edge, edge}));
-  return {{"original", of_module(module)},
-          {"source", stream("source")},
-          {"batch", stream("batch")},
-          {"ema", stream("ema")},
-          {"baked", of_module(ttscale::bake(seen))}};
+  return {{"original", of_module(module)}, {"source", stream("source")}, {"batch", stream("batch")},
+          {"ema", stream("ema")},          {"auto", stream("auto")},     {"baked", of_module(ttscale::bake(seen))}};
 }
 
 void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds) {

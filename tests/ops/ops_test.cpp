@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 #include <thread>
 
 #include <ATen/ATen.h>
@@ -159,7 +160,7 @@ struct Layer {
         mean(at::randn({channels}).to(device, dtype)),
         var((at::rand({channels}) + 0.5).to(device, dtype)) {}
   at::Tensor run(const at::Tensor& x, const std::string& rule, State& state) const {
-    return norm(x, weight, bias, mean, var, 1e-5, rule, state.running, state.counters, state.last);
+    return norm(x, weight, bias, mean, var, 1e-5, rule, state.running, state.counters, state.last, state.stream);
   }
 };
 
@@ -203,7 +204,7 @@ TEST_P(Typed, BatchSurvivesALargeMean) {
   State state(8, device());
   const at::Tensor y = norm(x, {}, {}, at::zeros({8}, x.options().memory_format(c10::nullopt)),
                             at::ones({8}, x.options().memory_format(c10::nullopt)), 0, "batch", state.running,
-                            state.counters, state.last);
+                            state.counters, state.last, state.stream);
   const at::Tensor wide = x.to(at::kCPU, at::kDouble);
   const at::Tensor want = at::batch_norm(wide, {}, {}, {}, {}, true, 0, 0, false);
   EXPECT_LE((y.cpu().to(at::kDouble) - want).abs().max().item<double>(), 1e-4);
@@ -240,8 +241,8 @@ class Norm : public ::testing::Test {
 };
 
 TEST_F(Norm, AffineParametersMayBeAbsent) {
-  const at::Tensor y =
-      norm(x_, {}, {}, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y = norm(x_, {}, {}, layer_.mean, layer_.var, 1e-5, "batch", state_.running, state_.counters,
+                            state_.last, state_.stream);
   EXPECT_TRUE(y.allclose(at::batch_norm(x_, {}, {}, {}, {}, true, 0, 1e-5, false), 1e-4, 1e-5));
 }
 
@@ -249,8 +250,8 @@ TEST_F(Norm, LayersKeepTheirOwnEpsUnlessTheRuleSetsOne) {
   const at::Tensor tiny = x_ * 1e-3;
   const auto run = [&](double eps, const char* rule) {
     State state(4, at::kCPU);
-    return norm(tiny, {}, {}, at::zeros({4}), at::full({4}, 1e-6), eps, rule, state.running, state.counters,
-                state.last);
+    return norm(tiny, {}, {}, at::zeros({4}), at::full({4}, 1e-6), eps, rule, state.running, state.counters, state.last,
+                state.stream);
   };
   EXPECT_TRUE(run(1e-3, "batch").allclose(at::batch_norm(tiny, {}, {}, {}, {}, true, 0, 1e-3, false), 1e-4, 1e-6));
   EXPECT_TRUE(
@@ -259,8 +260,8 @@ TEST_F(Norm, LayersKeepTheirOwnEpsUnlessTheRuleSetsOne) {
 
 TEST_F(Norm, ADeadChannelIsNotAmplified) {
   const at::Tensor noise = 1e-4 * at::randn({8, 4, 6, 6});
-  const at::Tensor y =
-      norm(noise, {}, {}, at::zeros({4}), at::ones({4}), 1e-5, "batch", state_.running, state_.counters, state_.last);
+  const at::Tensor y = norm(noise, {}, {}, at::zeros({4}), at::ones({4}), 1e-5, "batch", state_.running,
+                            state_.counters, state_.last, state_.stream);
   EXPECT_LT(y.std().item<double>(), 1.1e-4);
 }
 
@@ -302,7 +303,7 @@ TEST_F(Norm, RunsUnderInferenceModeAutocastAndGrad) {
     const at::Tensor half = at::conv2d(x_, at::randn({4, 4, 1, 1}));
     static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
     const at::Tensor y = op.call(half, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch",
-                                 state_.running, state_.counters, state_.last);
+                                 state_.running, state_.counters, state_.last, state_.stream);
     c10::impl::tls_set_dispatch_key_excluded(c10::DispatchKey::AutocastCPU, true);
     EXPECT_EQ(half.scalar_type(), at::kBFloat16);
     EXPECT_EQ(y.scalar_type(), at::kBFloat16);
@@ -314,13 +315,16 @@ TEST_F(Norm, MetaTensorsGiveShapes) {
   const auto meta = [](at::IntArrayRef shape, at::ScalarType type) {
     return at::empty(shape, at::TensorOptions().dtype(type).device(at::kMeta));
   };
-  at::Tensor running = meta({kRunningRows, 4}, at::kDouble);
-  at::Tensor counters = meta({kCounters}, at::kDouble);
-  at::Tensor last = meta({kLastRows, 4}, at::kDouble);
+  const State sizes(4, at::kCPU);
+  at::Tensor running = meta(sizes.running.sizes(), at::kDouble);
+  at::Tensor counters = meta(sizes.counters.sizes(), at::kDouble);
+  at::Tensor last = meta(sizes.last.sizes(), at::kDouble);
+  at::Tensor stream = meta(sizes.stream.sizes(), at::kDouble);
   const at::Tensor c = meta({4}, at::kFloat);
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
   for (const char* rule : {"source", "batch", "ema"}) {
-    const at::Tensor y = op.call(meta({2, 4, 6, 6}, at::kFloat), c, c, c, c, 1e-5, rule, running, counters, last);
+    const at::Tensor y =
+        op.call(meta({2, 4, 6, 6}, at::kFloat), c, c, c, c, 1e-5, rule, running, counters, last, stream);
     EXPECT_TRUE(y.is_meta());
     EXPECT_EQ(y.sizes(), at::IntArrayRef({2, 4, 6, 6}));
   }
@@ -329,7 +333,8 @@ TEST_F(Norm, MetaTensorsGiveShapes) {
 TEST_F(Norm, TheSchemaDeclaresItsStateAsWritten) {
   const auto schema = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").schema();
   for (const auto& argument : schema.arguments()) {
-    const bool state = argument.name() == "running" || argument.name() == "counters" || argument.name() == "last";
+    const std::set<std::string> names{"running", "counters", "last", "stream"};
+    const bool state = names.count(argument.name()) > 0;
     EXPECT_EQ(argument.alias_info() != nullptr && argument.alias_info()->isWrite(), state) << argument.name();
   }
 }
@@ -345,7 +350,8 @@ TEST_F(Norm, ThePositionsOfItsArgumentsAreThoseOfTheSchema) {
                                                                  {kNormRule, "rule"},
                                                                  {kNormRunning, "running"},
                                                                  {kNormCounters, "counters"},
-                                                                 {kNormLast, "last"}};
+                                                                 {kNormLast, "last"},
+                                                                 {kNormStream, "stream"}};
   EXPECT_EQ(schema.arguments().size(), static_cast<std::size_t>(kNormInputs));
   for (const auto& [position, name] : positions) {
     EXPECT_EQ(schema.arguments().at(position).name(), name);
@@ -356,7 +362,7 @@ TEST_F(Norm, BackwardSaysThatItIsNotImplemented) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kNormOperator, "").typed<decltype(norm)>();
   const at::Tensor x = x_.clone().requires_grad_();
   const at::Tensor y = op.call(x, layer_.weight, layer_.bias, layer_.mean, layer_.var, 1e-5, "batch", state_.running,
-                               state_.counters, state_.last);
+                               state_.counters, state_.last, state_.stream);
   EXPECT_ANY_THROW(y.sum().backward());
 }
 
@@ -400,7 +406,7 @@ TEST(Operators, CheckTheirArgumentsHoweverTheyAreCalled) {
 TEST_F(Norm, AZeroEpsAndNoSpreadGiveTheBias) {
   const at::Tensor x = at::full({2, 4, 3, 3}, 0.5);
   const at::Tensor y = norm(x, {}, layer_.bias, at::zeros({4}), at::zeros({4}), 0, "batch", state_.running,
-                            state_.counters, state_.last);
+                            state_.counters, state_.last, state_.stream);
   EXPECT_TRUE(y.allclose(layer_.bias.view({1, 4, 1, 1}).expand_as(y)));
 }
 

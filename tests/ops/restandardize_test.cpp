@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
@@ -27,7 +28,7 @@ at::Tensor call(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& v
   link_operators();
   static const auto op =
       c10::Dispatcher::singleton().findSchemaOrThrow(kRestandardizeOperator, "").typed<decltype(restandardize)>();
-  return op.call(x, mean, var, eps, rule, state.running, state.counters, state.last);
+  return op.call(x, mean, var, eps, rule, state.running, state.counters, state.last, state.stream);
 }
 
 /// Reference moments of a site.
@@ -213,7 +214,7 @@ TEST_P(FoldedBatchNorm, IsBroughtBackExactly) {
   for (int batch = 0; batch < 4; ++batch) {  // of different sizes and shifts, so that no two rules agree
     const at::Tensor x = at::randn({1 + 2 * batch, 3, 6, 6}, at::kDouble) * (0.5 + batch) + 0.3 * batch;
     const at::Tensor want = norm(f.convolution(x), f.gamma, f.beta, f.mean, f.var, f.eps, GetParam(), unfolded.running,
-                                 unfolded.counters, unfolded.last);
+                                 unfolded.counters, unfolded.last, unfolded.stream);
     const at::Tensor y = call(f.folded(x), f.beta, a2 * f.var, a2 * f.eps, GetParam(), folded);
     EXPECT_LE((y - want).abs().max().item<double>(), 1e-11 * want.abs().max().item<double>()) << "batch " << batch;
   }
@@ -373,7 +374,8 @@ TEST_F(Restandardized, ThePositionsOfItsArgumentsAreThoseOfTheSchema) {
                                                                           {kRestandardizeRule, "rule"},
                                                                           {kRestandardizeRunning, "running"},
                                                                           {kRestandardizeCounters, "counters"},
-                                                                          {kRestandardizeLast, "last"}};
+                                                                          {kRestandardizeLast, "last"},
+                                                                          {kRestandardizeStream, "stream"}};
   EXPECT_EQ(schema.arguments().size(), static_cast<std::size_t>(kRestandardizeInputs));
   for (const auto& [position, name] : positions) {
     EXPECT_EQ(schema.arguments().at(position).name(), name);
@@ -384,7 +386,8 @@ TEST_F(Restandardized, TheSchemaDeclaresItsStateAsWrittenAndItsResultAsAView) {
   link_operators();
   const auto schema = c10::Dispatcher::singleton().findSchemaOrThrow(kRestandardizeOperator, "").schema();
   for (const auto& argument : schema.arguments()) {
-    const bool state = argument.name() == "running" || argument.name() == "counters" || argument.name() == "last";
+    const std::set<std::string> names{"running", "counters", "last", "stream"};
+    const bool state = names.count(argument.name()) > 0;
     EXPECT_EQ(argument.alias_info() != nullptr && argument.alias_info()->isWrite(), state) << argument.name();
   }
   // Under `source` the result is x: without this a pass could take them for two tensors.

@@ -20,14 +20,16 @@ inline std::vector<at::Device> devices() {
   return out;
 }
 
-/// The state of one site, nothing seen yet.
+/// The state of one site under a rule, nothing seen yet.
 struct State {
-  at::Tensor running, counters, last;
-  State(std::int64_t channels, at::Device device) {
+  at::Tensor running, counters, last, stream;
+  State(std::int64_t channels, at::Device device, const std::string& rule = "batch") {
+    const stats::StateSize size = stats::state_size(parse_rule(rule));
     const auto options = at::TensorOptions().dtype(at::kDouble).device(device);
-    running = at::zeros({kRunningRows, channels}, options);
-    counters = at::zeros({kCounters}, options);
+    running = at::zeros({size.rows, channels}, options);
+    counters = at::zeros({size.counters}, options);
     last = at::zeros({kLastRows, channels}, options);
+    stream = at::zeros({size.stream}, options);
   }
 };
 

@@ -28,7 +28,8 @@ TEST(RuleText, DefaultsAreThePublishedOnes) {
   for (const char* name : {"prior", "alpha", "ema", "cumulative", "dua"}) {
     std::visit(
         [&](const auto& r) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(r)>, rule::Source>) {
+          using T = std::decay_t<decltype(r)>;
+          if constexpr (!std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>) {
             EXPECT_EQ(r.variance, Variance::kUnbiased) << name;
             EXPECT_FALSE(r.eps.has_value()) << name;
           }
@@ -39,6 +40,8 @@ TEST(RuleText, DefaultsAreThePublishedOnes) {
 
 TEST(RuleText, WritesWhatDiffersFromTheDefaults) {
   EXPECT_EQ(to_string(rule::Ema{}), "ema");
+  EXPECT_EQ(to_string(rule::Auto{}), "auto");
+  EXPECT_EQ(to_string(parse_rule("auto:memory_diverse=64,weight=0.6")), "auto:memory_diverse=64");
   EXPECT_EQ(to_string(rule::Prior{32, Variance::kBiased, Mixing::kConvex, 0.001}),
             "prior:count=32,variance=biased,eps=0.001");
   EXPECT_EQ(to_string(parse_rule("dua:decay=0.5,initial=0.1")), "dua:decay=0.5");
@@ -65,19 +68,18 @@ TEST_P(BadRule, IsRefusedInOneLineThatListsWhatIsValid) {
 
 INSTANTIATE_TEST_SUITE_P(
     Texts, BadRule,
-    ::testing::Values(BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua"}},
-                      BadText{"", {"unknown rule ''"}},
-                      BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps"}},
-                      BadText{"source:count=1", {"takes none"}},
-                      BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
-                      BadText{"ema:momentum=abc", {"found 'abc'"}},
-                      BadText{"ema:momentum=0,1", {"found '1'", "field=value"}},
-                      BadText{"ema:momentum=nan", {"found 'nan'"}}, BadText{"ema:momentum=", {"found ''"}},
-                      BadText{"prior:count=-1", {">= 0"}}, BadText{"prior:eps=0", {"> 0"}},
-                      BadText{"ema:order=sometimes", {"update-use, use-update", "'sometimes'"}},
-                      BadText{"ema:momentum=.1,momentum=.2", {"set twice"}}, BadText{"ema:", {"expected field=value"}},
-                      BadText{"ema:momentum=0.1,", {"expected field=value"}},
-                      BadText{"dua:initial=1,decay=1,floor=1", {"first momentum"}}));
+    ::testing::Values(
+        BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua, auto"}},
+        BadText{"", {"unknown rule ''"}},
+        BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps"}},
+        BadText{"source:count=1", {"takes none"}}, BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
+        BadText{"ema:momentum=abc", {"found 'abc'"}}, BadText{"ema:momentum=0,1", {"found '1'", "field=value"}},
+        BadText{"ema:momentum=nan", {"found 'nan'"}}, BadText{"ema:momentum=", {"found ''"}},
+        BadText{"prior:count=-1", {">= 0"}}, BadText{"prior:eps=0", {"> 0"}},
+        BadText{"ema:order=sometimes", {"update-use, use-update", "'sometimes'"}},
+        BadText{"ema:momentum=.1,momentum=.2", {"set twice"}}, BadText{"ema:", {"expected field=value"}},
+        BadText{"ema:momentum=0.1,", {"expected field=value"}}, BadText{"auto:shift=0", {"auto", "shift"}},
+        BadText{"auto:block=0.5", {"block"}}, BadText{"dua:initial=1,decay=1,floor=1", {"first momentum"}}));
 
 TEST(RuleText, HelpNamesEveryRuleAndField) {
   EXPECT_THAT(describe_rules(), AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"),

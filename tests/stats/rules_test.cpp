@@ -39,7 +39,8 @@ Scalars scalars(const at::Tensor& x) {
 }
 
 SiteState fresh_state(std::int64_t channels) {
-  return {at::zeros({2, channels}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, channels}, at::kDouble)};
+  return {at::zeros({2, channels}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, channels}, at::kDouble),
+          at::zeros({0}, at::kDouble)};
 }
 
 Moments source_moments() { return {at::full({1}, kSource.mean, at::kDouble), at::full({1}, kSource.var, at::kDouble)}; }
@@ -50,7 +51,8 @@ ImageMoments per_image(const at::Tensor& x) { return {{x.mean(2), x.var(2, false
 void expect_follows(const std::string& rule, const std::function<Pair(const Scalars&, int)>& expected) {
   SiteState state = fresh_state(1);
   for (int i = 0; i < 10; ++i) {
-    const Moments used = step(parse_rule(rule), source_moments(), per_image(batch(i)), state);
+    const Moments used =
+        step(parse_rule(rule), source_moments(), at::full({}, 1e-5, at::kDouble), per_image(batch(i)), state);
     const Pair want = expected(scalars(batch(i)), i);
     EXPECT_NEAR(used.mean.item<double>(), want.mean, 1e-12) << rule << " batch " << i;
     EXPECT_NEAR(used.var.item<double>(), want.var, 1e-12) << rule << " batch " << i;
@@ -157,7 +159,9 @@ class EveryRule : public ::testing::TestWithParam<const char*> {
   const Rule rule_ = parse_rule(GetParam());
   SiteState state_ = fresh_state(1);
 
-  Moments feed(const at::Tensor& x) { return step(rule_, source_moments(), per_image(x), state_); }
+  Moments feed(const at::Tensor& x) {
+    return step(rule_, source_moments(), at::full({}, 1e-5, at::kDouble), per_image(x), state_);
+  }
 };
 
 TEST_P(EveryRule, RejectsABatchWithNanAsAWhole) {
@@ -206,7 +210,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, EveryRule,
 TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.
   SiteState state = fresh_state(1);
-  const Moments used = step(rule::Batch{}, source_moments(),
+  const Moments used = step(rule::Batch{}, source_moments(), at::full({}, 1e-5, at::kDouble),
                             per_image(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
   EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
 }
@@ -216,8 +220,8 @@ TEST(Step, APartOfTheMomentsCanStayTheSources) {
   const Moments source{row(1, 2), row(4, 9)};
   const ImageMoments images{{row(3, -1).view({1, 2}), row(1, 25).view({1, 2})}, 10};
   const auto used = [&](const char* rule) {
-    SiteState state{at::zeros({2, 2}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, 2}, at::kDouble)};
-    const Moments moments = step(parse_rule(rule), source, images, state);
+    SiteState state = fresh_state(2);
+    const Moments moments = step(parse_rule(rule), source, at::full({}, 1e-5, at::kDouble), images, state);
     EXPECT_TRUE(state.last[2].equal(moments.mean)) << "the report must tell what was used";
     EXPECT_TRUE(state.last[3].equal(moments.var));
     return moments;

@@ -7,7 +7,7 @@ namespace ttscale::stats {
 
 RuleOutput evaluate(const rule::Cumulative& rule, const RuleInput& in) {
   const at::Tensor n = in.batch.images;
-  const at::Tensor w = n / (rule.count + in.images + n);
+  const at::Tensor w = n / (rule.count + in.seen + n);
   const Moments next = mix(in.running, estimate(in.batch, in.source, rule.variance), w, rule.mixing);
   return {rule.order == Order::kUpdateUse ? next : in.running, next};
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// auto for the whole stream: how concentrated the predicted classes are, and how many images to remember.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "stats/rules.h"
+#include "stats/rules/auto_state.h"
+
+namespace ttscale::stats {
+namespace {
+
+using namespace auto_state;
+
+/// Concentration of the recent classes at which the memory is half way between its two lengths.
+constexpr double kConcentratedStream = 0.1;
+
+/// How far a histogram of counts [B] is from even, beyond what so few counts show by chance: sum (f - 1/B)^2 less its
+/// expectation for even classes, (1 - 1/B) / n; at least 0.
+at::Tensor concentration(const at::Tensor& counts) {
+  const double even = 1.0 / static_cast<double>(counts.size(0));
+  const at::Tensor n = counts.sum().clamp_min(1);
+  return ((counts / n - even).square().sum() - (1 - even) / n).clamp_min(0);
+}
+
+/// Counts scaled down to `most` images.
+at::Tensor at_most(const at::Tensor& counts, const at::Tensor& most) {
+  return counts * (most / counts.sum().clamp_min(1)).clamp_max(1);
+}
+
+/// How often each bin is predicted by scores [N, K]; images with NaN do not count.
+at::Tensor count_classes(const at::Tensor& scores, std::int64_t bins) {
+  const at::Tensor known = scores.isnan().any(1).logical_not().to(at::kDouble);
+  // Sums of ones are exact in any order: the result is the same on every device.
+  return at::zeros({bins}, known.options()).scatter_add(0, scores.argmax(1).remainder(bins), known);
+}
+
+void set_if(const at::Tensor& condition, const at::Tensor& value, const at::Tensor& target) {
+  target.copy_(at::where(condition, value, target));
+}
+
+}  // namespace
+
+void begin(const rule::Auto&, at::Tensor& stream, bool classes) {
+  stream.narrow(0, 0, kCounted + 1).zero_();
+  if (!classes) {
+    stream[kLooked].fill_(1);
+  }
+}
+
+void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream) {
+  const at::Tensor uncounted = stream[kCounted] == 0;
+  stream[kLooked].fill_(1);
+  if (scores.dim() != 2 || scores.size(0) == 0 || scores.size(1) < 2 || !scores.is_floating_point()) {
+    return;
+  }
+  const std::int64_t bins = std::min(scores.size(1), kClassBins);
+  const at::Tensor counts = count_classes(scores, bins);
+  const at::Tensor history = stream.narrow(0, kClasses, bins);
+  const at::Tensor recent = stream.narrow(0, kClasses + kClassBins, bins);
+  const at::Tensor memory =
+      at::where(stream[kMemory] > 0, stream[kMemory], at::full_like(stream[kMemory], rule.memory));
+  const at::Tensor keep = at::where(stream[kSites] > 0, stream[kKeepSum] / stream[kSites].clamp_min(1), 1.0);
+
+  const at::Tensor next = at_most(history * keep + counts, memory);
+  const at::Tensor next_recent = at_most(recent + counts, at::full_like(memory, rule.memory_diverse));
+  const at::Tensor u = concentration(next_recent);
+  set_if(uncounted, next, history);
+  set_if(uncounted, next_recent, recent);
+  set_if(uncounted, concentration(next), stream[kConcentration]);
+  set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
+         stream[kMemory]);
+  stream[kCounted].fill_(1);
+}
+
+void take_first_look(const rule::Auto&, const at::Tensor& looked, at::Tensor& stream) {
+  stream[kLooked].copy_(looked[kLooked]);
+  stream[kConcentration].copy_(looked[kConcentration]);
+}
+
+}  // namespace ttscale::stats

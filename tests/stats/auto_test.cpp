@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// auto against plain scalar loops, over streams that meet every branch of it, and its behaviour at the edges.
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include <ATen/ATen.h>
+
+#include "auto_reference.h"
+#include "stats/rules.h"
+#include "stats/rules/auto_state.h"
+
+namespace ttscale::stats {
+namespace {
+
+constexpr std::int64_t kChannels = 5;
+constexpr std::int64_t kClasses = 7;
+constexpr double kEps = 1e-3;
+
+at::Tensor row(const reference::Row& values) { return at::tensor(values, at::kDouble); }
+
+reference::Row to_row(const at::Tensor& t) { return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()}; }
+
+reference::Batch to_batch(const Moments& images) {
+  reference::Batch out;
+  for (std::int64_t i = 0; i < images.mean.size(0); ++i) {
+    out.mean.push_back(to_row(images.mean[i].contiguous()));
+    out.var.push_back(to_row(images.var[i].contiguous()));
+  }
+  return out;
+}
+
+/// A stream through two sites, beside its scalar double.
+class Auto : public ::testing::Test {
+ protected:
+  explicit Auto(std::string rule = "auto") : rule_(parse_rule(std::move(rule))) {
+    const StateSize size = state_size(rule_);
+    stream_ = at::zeros({size.stream}, at::kDouble);
+    for (SiteState& site : sites_) {
+      site = {at::zeros({size.rows, kChannels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+              at::zeros({4, kChannels}, at::kDouble), stream_};
+    }
+  }
+
+  [[nodiscard]] const rule::Auto& options() const { return std::get<rule::Auto>(rule_); }
+  [[nodiscard]] static Moments source(std::size_t site) {
+    return {row({0.1, -0.4, 2, 0, 30}) + static_cast<double>(site), row({1, 0.3, 4, 1e-12, 9})};
+  }
+
+  /// Moments of `n` images whose means are `shift` and whose deviations `scale` of the source's, each image a little
+  /// off.
+  [[nodiscard]] static Moments images(std::int64_t n, double shift, double scale, std::size_t site) {
+    const Moments s = source(site);
+    const at::Tensor noise = at::randn({n, kChannels}, at::kDouble) * 0.2;
+    return {s.mean + (shift + noise) * s.var.sqrt(), s.var * scale * scale * (noise * 0.5).exp()};
+  }
+
+  Moments feed(std::size_t site, const Moments& images) {
+    return step(rule_, source(site), at::full({}, kEps, at::kDouble), {images, 64}, sites_[site]);
+  }
+
+  void predict(const std::vector<std::int64_t>& classes) {
+    const at::Tensor labels = at::tensor(classes, at::kLong);
+    finish(rule_, at::one_hot(labels, kClasses).to(at::kFloat), stream_);
+  }
+
+  /// Feeds both and compares.
+  void follow(std::int64_t n, double shift, double scale, const std::vector<std::int64_t>& pattern) {
+    begin(rule_, stream_, true);
+    for (std::size_t k = 0; k < 2; ++k) {
+      const Moments batch = images(n, shift, scale, k);
+      const Moments used = feed(k, batch);
+      const reference::Batch want = reference::auto_site(options(), scalar_sites_[k], scalar_stream_, to_batch(batch));
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto image = static_cast<std::size_t>(i);
+        EXPECT_TRUE(used.mean[i].allclose(row(want.mean[image]), 1e-9, 1e-12)) << "site " << k << " image " << i;
+        EXPECT_TRUE(used.var[i].allclose(row(want.var[image]), 1e-9, 1e-12)) << "site " << k << " image " << i;
+      }
+    }
+    std::vector<std::int64_t> classes;
+    std::vector<std::size_t> indices;
+    for (std::int64_t i = 0; i < n; ++i) {
+      classes.push_back(pattern[static_cast<std::size_t>(i) % pattern.size()]);
+      indices.push_back(static_cast<std::size_t>(classes.back()));
+    }
+    predict(classes);
+    reference::auto_finish(options(), scalar_stream_, indices, kClasses);
+    EXPECT_NEAR(stream_[auto_state::kConcentration].item<double>(), scalar_stream_.concentration, 1e-12);
+    EXPECT_NEAR(stream_[auto_state::kMemory].item<double>(), scalar_stream_.memory, 1e-9);
+  }
+
+  Rule rule_;
+  at::Tensor stream_;
+  std::array<SiteState, 2> sites_;
+  std::vector<reference::AutoSite> scalar_sites_{{to_row(source(0).mean), to_row(source(0).var), kEps},
+                                                 {to_row(source(1).mean), to_row(source(1).var), kEps}};
+  reference::AutoStream scalar_stream_;
+};
+
+const std::vector<std::int64_t> kMixed{0, 1, 2, 3, 4, 5, 6};
+const std::vector<std::int64_t> kOneClass{3};
+
+TEST_F(Auto, FollowsItsFormulasOverAStreamThatChanges) {
+  at::manual_seed(1);
+  for (const std::int64_t n : {20, 5, 1, 16, 3, 40}) {
+    follow(n, 0.3, 0.8, kMixed);
+  }
+  for (const std::int64_t n : {16, 16, 7}) {  // a jump that forgets
+    follow(n, -2, 3, kMixed);
+  }
+  EXPECT_LT(sites_[0].counters[3 + auto_state::kHistory].item<double>(), 60) << "the jump must have been noticed";
+  for (int i = 0; i < 12; ++i) {
+    follow(16, 0.1, 1, kOneClass);
+  }
+  EXPECT_GT(stream_[auto_state::kConcentration].item<double>(), 0.1);
+}
+
+TEST_F(Auto, FollowsItsFormulasOverSingleImages) {
+  at::manual_seed(2);
+  for (int i = 0; i < 40; ++i) {
+    follow(1, 1, 1.5, {i % kClasses});
+  }
+}
+
+TEST_F(Auto, FollowsItsFormulasBeyondItsMemory) {
+  at::manual_seed(3);
+  for (int i = 0; i < 8; ++i) {
+    follow(64, 0.5, 1, kMixed);
+  }
+  EXPECT_LE(sites_[0].counters[3 + auto_state::kHistory].item<double>(), options().memory_diverse + 64);
+}
+
+class AutoWithOtherConstants : public Auto {
+ protected:
+  AutoWithOtherConstants()
+      : Auto(
+            "auto:weight=1,shift=0.02,count=2,correlation=0.1,spread=0,memory=100,memory_diverse=20,jump=0.01,surprise="
+            "2,"
+            "restraint=2,concentration=0.5,block=4") {}
+};
+
+TEST_F(AutoWithOtherConstants, FollowsItsFormulas) {
+  at::manual_seed(4);
+  for (const std::int64_t n : {9, 2, 16, 1, 30, 30, 30}) {
+    follow(n, 0.4, 1.2, kMixed);
+  }
+  follow(20, 3, 0.2, kOneClass);
+}
+
+double weight_of(const Moments& used, const Moments& source, double shift) {
+  return ((used.mean - source.mean) / (shift * source.var.sqrt())).mean().item<double>();
+}
+
+TEST_F(Auto, LeavesDataOfTheSourceAlone) {
+  at::manual_seed(5);
+  Moments used;
+  for (int i = 0; i < 20; ++i) {
+    begin(rule_, stream_, true);
+    Moments batch = images(32, 0, 1, 0);
+    used = feed(0, batch);
+    predict(kMixed);
+  }
+  EXPECT_LT(hellinger(used, source(0)).mean().item<double>(), 1e-4);
+}
+
+TEST_F(Auto, ADeadChannelOfTheSourceDoesNotOpenTheGate) {
+  // Variance far below eps in both: the layer sees a constant, whatever the ratio of the two.
+  const Moments quiet{at::zeros({kChannels}, at::kDouble), at::full({kChannels}, 1e-14, at::kDouble)};
+  const Moments batch{at::zeros({32, kChannels}, at::kDouble), at::full({32, kChannels}, 1e-9, at::kDouble)};
+  begin(rule_, stream_, true);
+  const Moments used = step(rule_, quiet, at::full({}, kEps, at::kDouble), {batch, 64}, sites_[0]);
+  EXPECT_LT((used.var - quiet.var).abs().max().item<double>(), 1e-9);
+}
+
+TEST_F(Auto, TrustsManyImagesMoreThanFew) {
+  at::manual_seed(6);
+  double last = 0;
+  for (int i = 0; i < 5; ++i) {
+    begin(rule_, stream_, true);
+    const double w = weight_of(feed(0, images(16, 3, 1, 0)), source(0), 3);
+    EXPECT_GT(w, last);
+    last = w;
+    predict({0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1});
+  }
+  EXPECT_LT(last, options().weight);
+}
+
+TEST_F(Auto, TrustsImagesOfOneClassLess) {
+  at::manual_seed(7);
+  const auto weight_after = [&](const std::vector<std::int64_t>& classes) {
+    for (SiteState& site : sites_) {
+      site.running.zero_();
+      site.counters.zero_();
+    }
+    stream_.zero_();
+    Moments used;
+    for (int i = 0; i < 4; ++i) {
+      begin(rule_, stream_, true);
+      used = feed(0, images(14, 3, 1, 0));
+      predict(classes);
+    }
+    return weight_of(used, source(0), 3);
+  };
+  const double mixed = weight_after({0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6});
+  const double one = weight_after(std::vector<std::int64_t>(14, 2));
+  EXPECT_LT(one, 0.3 * mixed);
+}
+
+TEST_F(Auto, OneImageOfOnePixelIsFinite) {
+  begin(rule_, stream_, true);
+  const Moments pixel{at::full({1, kChannels}, 50.0, at::kDouble), at::zeros({1, kChannels}, at::kDouble)};
+  const Moments used = step(rule_, source(0), at::full({}, kEps, at::kDouble), {pixel, 1}, sites_[0]);
+  EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(used.var.isfinite().all().item<bool>());
+  EXPECT_GE((used.var + kEps).min().item<double>(), 0);
+}
+
+TEST_F(Auto, ImagesWithNanCountForNothing) {
+  at::manual_seed(8);
+  begin(rule_, stream_, true);
+  feed(0, images(8, 1, 1, 0));
+  const at::Tensor before = sites_[0].running.clone();
+  const at::Tensor numbers = sites_[0].counters.slice(0, 3).clone();
+  const at::Tensor shared = stream_.clone();
+  Moments broken = images(4, 1, 1, 0);
+  broken.mean[2].fill_(std::numeric_limits<double>::quiet_NaN());
+  const Moments used = feed(0, broken);
+  EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(sites_[0].running.equal(before));
+  EXPECT_TRUE(sites_[0].counters.slice(0, 3).equal(numbers));
+  EXPECT_TRUE(stream_.equal(shared));
+  EXPECT_EQ(sites_[0].counters[2].item<double>(), 1);
+}
+
+TEST_F(Auto, AScoreWithNanIsNoPrediction) {
+  begin(rule_, stream_, true);
+  feed(0, images(2, 1, 1, 0));
+  at::Tensor scores = at::zeros({2, kClasses});
+  scores[0][4] = 1;
+  scores[1][2] = std::numeric_limits<float>::quiet_NaN();
+  finish(rule_, scores, stream_);
+  const at::Tensor history = stream_.slice(0, auto_state::kClasses, auto_state::kClasses + kClasses);
+  EXPECT_EQ(history.sum().item<double>(), 1);
+  EXPECT_EQ(history[4].item<double>(), 1);
+}
+
+TEST_F(Auto, OfSeveralOutputsTheFirstCounts) {
+  begin(rule_, stream_, true);
+  feed(0, images(2, 1, 1, 0));
+  finish(rule_, at::zeros({2, kClasses, 4, 4}), stream_);  // a map of scores tells nothing about classes
+  finish(rule_, at::one_hot(at::tensor({1L, 1L}), kClasses).to(at::kFloat), stream_);
+  finish(rule_, at::one_hot(at::tensor({3L, 3L}), kClasses).to(at::kFloat), stream_);
+  const at::Tensor history = stream_.slice(0, auto_state::kClasses, auto_state::kClasses + kClasses);
+  EXPECT_EQ(history[1].item<double>(), 2);
+  EXPECT_EQ(history[3].item<double>(), 0);
+}
+
+TEST_F(Auto, WithoutScoresClassesAreTakenForMixed) {
+  at::manual_seed(9);
+  begin(rule_, stream_, false);
+  const double without = weight_of(feed(0, images(14, 3, 1, 0)), source(0), 3);
+  stream_.zero_();
+  sites_[0].running.zero_();
+  sites_[0].counters.zero_();
+  at::manual_seed(9);
+  begin(rule_, stream_, true);
+  const double cautious = weight_of(feed(0, images(14, 3, 1, 0)), source(0), 3);
+  EXPECT_GT(without, cautious);
+}
+
+TEST_F(Auto, ManyClassesShareBins) {
+  begin(rule_, stream_, true);
+  feed(0, images(2, 1, 1, 0));
+  const std::int64_t classes = 3 * auto_state::kClassBins;
+  finish(rule_, at::one_hot(at::tensor({5L, 5L + auto_state::kClassBins}), classes).to(at::kFloat), stream_);
+  EXPECT_EQ(stream_[auto_state::kClasses + 5].item<double>(), 2);
+}
+
+TEST_F(Auto, SettledIsWhereAnEndlessStreamStays) {
+  at::manual_seed(10);
+  Moments used;
+  for (int i = 0; i < 60; ++i) {
+    begin(rule_, stream_, true);
+    used = feed(0, images(32, 1, 1.5, 0));
+    predict(kMixed);
+  }
+  const Moments fixed = settled(rule_, source(0), at::full({}, kEps, at::kDouble), sites_[0]);
+  EXPECT_LT(hellinger({used.mean.mean(0), used.var.mean(0)}, fixed).mean().item<double>(), 1e-3);
+  EXPECT_GT(hellinger(source(0), fixed).mean().item<double>(), 1e-2);
+}
+
+}  // namespace
+}  // namespace ttscale::stats
