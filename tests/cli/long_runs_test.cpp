@@ -81,7 +81,7 @@ TEST_F(LongRuns, ShardsMergeToTheWhole) {
 TEST_F(LongRuns, PageNeedsNothingElseAndSaysHowToRepeat) {
   ASSERT_EQ(run_program(command("page")).exit_code, 0);
   const std::string page = read_file(path("page.html"));
-  EXPECT_THAT(page, HasSubstr("--batch-size 1,3"));
+  EXPECT_THAT(page, HasSubstr("--batch-size</span> 1,3"));
   EXPECT_THAT(page, HasSubstr("<svg"));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_LT(page.size(), 1'000'000U);
