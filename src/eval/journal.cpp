@@ -128,23 +128,24 @@ std::string journal_header(const EvalPlan& plan) {
 
 std::string journal_line(const Checkpoint& checkpoint) { return dump_line(to_json(checkpoint)) + '\n'; }
 
-JournalText parse_journal(const std::string& text, const EvalPlan& plan, const std::filesystem::path& file) {
-  JournalText out;
-  std::size_t number = 0;
-  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', out.whole_lines)) {
-    const std::string line = text.substr(out.whole_lines, end - out.whole_lines);
-    ++number;
-    if (number == 1) {
-      check_header(line, plan, file);
-    } else {
-      read_line(file, number, [&] { out.checkpoints.push_back(from_json(parse_json(line))); });
-    }
-    out.whole_lines = end + 1;
-  }
-  if (number == 0) {
-    throw DataError("resume: expected a file of `ttscale eval --resume`, found another: " + file.string());
+std::vector<Checkpoint> parse_checkpoints(const std::string& lines, const std::filesystem::path& file,
+                                          std::size_t number) {
+  std::vector<Checkpoint> out;
+  std::size_t begin = 0;
+  for (std::size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n', begin)) {
+    read_line(file, number++, [&] { out.push_back(from_json(parse_json(lines.substr(begin, end - begin)))); });
+    begin = end + 1;
   }
   return out;
+}
+
+JournalText parse_journal(const std::string& text, const EvalPlan& plan, const std::filesystem::path& file) {
+  const std::size_t end = text.find('\n');
+  if (end == std::string::npos) {
+    throw DataError("resume: expected a file of `ttscale eval --resume`, found another: " + file.string());
+  }
+  check_header(text.substr(0, end), plan, file);
+  return {parse_checkpoints(text.substr(end + 1), file, 2), text.rfind('\n') + 1};
 }
 
 Journal::Journal(const std::filesystem::path& file, const EvalPlan& plan) : file_(file) {

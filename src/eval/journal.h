@@ -40,6 +40,11 @@ std::string journal_line(const Checkpoint& checkpoint);
 /// work or is damaged.
 JournalText parse_journal(const std::string& text, const EvalPlan& plan, const std::filesystem::path& file);
 
+/// Reads the lines behind a header, of which the first is line `number` of the file; a last line without its end is
+/// left out. Throws DataError, naming the line, if one is damaged.
+std::vector<Checkpoint> parse_checkpoints(const std::string& lines, const std::filesystem::path& file,
+                                          std::size_t number);
+
 /// A file of lines: a header that names the work, then a line a checkpoint, each on the disk before the work goes on. A
 /// line that was cut by a crash is dropped. Statistics of a stream that is not at its end lie in files beside it.
 class Journal {
