@@ -49,8 +49,9 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
-  const bool looks = fresh && stats::looks_first(options) && images.dim() > 0 &&
-                     images.size(0) > stats::kFirstLookImages && !program->changes_itself();
+  const bool can_look = !program->sites().empty() && !program->changes_itself();
+  const bool looks =
+      fresh && can_look && stats::looks_first(options) && images.dim() > 0 && images.size(0) > stats::kFirstLookImages;
   if (looks) {
     instance.forward(images);
     const at::Tensor looked = state.tensors().stream.clone();
