@@ -19,9 +19,9 @@ struct Baseline {
   double error;  // of AlexNet, mean over the severities
 };
 
-// Published with ImageNet-C (github.com/hendrycks/robustness, the spreadsheet "Calculating the mCE"), all 50 000 images.
-// Compared digit by digit with the list in AugMix (google-research/augmix, imagenet.py), and with the means of the errors
-// by severity that users of bethgelab's code keep: all the same.
+// Published with ImageNet-C (github.com/hendrycks/robustness, the spreadsheet "Calculating the mCE"), all 50 000
+// images. Compared digit by digit with the list in AugMix (google-research/augmix, imagenet.py), and with the means of
+// the errors by severity that users of bethgelab's code keep: all the same.
 constexpr std::array<Baseline, 15> kAlexNet = {{
     {"gaussian_noise", 0.886428},
     {"shot_noise", 0.894468},
