@@ -33,11 +33,7 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
     const at::Tensor running = take(size_.rows, channels);
     tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
-  tensors_.stream = stream(all_);
-}
-
-at::Tensor StreamState::stream(const at::Tensor& snapshot) const {
-  return snapshot.narrow(0, snapshot.numel() - size_.stream, size_.stream);
+  tensors_.stream = all_.narrow(0, offset, size_.stream);
 }
 
 void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {

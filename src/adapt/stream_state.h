@@ -22,8 +22,6 @@ class StreamState {
 
   /// Views into the state: what the operators advance in place.
   [[nodiscard]] const graph::StateTensors& tensors() const { return tensors_; }
-  /// The same view into a snapshot: what the stream's sites share.
-  [[nodiscard]] at::Tensor stream(const at::Tensor& snapshot) const;
   [[nodiscard]] const at::Tensor& all() const { return all_; }
 
   [[nodiscard]] at::Tensor snapshot() const { return all_.clone(); }

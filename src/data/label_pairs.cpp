@@ -3,23 +3,13 @@
 #include "data/label_pairs.h"
 
 #include <algorithm>
-#include <system_error>
 
 #include "data/class_order.h"
+#include "data/folder.h"
 #include "ttscale/error.h"
 
 namespace ttscale::data {
-namespace {
-
 namespace fs = std::filesystem;
-
-std::string base_name(const fs::path& root) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(root, error).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
-
-}  // namespace
 
 std::string key_of(const fs::path& file, const fs::path& folder) {
   return file.lexically_relative(folder).replace_extension().generic_string();
