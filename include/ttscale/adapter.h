@@ -12,6 +12,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ttscale/export.h"
+#include "ttscale/guard.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 
@@ -42,6 +43,7 @@ struct StreamReport {
   std::int64_t images = 0;    ///< images that entered the statistics since the last reset
   std::int64_t batches = 0;   ///< batches likewise
   std::int64_t rejected = 0;  ///< batches that left the statistics untouched because they held NaN or Inf
+  GuardReport guard;
   std::vector<SiteReport> sites;
 };
 
@@ -56,11 +58,9 @@ class Program;
 class TTSCALE_API Snapshot {
  private:
   friend class Stream;
-  Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state, bool fresh);
-  std::shared_ptr<const graph::Program> program_;
-  std::string rule_;
-  at::Tensor state_;
-  bool fresh_;  ///< of a stream that has met no batch
+  struct Content;
+  explicit Snapshot(std::shared_ptr<const Content> content);
+  std::shared_ptr<const Content> content_;
 };
 
 /// One sequence of batches with its own statistics: a camera, a domain, a request. Weights and graph are shared with

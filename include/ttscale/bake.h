@@ -20,12 +20,14 @@ TTSCALE_API void check_bakeable(const Rule& rule);
 /// A module without any ttscale operator, in which the statistics of the stream are fixed as they are now: running
 /// statistics of BatchNorm layers, and for sites with a reference the scale and shift that lead back to it, folded into
 /// the weight and bias of the layer. It costs what the original costs and runs in unmodified PyTorch. Throws UsageError
-/// if the rule keeps no statistics (batch, prior, alpha), or if the stream has seen no images.
+/// if the rule keeps no statistics (batch, prior, alpha), if the stream has seen no images, or if its guard has rolled
+/// back to the source.
 TTSCALE_API torch::jit::Module bake(const Stream& stream, const BakeOptions& options = {});
 
 /// A module that goes on adapting: the rewritten graph with a copy of the stream's rule and statistics. It can be saved
 /// like any other, and runs wherever libttscale.so is loaded, in Python after torch.ops.load_library. Unlike a Stream
-/// it neither takes back what a failed forward left behind, nor scales its input.
+/// it neither takes back what a failed forward left behind, nor scales its input, nor has a guard. Throws UsageError if
+/// the stream's guard has rolled back to the source.
 TTSCALE_API torch::jit::Module online(const Stream& stream, const BakeOptions& options = {});
 
 }  // namespace ttscale

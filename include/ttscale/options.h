@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ttscale/guard.h"
 #include "ttscale/input.h"
 #include "ttscale/reference.h"
 #include "ttscale/rule.h"
@@ -22,7 +23,8 @@ struct CallOptions {
 
 /// What to adapt and how.
 struct AdaptOptions {
-  Rule rule = rule::Prior{};  ///< how statistics follow the stream; each stream may have its own
+  Rule rule = rule::Prior{};   ///< how statistics follow the stream; each stream may have its own
+  std::optional<Guard> guard;  ///< what watches a stream; empty: 1/16 of the images under auto, off under other rules
   std::optional<Reference>
       reference;       ///< of calibrate(): its sites are brought back to these moments, feature sites included; other
                        ///< BatchNorm layers, or without it all, use their running statistics

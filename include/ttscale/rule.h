@@ -107,6 +107,8 @@ struct Auto {
                              ///< stream's statistics are off where one class fills it
   double spread = 0.2;  ///< distance of images from their stream at which half of an image's statistics are its own; 0:
                         ///< none ever
+  double positions = 256;       ///< positions of a feature map at which that share is halved, >= 0: the statistics of a
+                                ///< small map are those of its content
   double memory = 2000;         ///< images remembered in a stream of one class, > 0
   double memory_diverse = 128;  ///< images remembered in a stream of all classes, > 0
   double jump = 0.004;          ///< distance between neighbouring blocks of images that is usual in any stream, > 0

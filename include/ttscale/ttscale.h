@@ -10,6 +10,7 @@
 #include "ttscale/calibrate.h"
 #include "ttscale/error.h"
 #include "ttscale/frame.h"
+#include "ttscale/guard.h"
 #include "ttscale/input.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"

@@ -43,6 +43,16 @@ void refuse_eps(const Rule& rule, const std::vector<Site>& sites) {
   }
 }
 
+Watch watch_of(const AdaptOptions& options, const Rule& rule, const graph::Program& program) {
+  const bool automatic = std::holds_alternative<rule::Auto>(rule);
+  const bool adapts = !program.sites().empty() || !std::holds_alternative<std::monostate>(options.input);
+  Watch watch(options.guard.value_or(automatic && adapts ? Guard{} : Guard{0}), automatic);
+  if (program.changes_itself()) {
+    watch.give_up("the model writes into itself, and would not be the same for a second look");
+  }
+  return watch;
+}
+
 }  // namespace
 
 struct AdaptedModel::Impl {
@@ -61,9 +71,11 @@ Stream AdaptedModel::stream(const Rule& rule) const {
   refuse_eps(rule, impl_->sites);
   StreamState state(rule, impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
+  Watch watch = watch_of(impl_->options, rule, *impl_->program);
   graph::Instance instance = impl_->program->instantiate(text, state.tensors());
-  return Stream(std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->reference, impl_->options.input,
-                                                            rule, text, std::move(state), std::move(instance)}));
+  return Stream(
+      std::make_unique<Stream::Impl>(Stream::Impl{impl_->program, impl_->reference, impl_->options.input, rule, text,
+                                                  std::move(state), std::move(instance), std::move(watch)}));
 }
 
 std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }
@@ -72,6 +84,9 @@ AdaptOptions AdaptedModel::options() const { return impl_->options; }
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);
   validate(options.input);
+  if (options.guard) {
+    validate(*options.guard);
+  }
   std::string fingerprint;
   if (options.reference) {
     fingerprint = fingerprint_of(checked(*options.reference, module));

@@ -25,11 +25,22 @@ torch::jit::Module with_input(torch::jit::Module module, const graph::Program& p
   return module;
 }
 
+/// The rule of the stream, if it is what answers.
+std::string rule_of(const Watch& watch, std::string rule, const char* call) {
+  if (watch.answer() == Answer::kSource) {
+    throw UsageError(std::string(call) +
+                     ": the guard of this stream has rolled back to the source model, so that there is no adapted one "
+                     "to write; use the model as it is, or a stream with the guard off");
+  }
+  return rule;
+}
+
 }  // namespace
 
 torch::jit::Module online(const Stream& stream, const BakeOptions& options) {
   const Stream::Impl& impl = *stream.impl_;
-  return with_input(impl.program->online(impl.rule, impl.state.tensors()), *impl.program, impl.input, options);
+  return with_input(impl.program->online(rule_of(impl.watch, impl.rule_now(), "online"), impl.state.tensors()),
+                    *impl.program, impl.input, options);
 }
 
 void check_bakeable(const Rule& rule) {
@@ -54,7 +65,7 @@ stats::Moments settled(const Rule& rule, const graph::RewrittenSite& site, const
 
 torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
   const Stream::Impl& impl = *stream.impl_;
-  const Rule rule = parse_rule(impl.rule);
+  const Rule rule = parse_rule(rule_of(impl.watch, impl.rule_now(), "bake"));
   check_bakeable(rule);
   const bool source = std::holds_alternative<rule::Source>(rule);
   if (!source && impl.state.totals()[1].item<double>() == 0) {

@@ -26,7 +26,18 @@ void expect_same(const std::filesystem::path& file, const char* what, const std:
   }
 }
 
-at::Tensor checked_state(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary,
+/// Files of before there was a guard have none.
+std::int64_t checked_guard(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary) {
+  constexpr std::int64_t kLast = 2;
+  const std::int64_t guard = dictionary.contains("guard") ? dictionary.at("guard").toInt() : 0;
+  if (guard < 0 || guard > kLast) {
+    throw DataError("state file " + file.string() + " says guard " + std::to_string(guard) + ", expected 0 to " +
+                    std::to_string(kLast) + "; it is damaged");
+  }
+  return guard;
+}
+
+SavedState checked_state(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary,
                          const StateFile& expected) {
   expect_same(file, "rule", expected.rule, dictionary.at("rule").toStringRef());
   std::vector<std::string> sites;
@@ -44,7 +55,7 @@ at::Tensor checked_state(const std::filesystem::path& file, const c10::impl::Gen
   if (!state.isfinite().all().item<bool>()) {
     throw DataError("state file " + file.string() + " holds numbers that are not finite; it is damaged");
   }
-  return state;
+  return {state, checked_guard(file, dictionary)};
 }
 
 }  // namespace
@@ -56,16 +67,17 @@ void write_state(const std::filesystem::path& file, const StateFile& content) {
   dictionary.insert("rule", content.rule);
   dictionary.insert("sites", c10::List<std::string>(content.sites));
   dictionary.insert("images", content.images);
+  dictionary.insert("guard", content.guard);
   dictionary.insert("state", content.state);
   write_dictionary(file, dictionary);
 }
 
-at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected) {
+SavedState read_state(const std::filesystem::path& file, const StateFile& expected) {
   return parse_state(dictionary_bytes(file, kFormat), file, expected);
 }
 
-at::Tensor parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected) {
-  at::Tensor state;
+SavedState parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected) {
+  SavedState state;
   read_dictionary(bytes, file, kFormat,
                   [&](const c10::impl::GenericDict& dictionary) { state = checked_state(file, dictionary, expected); });
   return state;

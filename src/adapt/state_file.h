@@ -19,6 +19,13 @@ struct StateFile {
   std::vector<std::string> sites;  ///< names
   std::int64_t images = 0;         ///< seen since the last reset
   at::Tensor state;                ///< float64, on the CPU
+  std::int64_t guard = 0;          ///< who answers: Watch::code()
+};
+
+/// What a file gives back.
+struct SavedState {
+  at::Tensor state;
+  std::int64_t guard = 0;
 };
 
 /// Writes the file, whole or not at all. Throws Error naming path and reason.
@@ -26,9 +33,9 @@ void write_state(const std::filesystem::path& file, const StateFile& content);
 
 /// The state in a file that belongs to what `expected` describes. Throws DataError that names the difference otherwise,
 /// or if the file is damaged.
-at::Tensor read_state(const std::filesystem::path& file, const StateFile& expected);
+SavedState read_state(const std::filesystem::path& file, const StateFile& expected);
 
 /// The same of the bytes of a file; `file` is for messages.
-at::Tensor parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected);
+SavedState parse_state(const std::string& bytes, const std::filesystem::path& file, const StateFile& expected);
 
 }  // namespace ttscale

@@ -38,39 +38,125 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
   return out;
 }
 
+/// The images, or rows of an output, at the positions; the tensor itself if these are all.
+at::Tensor rows_at(const at::Tensor& t, const std::vector<std::int64_t>& positions) {
+  if (static_cast<std::int64_t>(positions.size()) == t.size(0)) {
+    return t;
+  }
+  return t.index_select(0, at::tensor(positions, at::kLong).to(t.device()));
+}
+
 }  // namespace
 
-Snapshot::Snapshot(std::shared_ptr<const graph::Program> program, std::string rule, at::Tensor state, bool fresh)
-    : program_(std::move(program)), rule_(std::move(rule)), state_(std::move(state)), fresh_(fresh) {}
+Snapshot::Snapshot(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
-at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
+std::string Stream::Impl::rule_now() const {
+  const auto* automatic = std::get_if<rule::Auto>(&options);
+  if (automatic == nullptr || watch.answer() == Answer::kAdapted) {
+    return rule;
+  }
+  rule::Auto weakened = *automatic;
+  weakened.weight /= 2;
+  return to_string(Rule(weakened));
+}
+
+graph::Instance& Stream::Impl::instance_now() {
+  const std::string now = rule_now();
+  if (now == rule) {
+    return instance;
+  }
+  if (!blended) {
+    blended = Runner{now, program->instantiate(now, state.tensors())};
+  }
+  return blended->instance;
+}
+
+at::Tensor Stream::Impl::adapted(const at::Tensor& images, const at::Tensor& before) {
+  graph::Instance& runner = instance_now();
   const bool can_look = !program->sites().empty() && !program->changes_itself();
   const bool looks =
       fresh && can_look && stats::looks_first(options) && images.dim() > 0 && images.size(0) > stats::kFirstLookImages;
   if (looks) {
-    instance.forward(images);
+    runner.forward(images);
     const at::Tensor looked = state.tensors().stream.clone();
     state.restore(before);
     at::Tensor stream = state.tensors().stream;
     stats::take_first_look(options, looked, stream);
   }
-  at::Tensor output = instance.forward(images);
+  at::Tensor output = runner.forward(images);
   fresh = fresh && images.numel() == 0;
   return output;
+}
+
+at::Tensor Stream::Impl::unadapted(const at::Tensor& images) {
+  if (!source) {
+    const Rule none = rule::Source{};
+    source_state.emplace(none, program->sites(), program->device());
+    source = Runner{to_string(none), program->instantiate(to_string(none), source_state->tensors())};
+  }
+  return source->instance.forward(images);
+}
+
+at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
+  return watch.answer() == Answer::kSource ? answer_source(images, before) : answer_adapted(images, before);
+}
+
+at::Tensor Stream::Impl::answer_adapted(const at::Tensor& images, const at::Tensor& before) {
+  at::Tensor output = adapted(scale_input(images, input), before);
+  state.keep_all_or_nothing(images, before);
+  if (watch.on() && (output.dim() == 0 || output.size(0) != images.size(0))) {
+    watch.give_up("the output has no row per image");
+  }
+  const std::vector<std::int64_t> due = watch.due(images.size(0));
+  if (!due.empty()) {
+    judge(unadapted(rows_at(images, due)), rows_at(output, due));
+  }
+  if (watch.holds()) {
+    state.restore(before);
+  }
+  return output;
+}
+
+at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tensor& before) {
+  at::Tensor output = unadapted(images);
+  const std::vector<std::int64_t> due = watch.due(images.size(0));
+  if (!due.empty()) {
+    const at::Tensor some = rows_at(images, due);
+    const at::Tensor trial = adapted(scale_input(some, input), before);
+    state.keep_all_or_nothing(some, before);
+    judge(rows_at(output, due), trial);
+  }
+  return output;
+}
+
+void Stream::Impl::judge(const at::Tensor& unadapted, const at::Tensor& adapted) {
+  switch (watch.add(unadapted, adapted)) {
+    case Watch::Memory::kGoOn:
+      break;
+    case Watch::Memory::kMark:
+      good = state.snapshot();
+      break;
+    case Watch::Memory::kGoBack:
+      if (good.defined()) {
+        state.restore(good);
+      } else {
+        state.clear();
+        fresh = true;
+      }
+      break;
+  }
 }
 
 at::Tensor Stream::forward(const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   const at::Tensor before = impl_->state.snapshot();
   try {
-    at::Tensor output = impl_->forward(scale_input(images, impl_->input), before);
-    impl_->state.keep_all_or_nothing(images, before);
-    return output;
+    return impl_->forward(images, before);
   } catch (...) {
     impl_->state.restore(before);
     throw;
@@ -80,25 +166,31 @@ at::Tensor Stream::forward(const at::Tensor& images) {
 void Stream::reset() {
   impl_->state.clear();
   impl_->fresh = true;
+  impl_->good = at::Tensor();
+  impl_->watch.reset();
 }
 
 Snapshot Stream::snapshot() const {
-  return Snapshot(impl_->program, impl_->rule, impl_->state.snapshot(), impl_->fresh);
+  return Snapshot(std::make_shared<const Snapshot::Content>(Snapshot::Content{
+      impl_->program, impl_->rule, impl_->state.snapshot(), impl_->fresh, impl_->good, impl_->watch}));
 }
 
 void Stream::rollback(const Snapshot& snapshot) {
-  if (snapshot.program_ != impl_->program || snapshot.rule_ != impl_->rule) {
+  const Snapshot::Content& content = *snapshot.content_;
+  if (content.program != impl_->program || content.rule != impl_->rule) {
     throw UsageError("rollback: expected a snapshot of a stream of this model under rule " + impl_->rule +
                      ", found one of " +
-                     (snapshot.program_ != impl_->program ? "another model" : "rule " + snapshot.rule_));
+                     (content.program != impl_->program ? "another model" : "rule " + content.rule));
   }
-  impl_->state.restore(snapshot.state_);
-  impl_->fresh = snapshot.fresh_;
+  impl_->state.restore(content.state);
+  impl_->fresh = content.fresh;
+  impl_->good = content.good;
+  impl_->watch = content.watch;
 }
 
 StateFile Stream::Impl::describe() const {
   const auto images = static_cast<std::int64_t>(state.totals()[0].item<double>());
-  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
+  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU), watch.code()};
   for (const auto& site : program->sites()) {
     out.sites.push_back(site.site.name);
   }
@@ -108,8 +200,11 @@ StateFile Stream::Impl::describe() const {
 void Stream::save(const std::filesystem::path& file) const { write_state(file, impl_->describe()); }
 
 void Stream::load(const std::filesystem::path& file) {
-  impl_->state.restore(read_state(file, impl_->describe()));
+  const SavedState saved = read_state(file, impl_->describe());
+  impl_->state.restore(saved.state);
   impl_->fresh = impl_->state.totals()[1].item<double>() == 0;
+  impl_->good = at::Tensor();
+  impl_->watch.restore(saved.guard);
 }
 
 StreamReport Stream::report() const {
@@ -120,6 +215,7 @@ StreamReport Stream::report() const {
   out.images = count(0);
   out.batches = count(1);
   out.rejected = count(2);
+  out.guard = impl_->watch.report();
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     out.sites.push_back(site_report(

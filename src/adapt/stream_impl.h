@@ -3,14 +3,32 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "adapt/state_file.h"
 #include "adapt/stream_state.h"
+#include "adapt/watch.h"
 #include "graph/rewrite.h"
 #include "ttscale/adapter.h"
 
 namespace ttscale {
+
+/// A way to run the model: a rule (its text), and an instance that keeps its state elsewhere.
+struct Runner {
+  std::string rule;
+  graph::Instance instance;
+};
+
+struct Snapshot::Content {
+  std::shared_ptr<const graph::Program> program;
+  std::string rule;
+  at::Tensor state;
+  bool fresh;       ///< of a stream that has met no batch
+  at::Tensor good;  ///< as below
+  Watch watch;
+};
 
 struct Stream::Impl {
   std::shared_ptr<const graph::Program> program;
@@ -20,13 +38,28 @@ struct Stream::Impl {
   std::string rule;  ///< its text
   StreamState state;
   graph::Instance instance;
-  bool fresh = true;  ///< has met no batch since the last reset; known here so that no device is asked
+  Watch watch;
+  bool fresh = true;     ///< has met no batch since the last reset; known here so that no device is asked
+  at::Tensor good = {};  ///< the state when the guard was last sure of it
+  std::optional<Runner> blended = {}, source = {};  ///< made when first needed
+  std::optional<StreamState> source_state = {};
 
-  /// Runs the model. A rule that wants to know the classes of the first batch beforehand runs it twice.
+  /// Answers for a batch and moves the statistics; `before` is the state ahead of it.
   at::Tensor forward(const at::Tensor& images, const at::Tensor& before);
+
+  /// The rule that the next batch is adapted by: weakened where the guard says so.
+  [[nodiscard]] std::string rule_now() const;
 
   /// What a state file of the stream says.
   [[nodiscard]] StateFile describe() const;
+
+ private:
+  at::Tensor adapted(const at::Tensor& images, const at::Tensor& before);
+  at::Tensor unadapted(const at::Tensor& images);
+  at::Tensor answer_adapted(const at::Tensor& images, const at::Tensor& before);
+  at::Tensor answer_source(const at::Tensor& images, const at::Tensor& before);
+  void judge(const at::Tensor& unadapted, const at::Tensor& adapted);
+  graph::Instance& instance_now();
 };
 
 }  // namespace ttscale

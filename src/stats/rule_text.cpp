@@ -49,6 +49,7 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("count", rule.count, kCount);
   visit("correlation", rule.correlation, kShare);
   visit("spread", rule.spread, kCount);
+  visit("positions", rule.positions, kCount);
   visit("memory", rule.memory, kPositive);
   visit("memory_diverse", rule.memory_diverse, kPositive);
   visit("jump", rule.jump, kPositive);

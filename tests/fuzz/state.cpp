@@ -13,7 +13,7 @@ bool ttscale::fuzz::state(std::string_view bytes) {
   bool accepted = false;
   for (const std::string& file : {std::string(bytes), archive_of(bytes, {48})}) {
     accepted |= may_refuse([&] {
-      const at::Tensor values = parse_state(file, "run.state", expected);
+      const at::Tensor values = parse_state(file, "run.state", expected).state;
       require(values.sizes() == expected.state.sizes() && values.isfinite().all().item<bool>(),
               "a state of another form");
     });

@@ -23,6 +23,7 @@ inline double hellinger(double m1, double v1, double m2, double v2) {
 /// Images of one batch at one site: mean and variance, [image][channel].
 struct Batch {
   std::vector<Row> mean, var;
+  double positions = 1;  ///< of the feature map
 };
 
 /// One site of a stream.
@@ -120,8 +121,9 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   s.spread_count = 0.98 * s.spread_count + n;
   const double spread = (s.spread + 0.24) / (s.spread_count + 8);
   // 5. to 7. own share, shift, weight
-  const double beta = r.spread > 0 ? spread / (spread + r.spread) : 0;
-  Batch used{std::vector<Row>(images, Row(channels)), std::vector<Row>(images, Row(channels))};
+  const double large = batch.positions / (batch.positions + r.positions);
+  const double beta = r.spread > 0 ? spread / (spread + r.spread) * large : 0;
+  Batch used{std::vector<Row>(images, Row(channels)), std::vector<Row>(images, Row(channels)), batch.positions};
   for (std::size_t i = 0; i < images; ++i) {
     Row mi(channels), vi(channels);
     double distance = 0;
@@ -141,7 +143,7 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
     for (std::size_t c = 0; c < channels; ++c) {
       const double square = s.source_var[c] + s.eps;
       used.mean[i][c] = s.source_mean[c] + w * mi[c] * std::sqrt(square);
-      used.var[i][c] = std::max(square * (1 + w * (vi[c] - 1)) - s.eps, 0.0);
+      used.var[i][c] = std::max(square * std::pow(std::max(vi[c], 1e-8), w) - s.eps, 0.0);
     }
   }
   return used;

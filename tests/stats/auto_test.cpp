@@ -13,6 +13,7 @@
 namespace ttscale::stats {
 namespace {
 
+constexpr std::int64_t kPositions = 64;  // of each map
 constexpr std::int64_t kChannels = 5;
 constexpr std::int64_t kClasses = 7;
 constexpr double kEps = 1e-3;
@@ -23,6 +24,7 @@ reference::Row to_row(const at::Tensor& t) { return {t.data_ptr<double>(), t.dat
 
 reference::Batch to_batch(const Moments& images) {
   reference::Batch out;
+  out.positions = kPositions;
   for (std::int64_t i = 0; i < images.mean.size(0); ++i) {
     out.mean.push_back(to_row(images.mean[i].contiguous()));
     out.var.push_back(to_row(images.var[i].contiguous()));
@@ -56,7 +58,7 @@ class Auto : public ::testing::Test {
   }
 
   Moments feed(std::size_t site, const Moments& images) {
-    return step(rule_, source(site), at::full({}, kEps, at::kDouble), {images, 64}, sites_[site]);
+    return step(rule_, source(site), at::full({}, kEps, at::kDouble), {images, kPositions}, sites_[site]);
   }
 
   void predict(const std::vector<std::int64_t>& classes) {
@@ -134,7 +136,8 @@ class AutoWithOtherConstants : public Auto {
  protected:
   AutoWithOtherConstants()
       : Auto(
-            "auto:weight=1,shift=0.02,count=2,correlation=0.1,spread=0,memory=100,memory_diverse=20,jump=0.01,surprise="
+            "auto:weight=1,shift=0.02,count=2,correlation=0.1,spread=0.5,positions=20,memory=100,memory_diverse=20,"
+            "jump=0.01,surprise="
             "2,"
             "restraint=2,concentration=0.5,block=4") {}
 };

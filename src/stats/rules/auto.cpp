@@ -43,8 +43,8 @@ class Units {
     const at::Tensor m = (x.mean - mean_) / unit_;
     return {m, (x.var + eps_) / square_ + m.square()};
   }
-  [[nodiscard]] Moments from_source(const at::Tensor& m, const at::Tensor& v) const {
-    return {mean_ + m * unit_, (square_ * v - eps_).clamp_min(0)};
+  [[nodiscard]] Moments from_source(const Moments& x) const {
+    return {mean_ + x.mean * unit_, (square_ * x.var - eps_).clamp_min(0)};
   }
 
  private:
@@ -92,6 +92,12 @@ at::Tensor moved(const Pair& stream, const at::Tensor& spread, const at::Tensor&
 at::Tensor weight(const rule::Auto& rule, const at::Tensor& shift, const at::Tensor& images) {
   const at::Tensor h = (shift / rule.shift).square();
   return rule.weight * h / (1 + h) * images / (images + rule.count);
+}
+
+/// Between the source (0, 1) and (m, v) with weight w. Variances are mixed by their logarithms: a linear mix of 1 and a
+/// hundredth is still most of 1, and the outputs of every layer stay as faint as the shift made them.
+Moments mix(const Moments& target, const at::Tensor& w) {
+  return {w * target.mean, target.var.clamp_min(Pair::kSmallestVariance).pow(w)};
 }
 
 /// What a site makes of a batch, step by step.
@@ -148,7 +154,7 @@ class Site {
     stream_ = {old_.m + share * (images_.mean.m - old_.m), old_.q + share * (images_.mean.q - old_.q)};
     const at::Tensor& memory = in_.stream[kMemory];
     put(kHistory, at::minimum(total_, at::where(memory > 0, memory, at::full_like(memory, rule_.memory))));
-    out_.running = units_.from_source(stream_.m, stream_.var());
+    out_.running = units_.from_source({stream_.m, stream_.var()});
   }
 
   /// How far images lie from their stream: the squared Hellinger distance to second order, and bounded.
@@ -168,11 +174,21 @@ class Site {
   }
 
   void use() {
-    const at::Tensor own = rule_.spread > 0 ? spread_ / (spread_ + rule_.spread) : at::zeros_like(spread_);
+    const at::Tensor own = own_share();
     const Pair mixed{stream_.m + own * (images_.each.m - stream_.m), stream_.q + own * (images_.each.q - stream_.q)};
     const at::Tensor images = effective(rule_, total_, in_.stream, images_.each.m.size(0));
     const at::Tensor w = weight(rule_, shift_of(mixed, images), images).unsqueeze(1);
-    out_.used = units_.from_source(w * mixed.m, 1 + w * (mixed.var() - 1));
+    out_.used = units_.from_source(mix({mixed.m, mixed.var()}, w));
+  }
+
+  /// Share of an image's own statistics: large where the images of the stream differ, and where its map is large. Those
+  /// of a small map say what is in the image rather than how it was taken, and taking them out takes out the class.
+  [[nodiscard]] at::Tensor own_share() const {
+    if (rule_.spread == 0) {
+      return at::zeros_like(spread_);
+    }
+    const auto positions = static_cast<double>(in_.batch.pixels);
+    return spread_ / (spread_ + rule_.spread) * (positions / (positions + rule_.positions));
   }
 
   /// [N]: how far the stream has moved, as each image sees it. An image that is nearer to the source than its stream is
@@ -213,7 +229,7 @@ Moments settled(const rule::Auto& rule, const Moments& source, const at::Tensor&
   const at::Tensor numbers = state.counters.narrow(0, StateSize{}.counters, kNumbers);
   const at::Tensor images = effective(rule, numbers[kHistory], state.stream, 0);
   const at::Tensor w = weight(rule, moved(stream, smoothed_spread(numbers), images), images);
-  return units.from_source(w * stream.m, 1 + w * (stream.var() - 1));
+  return units.from_source(mix({stream.m, stream.var()}, w));
 }
 
 }  // namespace ttscale::stats

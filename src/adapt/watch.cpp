@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// When to trust, to doubt and to go back.
+#include "adapt/watch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <c10/util/StringUtil.h>
+
+namespace ttscale {
+namespace {
+
+/// A stream's first images are all compared: what is wrong from the start is found within two or three batches.
+constexpr std::int64_t kFirstImages = 32;
+/// Later ones are compared in groups of so many where batches are that large: one forward of 16 is cheaper than 16.
+constexpr std::int64_t kGroup = 16;
+/// Evidence below this is none, whatever it says.
+constexpr double kFewestImages = 16;
+constexpr double kFewestBatches = 2;
+/// Standard errors: to act, and to let the statistics rest until more is known.
+constexpr double kSure = 2;
+constexpr double kDoubt = 1;
+/// A loss of so much accuracy is not met by adapting half as much.
+constexpr double kLargeLoss = 0.05;
+/// Images that must speak for adapting before it is trusted again, doubled with every retreat: no swinging to and fro.
+constexpr std::int64_t kPatience = 32;
+constexpr std::int64_t kMostDoublings = 5;
+constexpr std::size_t kMostDecisions = 1000;
+
+}  // namespace
+
+std::vector<std::int64_t> Watch::due(std::int64_t images) {
+  seen_ += images;
+  if (!on() || images == 0) {
+    return {};
+  }
+  std::int64_t group = 0;
+  if (compared_ < kFirstImages) {
+    group = std::min(images, kFirstImages - compared_);
+  } else {
+    const double share = guard_.fraction * static_cast<double>(images);
+    credit_ += share;
+    group = std::max(static_cast<std::int64_t>(std::ceil(share)), std::min(images, kGroup));
+    if (credit_ + 1e-9 < static_cast<double>(group)) {
+      return {};
+    }
+    credit_ -= static_cast<double>(group);
+  }
+  std::vector<std::int64_t> out;
+  for (std::int64_t i = 0; i < group; ++i) {
+    out.push_back(i * images / group);
+  }
+  return out;
+}
+
+Watch::Memory Watch::add(const at::Tensor& source, const at::Tensor& adapted) {
+  const at::Tensor before = stats::class_probabilities(source);
+  const at::Tensor after = stats::class_probabilities(adapted);
+  if (!before.defined() || !after.defined() || before.sizes() != after.sizes()) {
+    unable_ = c10::str("the output of shape ", source.sizes(), " holds no class scores [N, K] or [N, K, H, W]");
+    return Memory::kGoOn;
+  }
+  compared_ += before.size(0);
+  since_ += before.size(0);
+  comparison_.add(before, after);
+  return decide();
+}
+
+Watch::Memory Watch::decide() {
+  const GuardEvidence found = evidence();
+  if (found.images < kFewestImages || found.batches < kFewestBatches) {
+    return Memory::kGoOn;
+  }
+  if (answer_ == Answer::kSource) {
+    watch_source();
+    return Memory::kGoOn;
+  }
+  return watch_adapted();
+}
+
+Watch::Memory Watch::watch_adapted() {
+  const GuardEvidence found = evidence();
+  if (found.gain + kSure * found.error < 0) {
+    ++retreats_;
+    if (answer_ == Answer::kAdapted && blends_ && found.gain > -kLargeLoss) {
+      change(Answer::kBlended);
+      return Memory::kGoOn;
+    }
+    change(Answer::kSource);
+    return Memory::kGoBack;
+  }
+  const bool sure = found.gain - kSure * found.error > 0;
+  if (sure && answer_ == Answer::kBlended && since_ >= patience()) {
+    change(Answer::kAdapted);
+    return Memory::kMark;
+  }
+  const bool doubts = found.gain + kDoubt * found.error < 0;
+  if (doubts != holds_) {
+    holds_ = doubts;
+    log();
+  }
+  return sure ? Memory::kMark : Memory::kGoOn;
+}
+
+void Watch::watch_source() {
+  const GuardEvidence found = evidence();
+  if (found.gain - kSure * found.error > 0 && since_ >= patience()) {
+    change(blends_ ? Answer::kBlended : Answer::kAdapted);
+  }
+}
+
+void Watch::change(Answer answer) {
+  answer_ = answer;
+  holds_ = false;
+  since_ = 0;
+  log();
+  comparison_.change_adapted();
+}
+
+void Watch::log() {
+  if (decisions_.size() < kMostDecisions) {
+    decisions_.push_back({seen_, action(), evidence()});
+  }
+}
+
+std::int64_t Watch::patience() const {
+  return kPatience << std::min(std::max<std::int64_t>(retreats_ - 1, 0), kMostDoublings);
+}
+
+void Watch::restore(std::int64_t code) {
+  reset();
+  answer_ = static_cast<Answer>(code);
+}
+
+GuardAction Watch::action() const {
+  if (answer_ == Answer::kSource) {
+    return GuardAction::kRollBack;
+  }
+  if (holds_) {
+    return GuardAction::kHold;
+  }
+  return answer_ == Answer::kBlended ? GuardAction::kBlend : GuardAction::kKeep;
+}
+
+GuardEvidence Watch::evidence() const {
+  const stats::Comparison::Summary found = comparison_.summary();
+  return {found.images,
+          found.batches,
+          found.gain,
+          found.error,
+          found.agreement,
+          found.source_confidence,
+          found.adapted_confidence,
+          found.source_classes,
+          found.adapted_classes};
+}
+
+GuardReport Watch::report() const { return {guard_, unable_, compared_, action(), evidence(), decisions_}; }
+
+}  // namespace ttscale

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Pointwise mutual information of two models' predictions.
+#include "stats/comparison.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ttscale::stats {
+namespace {
+
+constexpr std::int64_t kMostPixels = 1024;
+constexpr double kMemory = 64;           // images: the gain follows the last ones
+constexpr double kMarginalMemory = 256;  // images: classes are told by more, so that a run of one class is no collapse
+constexpr double kUniformImages = 32;    // in the mean prediction: the first images say little of the classes
+constexpr double kSmallestProbability = 1e-12;
+
+bool are_probabilities(const at::Tensor& p) {
+  const at::Tensor sums = p.sum(1);
+  return p.ge(0).all().item<bool>() && (sums - 1).abs().le(1e-3).all().item<bool>();
+}
+
+/// Predicted classes and the information in them, [n, P] each.
+struct Predictions {
+  at::Tensor classes, information, confidence;
+};
+
+Predictions predictions(const at::Tensor& probabilities, const at::Tensor& mass) {
+  const auto [confidence, classes] = probabilities.max(1);
+  const double uniform = kUniformImages / static_cast<double>(mass.size(0));
+  const at::Tensor mean = (mass + uniform) / (mass.sum() + kUniformImages);
+  const at::Tensor expected = mean.index_select(0, classes.flatten()).view_as(classes);
+  return {classes, (confidence.clamp_min(kSmallestProbability) / expected).log(), confidence};
+}
+
+double effective_classes(const at::Tensor& mass) {
+  if (!mass.defined()) {
+    return 0;
+  }
+  const at::Tensor p = (mass / mass.sum().clamp_min(kSmallestProbability)).clamp_min(kSmallestProbability);
+  return std::exp(-(p * p.log()).sum().item<double>());
+}
+
+}  // namespace
+
+at::Tensor class_probabilities(const at::Tensor& scores) {
+  const bool classes = scores.dim() == 2 || scores.dim() == 4;
+  if (!classes || !scores.is_floating_point() || scores.size(1) < 2 || scores.numel() == 0) {
+    return {};
+  }
+  at::Tensor flat = scores.detach().flatten(2);
+  if (scores.dim() == 2) {
+    flat = scores.detach().unsqueeze(2);
+  }
+  const std::int64_t step = (flat.size(2) + kMostPixels - 1) / kMostPixels;
+  flat = flat.slice(2, 0, c10::nullopt, step).to(at::kCPU, at::kDouble);
+  const at::Tensor finite = flat.isnan().logical_not();
+  return are_probabilities(at::where(finite, flat, at::full_like(flat, 1.0 / static_cast<double>(flat.size(1)))))
+             ? flat
+             : flat.softmax(1);
+}
+
+void Comparison::remember(Model& model, const at::Tensor& probabilities) const {
+  const at::Tensor added = probabilities.mean(2).sum(0);
+  const at::Tensor mass = model.mass.defined() ? model.mass + added : added;  // not in place: copies share it
+  model.mass = mass * std::min(1.0, kMarginalMemory / mass.sum().item<double>());
+}
+
+void Comparison::add(const at::Tensor& source, const at::Tensor& adapted) {
+  if (source_.mass.defined() && source_.mass.size(0) != source.size(1)) {
+    *this = Comparison();
+  }
+  const at::Tensor known = source.isnan().logical_or(adapted.isnan()).flatten(1).any(1).logical_not().nonzero();
+  if (known.size(0) == 0) {
+    return;
+  }
+  const at::Tensor rows = known.squeeze(1);
+  const at::Tensor s = source.index_select(0, rows);
+  const at::Tensor a = adapted.index_select(0, rows);
+  remember(source_, s);
+  remember(adapted_, a);
+  const Predictions before = predictions(s, source_.mass);
+  const Predictions after = predictions(a, adapted_.mass);
+  const at::Tensor same = before.classes == after.classes;
+  const at::Tensor gain =
+      (((after.information - before.information) / 2).tanh() * same.logical_not()).mean(1);  // [n] over pixels
+
+  images_ += static_cast<double>(rows.size(0));
+  batches_ += 1;
+  sum_ += gain.sum().item<double>();
+  squares_ += gain.square().sum().item<double>();
+  agreed_ += same.to(at::kDouble).mean(1).sum().item<double>();
+  source_confidence_ += before.confidence.mean(1).sum().item<double>();
+  adapted_confidence_ += after.confidence.mean(1).sum().item<double>();
+  const double keep = std::min(1.0, kMemory / images_);
+  for (double* sum : {&images_, &sum_, &squares_, &agreed_, &source_confidence_, &adapted_confidence_}) {
+    *sum *= keep;
+  }
+}
+
+void Comparison::change_adapted() {
+  const Model source = source_;
+  *this = Comparison();
+  source_ = source;
+}
+
+Comparison::Summary Comparison::summary() const {
+  Summary out;
+  out.images = images_;
+  out.batches = batches_;
+  if (images_ == 0) {
+    return out;
+  }
+  out.gain = sum_ / images_;
+  // 1 / n in the variance: a few images that all say the same do not make it certain.
+  const double variance = std::max(0.0, squares_ / images_ - out.gain * out.gain) + 1 / images_;
+  out.error = std::sqrt(variance / images_);
+  out.agreement = agreed_ / images_;
+  out.source_confidence = source_confidence_ / images_;
+  out.adapted_confidence = adapted_confidence_ / images_;
+  out.source_classes = effective_classes(source_.mass);
+  out.adapted_classes = effective_classes(adapted_.mass);
+  return out;
+}
+
+}  // namespace ttscale::stats
