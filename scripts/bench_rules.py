@@ -7,9 +7,9 @@ usage: bench_rules.py --ttscale BUILD/bin/ttscale [--data ../shared/data] [--wor
 
 Models: the bundled demo, and with the data folder ResNet-20 on CIFAR-10, MobileNetV1 and EfficientNet-Lite0 on ImageNet, each on clean and on shifted images.
 A row of a table is a protocol and batch size; all its rules see the same images in the same order. Every `ttscale eval` leaves one file in --work, and what is
-there is not measured again; an interrupted one goes on where it was (--resume). Results of `auto` and its variants belong to the program that made them (a hash
-of its file): another build measures them anew, and the fixed rules not. Remove --work to measure all. A variant is one more rule: --rules +auto:weight=1 adds it
-to the usual ones.
+there is not measured again; an interrupted one goes on where it was (--resume). Results of `auto` and its variants belong to the program that made them (a
+hash of its file): another build measures them anew, and the fixed rules not. Remove --work to measure all. A variant is one more rule: --rules +auto:weight=1
+adds it to the usual ones.
 
 Targets of `auto`, a model each: (a) in every row within 0.5 point of the best fixed rule, and ahead of each in the mean over the rows; (b) in no cell (row and
 domain) more than 0.5 point and two standard errors below `source`. Errors are those of paired differences with the images as the sample: an image that comes in
@@ -43,7 +43,7 @@ BEGIN, END = "<!-- made by scripts/bench_rules.py --write -->", "<!-- end of wha
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A protocol at a batch size. `images` names what a model's `images` holds for it, by default its batch size."""
+    """A protocol at a batch size."""
     name: str
     protocol: str
     batch: int
@@ -72,18 +72,20 @@ class Model:
     archive: pathlib.Path
     data: pathlib.Path
     clean: pathlib.Path  # of these the images without a shift
-    images: dict  # of a domain, by the name of a row or else its batch size
+    images: dict  # of a domain, by the key of a row, its name, or else its batch size
     flags: tuple = ()
     rows: tuple = ()  # keys; none: all
     rules: tuple = ()  # fixed ones; none: all
 
     def images_of(self, row: Row) -> int:
-        return self.images.get(row.name) or self.images[row.batch]
+        return self.images.get(row.key) or self.images.get(row.name) or self.images[row.batch]
 
 
 def models(data: pathlib.Path) -> list:
-    found = [Model("demo", "ResNet-14, Fashion-MNIST (bundled)", ROOT / "models" / "fashion-resnet.scripted.pt", ROOT / "models" / "fashion-images",
-                   ROOT / "models" / "fashion-images" / "clean", {1: 100, 4: 200, 10: 200, 16: 200, 64: 300, 200: 400, "clean": 500, "gradual": 32})]
+    bundled = ROOT / "models"
+    found = [Model("demo", "ResNet-14, Fashion-MNIST (bundled)", bundled / "fashion-resnet.scripted.pt", bundled / "fashion-images",
+                   bundled / "fashion-images" / "clean",
+                   {1: 60, 4: 100, 10: 100, 16: 200, 64: 256, 200: 400, "clean": 500, "gradual": 32, "short/1": 30})]
     if not (data / "models").is_dir():
         print(f"ONLY THE DEMO: {data} is not there, so ResNet-20, MobileNetV1 and EfficientNet-Lite0 are not measured", flush=True)
         return found
@@ -91,12 +93,12 @@ def models(data: pathlib.Path) -> list:
     crop = ("--img-size", "224", "--crop-pct", "1.0", "--class-map", str(imagenet / "class-map.txt"))
     return found + [
         Model("resnet20", "ResNet-20, CIFAR-10", archives / "resnet20-cifar10.traced.pt", cifar, cifar / "clean",
-              {1: 100, 4: 200, 10: 200, 16: 200, 64: 300, 200: 400, "clean": 2000, "gradual": 32},
+              {1: 60, 4: 100, 10: 100, 16: 200, 64: 256, 200: 400, "clean": 1000, "gradual": 32, "short/1": 30},
               ("--mean", ".485", ".456", ".406", "--std", ".229", ".224", ".225", "--shift-parameters", "cifar")),
         Model("mobilenet", "MobileNetV1 0.25, ImageNet", archives / "mobilenetv1-025-imagenet.traced.pt", imagenet, imagenet / "clean",
-              {1: 40, 4: 64, 10: 60, 16: 64, 64: 128, 200: 200, "clean": 400, "gradual": 16}, crop),
+              {1: 32, 4: 48, 10: 40, 16: 64, 64: 96, 200: 200, "clean": 200, "gradual": 12, "short/1": 20}, crop),
         Model("efficientnet", "EfficientNet-Lite0, ImageNet", archives / "efficientnet-lite0-imagenet.traced.pt", imagenet, imagenet / "clean",
-              {1: 32, 16: 48, 64: 128, "clean": 128}, crop + ("--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5"),
+              {1: 24, 16: 32, 64: 64, "clean": 64, "mixed/64": 32}, crop + ("--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5"),
               ("shuffled/1", "shuffled/16", "shuffled/64", "clean/16", "dirichlet/16", "mixed/64"),
               ("source", "batch", "prior:count=64", "prior:count=256", "alpha:weight=0.3", "ema:momentum=0.05"))]
 
@@ -317,7 +319,8 @@ class Report:
         head += [text for rule in judged for text in (f"`{rule}` - best fixed", f"`{rule}` - `source`, worst domain")]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for key, outcome in self.outcomes.items():
-            lines.append(self.line(key, {rule: outcome.mean(rule) for rule in self.rules}, [text for rule in judged for text in self.marks(key, outcome, rule)]))
+            marks = [text for rule in judged for text in self.marks(key, outcome, rule)]
+            lines.append(self.line(key, {rule: outcome.mean(rule) for rule in self.rules}, marks))
         means = {rule: self.overall(rule) for rule in self.rules}
         ends = [text for rule in judged for text in (f"{means[rule] - max(means[other] for other in self.fixed):+.1f}", "")]
         lines.append(self.line("**mean**", means, ends))
@@ -370,13 +373,12 @@ class Report:
             lines.append(f"(b) clean images: {mean:+.2f} in the mean over {len(clean)} rows, worst {clean[0][0]:+.2f} ± {clean[0][1]:.2f} ({clean[0][2]}); " +
                          f"more than {ALLOWED} below in {len(over)} rows" + (": MISSED" if over else ": HOLDS"))
             lines += [f"  clean in {key}: {points:+.2f} ± {error:.2f}" for points, error, key, _, _ in over]
-        return [f"{self.model.name}, {rule}:"] + lines
+        return [f"{rule} {line}" if line.startswith("(") else line for line in lines]
 
     def text(self) -> str:
         images = sorted({len(images) for outcome in self.outcomes.values() for images in outcome.images.values()})
         span = f"{images[0]} to {images[-1]}" if len(images) > 1 else f"{images[0]}"
-        lists = [(line.replace("  MISS", "  - MISS", 1) if line.startswith("  MISS") else line.replace("  ", "  - ", 1) if line.startswith("  ") else f"- {line}")
-                 for rule in self.autos for line in self.verdict(rule)]
+        lists = [f"{'  ' if line.startswith('  ') else ''}- {line.strip()}" for rule in self.autos for line in self.verdict(rule)]
         domains = max(len(outcome.domains()) for outcome in self.outcomes.values())
         return (f"**{self.model.title}** ({domains} domains at most, {span} images of each, seeds {', '.join(map(str, self.seeds))}; top-1 in %, mean over the "
                 f"domains):\n\n{self.table()}\n" + "\n".join(lists) + "\n")
@@ -445,7 +447,8 @@ def check_statistics() -> None:
 def reduced(args) -> int:
     check_statistics()
     args.models, args.data = ["demo"], pathlib.Path("/nowhere")
-    args.protocols, args.rules = ["shuffled/16", "clean", "dirichlet/16", "mixed/64", "gradual", "recurring", "short/10"], ["source", "batch", "ema:momentum=0.05", "auto"]
+    args.protocols = ["shuffled/16", "clean", "dirichlet/16", "mixed/64", "gradual", "recurring", "short/10"]
+    args.rules = ["source", "batch", "ema:momentum=0.05", "auto"]
     args.images = 20
     with tempfile.TemporaryDirectory() as folder:
         args.work = pathlib.Path(folder) / "work"

@@ -193,6 +193,7 @@ TEST_F(Settings, ShortStreamsStartFromTraining) {
     }
     list.close();
     EvalOptions alone = options({"cumulative"});
+    alone.data = folder / "data/light";
     alone.batch_sizes = {2};
     alone.order = "file:" + (folder / "piece.txt").string();
     run(alone);
