@@ -27,6 +27,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -500,6 +501,7 @@ def main() -> int:
     parser.add_argument("--write", type=pathlib.Path, metavar="README", help="put the tables between their two lines in this file")
     parser.add_argument("--reduced", action="store_true", help="check the script with few images of the demo")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it ends its runs
     if args.reduced:
         return reduced(args)
     if args.rules[0].startswith("+"):
