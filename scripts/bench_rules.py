@@ -13,8 +13,8 @@ adds it to the usual ones.
 
 Targets of `auto`, a model each: (a) in every row within 0.5 point of the best fixed rule, and ahead of each in the mean over the rows; (b) in no cell (row and
 domain) more than 0.5 point and two standard errors below `source`, and on clean images not more than 0.5 point. Errors are those of paired differences with
-the images as the sample: an image that comes in several domains, visits or seeds is one (clusters). They say nothing about other orders of the stream. Every
-miss is printed with its size.
+the images as the sample: an image that comes in several domains, visits or seeds is one (clusters). They say nothing about other orders of the stream, and the
+best of many fixed rules is best by luck, too, where images are few. Every miss is printed with its size.
 --reduced: the demo alone, few images; checks that this script works, not what it measures.
 Exit status: 0 if all was measured, whatever the verdict; 1 if not.
 """
@@ -28,6 +28,7 @@ import json
 import math
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 RULES = ["source", "batch", "prior:count=16", "prior:count=64", "prior:count=256", "alpha:weight=0.1", "alpha:weight=0.3", "ema:momentum=0.01",
          "ema:momentum=0.05", "ema:momentum=0.1", "cumulative:count=64", "auto"]
 ALLOWED = 0.5  # points that `auto` may lose against the best fixed rule, and against source
+ROUNDING = 1e-9
 ERRORS = 2  # standard errors more, against source in a cell
 BEGIN, END = "<!-- made by scripts/bench_rules.py --write -->", "<!-- end of what bench_rules.py made -->"
 
@@ -95,10 +97,10 @@ def models(data: pathlib.Path) -> list:
     crop = ("--img-size", "224", "--crop-pct", "1.0", "--class-map", str(imagenet / "class-map.txt"))
     return found + [
         Model("resnet20", "ResNet-20, CIFAR-10", archives / "resnet20-cifar10.traced.pt", cifar, cifar / "clean",
-              {1: 60, 4: 100, 10: 100, 16: 200, 64: 256, 200: 400, "clean": 1000, "gradual": 32, "short/1": 30},
+              {1: 40, 4: 100, 10: 100, 16: 200, 64: 192, 200: 400, "clean": 1000, "gradual": 32, "short/1": 20},
               ("--mean", ".485", ".456", ".406", "--std", ".229", ".224", ".225", "--shift-parameters", "cifar")),
         Model("mobilenet", "MobileNetV1 0.25, ImageNet", archives / "mobilenetv1-025-imagenet.traced.pt", imagenet, imagenet / "clean",
-              {1: 32, 4: 48, 10: 40, 16: 64, 64: 96, 200: 200, "clean": 200, "gradual": 12, "short/1": 20}, crop),
+              {1: 32, 4: 48, 10: 40, 16: 48, 64: 64, 200: 200, "clean": 200, "gradual": 12, "short/1": 20}, crop),
         Model("efficientnet", "EfficientNet-Lite0, ImageNet", archives / "efficientnet-lite0-imagenet.traced.pt", imagenet, imagenet / "clean",
               {1: 24, 16: 32, 64: 64, "clean": 64, "mixed/64": 32}, crop + ("--mean", ".5", ".5", ".5", "--std", ".5", ".5", ".5"),
               ("shuffled/1", "shuffled/16", "shuffled/64", "clean/16", "dirichlet/16", "mixed/64"),
@@ -253,6 +255,8 @@ class Bench:
                     for process in self.processes:
                         process.terminate()
                 raise
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(f"{len(jobs)} runs in {time.monotonic() - began:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} s of CPU time in all runs so far", flush=True)
         return len(jobs)
 
 
@@ -286,7 +290,7 @@ def check(streams: list, results: dict) -> None:
 
 
 def chance(points: float, error: float) -> str:
-    return ", within chance" if points + ERRORS * error >= -ALLOWED else ""
+    return ", within chance" if points + ERRORS * error >= -ALLOWED - ROUNDING else ""
 
 
 class Report:
@@ -357,7 +361,7 @@ class Report:
         for key, outcome in self.outcomes.items():
             best = self.best(outcome)
             points, error = outcome.difference(rule, best, outcome.domains())
-            if points < -ALLOWED:
+            if points < -ALLOWED - ROUNDING:
                 misses.append((points, f"  MISS (a) {key}: {points:+.2f} ± {error:.2f} against {best} ({outcome.mean(rule):.2f}, {outcome.mean(best):.2f})" +
                                chance(points, error)))
         lines.append(f"(a) within {ALLOWED} point of the best fixed rule in {len(self.outcomes) - len(misses)} of {len(self.outcomes)} rows" +
@@ -368,13 +372,13 @@ class Report:
         lines.append(f"(a) mean over the rows {self.overall(rule):.2f}, best fixed rule {best} {self.overall(best):.2f}, {ahead:+.2f}: " +
                      ("HOLDS" if ahead > 0 else "MISSED"))
         cells = self.cells(rule)
-        below = [cell for cell in cells if cell[0] < -ALLOWED]
+        below = [cell for cell in cells if cell[0] < -ALLOWED - ROUNDING]
         clear = [cell for cell in below if not chance(*cell[:2])]
         lines.append(f"(b) {len(clear)} of {len(cells)} cells are more than {ALLOWED} point and {ERRORS} standard errors below source: " +
                      ("MISSED" if clear else "HOLDS") + f"; {len(below) - len(clear)} more are below by more than {ALLOWED} within chance")
         lines += [f"  MISS (b) {key} {domain}: {points:+.2f} ± {error:.2f} (source {source:.2f})" for points, error, key, domain, source in clear]
         clean = [cell for cell in cells if is_clean(cell[3])]
-        over = [cell for cell in clean if cell[0] < -ALLOWED]
+        over = [cell for cell in clean if cell[0] < -ALLOWED - ROUNDING]
         if clean:
             mean = sum(cell[0] for cell in clean) / len(clean)
             lines.append(f"(b) clean images: {mean:+.2f} in the mean over {len(clean)} rows, worst {clean[0][0]:+.2f} ± {clean[0][1]:.2f} ({clean[0][2]}); " +
