@@ -211,7 +211,7 @@ def real_pages(program: str, folder: pathlib.Path, shared: pathlib.Path, quick: 
     rules = repeated("--rule", ["source", "batch", "prior:count=16", "ema:momentum=0.1"])
     images = ["--num-samples", "60" if quick else "200"]
     shifts = repeated("--shift", ["clean", "gaussian_noise:1,3,5", "fog:1,3,5"])
-    protocols = repeated("--protocol", ["gradual", "mixed"] if quick else ["gradual", "mixed", "mixed-correlated", "continual", "correlated", "episodic"])
+    protocols = repeated("--protocol", ["gradual", "mixed"] if quick else ["gradual", "mixed", "mixed-correlated", "continual", "correlated", "recurring", "short", "episodic"])
     pages = [evaluate(program, folder, "demo", demo, "--data", MODELS / "fashion-images", *rules, *images),
              evaluate(program, folder, "protocols", demo, "--data", MODELS / "fashion-images" / "clean", *shifts, *rules, *protocols, *images)]
     if quick:

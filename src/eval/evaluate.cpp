@@ -120,6 +120,9 @@ void Evaluation::run_part(const Unit& unit, const Part& part) {
   observer_.part_started(setting(unit), part.name, static_cast<std::int64_t>(part.items.size()));
   part_ = {};
   part_.correct.resize(runs_.size());
+  if (setup_.resets[unit.setting] == Reset::kPart) {
+    runs_.restart();
+  }
   runs_.start_part();
   open_.begin(part);
   data::Loader loader = open_part(part, setting(unit).batch_size, setup_, options_, cache_);
@@ -174,7 +177,7 @@ at::Tensor Evaluation::labels_of(const data::Batch& batch, std::int64_t classes)
 }
 
 void Evaluation::score(const Unit& unit, const data::Batch& batch) {
-  if (setup_.resets_each_batch[unit.setting]) {
+  if (setup_.resets[unit.setting] == Reset::kBatch) {
     runs_.restart();
   }
   const Outputs outputs = runs_.forward(batch.images);

@@ -39,6 +39,9 @@ const std::vector<Entry>& entries() {
       {"correlated", "delta=0.1", "as reset-each-domain, classes in runs; delta 0: one class after the other",
        make_correlated},
       {"mixed-correlated", "delta=0.1", "one stream, all domains together, classes in runs", make_mixed_correlated},
+      {"recurring", "rounds=10", "one stream, domains in turn and round after round, a share of their images each time",
+       make_recurring},
+      {"short", "images=10", "as reset-each-domain, in streams of so many images", make_short},
       {"episodic", "", "statistics start again before every batch", without_fields<make_episodic>},
   };
   return kEntries;

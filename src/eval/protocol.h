@@ -24,6 +24,13 @@ struct StreamPlan {
 /// Each domain as a stream of its own, in the order of the domains.
 std::vector<StreamPlan> stream_each_domain(const Images& images);
 
+/// When statistics start again from those of training.
+enum class Reset {
+  kStream,  ///< with every stream
+  kPart,    ///< with every part of a stream, too
+  kBatch,   ///< with every batch
+};
+
 /// An order of domains and images. A protocol is one file of src/eval/protocols.
 class Protocol {
  public:
@@ -32,8 +39,7 @@ class Protocol {
   /// The streams, each of which starts from the statistics of training. Throws DataError if the domains do not suit.
   [[nodiscard]] virtual std::vector<StreamPlan> streams(const Images& images) const = 0;
 
-  /// Whether statistics start again before every batch.
-  [[nodiscard]] virtual bool resets_each_batch() const { return false; }
+  [[nodiscard]] virtual Reset reset() const { return Reset::kStream; }
 
   /// Whether the protocol itself decides the order of images within a domain.
   [[nodiscard]] virtual bool orders_images() const { return false; }

@@ -180,7 +180,7 @@ void add_units(Setup& setup, const EvalOptions& options) {
   for (std::size_t i = 0; i < setup.plan.settings.size(); ++i) {
     const Setting& setting = setup.plan.settings[i];
     const auto protocol = parse_protocol(setting.protocol);
-    setup.resets_each_batch.push_back(protocol->resets_each_batch());
+    setup.resets.push_back(protocol->reset());
     auto& plans = known[{setting.protocol, setting.seed}];
     if (!plans) {
       const Images images(setup.tree, setup.domains, data::parse_order(order_or_default(options), setting.seed),

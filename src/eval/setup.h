@@ -36,9 +36,9 @@ struct Setup {
   LabelMaps label_maps;  ///< segmentation
   std::vector<EvalDomain> domains;
   std::vector<shift::Shift> shifts;
-  std::vector<Unit> units;              ///< of this shard
-  std::vector<bool> resets_each_batch;  ///< a setting each
-  InputScaling input;                   ///< with the reference of the preprocessing
+  std::vector<Unit> units;    ///< of this shard
+  std::vector<Reset> resets;  ///< a setting each
+  InputScaling input;         ///< with the reference of the preprocessing
   AdaptedModel model;
   EvalPlan plan;
 };

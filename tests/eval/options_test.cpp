@@ -42,6 +42,10 @@ TEST(EvalOptions, RefusesProtocolsThatCannotBeUsed) {
   expect_refused([](EvalOptions& o) { o.protocols = {"mixed", "mixed"}; }, "protocol: expected each once, found mixed");
   expect_refused([](EvalOptions& o) { o.protocols = {"continual:speed=2"}; }, "speed");
   expect_refused([](EvalOptions& o) { o.protocols = {"correlated:delta=-1"}; }, "delta");
+  expect_refused([](EvalOptions& o) { o.protocols = {"recurring:rounds=0"}; }, "recurring: rounds must be");
+  expect_refused([](EvalOptions& o) { o.protocols = {"recurring:images=3"}; }, "rounds");
+  expect_refused([](EvalOptions& o) { o.protocols = {"short:images=2.5"}; },
+                 "short: images must be a whole number, found 2.5");
   expect_refused([](EvalOptions& o) { o.protocols = {}; }, "protocol: expected at least one");
   expect_refused([](EvalOptions& o) { o.seeds = {1, 1}; }, "seed: expected each once, found 1");
   expect_refused([](EvalOptions& o) { o.window = 8; }, "window: expected at least the batch size (64), found 8");

@@ -48,7 +48,7 @@ class Resume : public EvalTest {
 };
 
 TEST_F(Resume, AtAnyBatchGivesTheSameBytes) {
-  for (const char* protocol : {"reset-each-domain", "continual", "mixed"}) {
+  for (const char* protocol : {"reset-each-domain", "continual", "mixed", "recurring:rounds=2", "short:images=4"}) {
     EvalOptions plain = journalled(protocol);
     plain.journal.clear();
     run(plain);

@@ -130,6 +130,83 @@ TEST_F(Settings, EpisodicForgetsBetweenBatches) {
   EXPECT_EQ(result.cells[0].scores.nll, one.cells[0].scores.nll);
 }
 
+/// The images that make up a stream of the domain, by the lengths of its pieces.
+std::vector<std::vector<std::string>> pieces_of(const std::vector<Recorder::Prediction>& met,
+                                                const std::vector<std::size_t>& lengths) {
+  std::vector<std::vector<std::string>> pieces;
+  std::size_t next = 0;
+  for (const std::size_t length : lengths) {
+    pieces.emplace_back();
+    for (std::size_t i = 0; i < length; ++i) {
+      pieces.back().push_back(met.at(next++).path);
+    }
+  }
+  EXPECT_EQ(next, met.size());
+  return pieces;
+}
+
+TEST_F(Settings, RecurringVisitsTheDomainsInTurnWithAShareOfTheirImages) {
+  run(options({"source"}));
+  const auto dark = pieces_of(seen.of("dark", "source"), {2, 2, 3, 2, 3});
+  const auto light = pieces_of(seen.of("light", "source"), {2, 2, 3, 2, 3});
+  std::vector<std::string> expected;
+  for (std::size_t round = 0; round < 5; ++round) {
+    expected.insert(expected.end(), dark[round].begin(), dark[round].end());
+    expected.insert(expected.end(), light[round].begin(), light[round].end());
+  }
+  run(with("recurring:rounds=5", {"source"}));
+  EXPECT_THAT(parts(),
+              ElementsAre("dark", "light", "dark", "light", "dark", "light", "dark", "light", "dark", "light"));
+  EXPECT_EQ(paths(), expected);
+  EXPECT_EQ(result.plan.work, 2 * 12);
+  EXPECT_EQ(cell("dark", "source")->scores.images, 12);
+  EXPECT_EQ(cell("light", "source")->scores.images, 12);
+}
+
+TEST_F(Settings, RecurringIsOneStream) {
+  run(with("recurring:rounds=1", {"cumulative"}));
+  const std::vector<Cell> once = result.cells;
+  run(with("continual", {"cumulative"}));
+  EXPECT_EQ(once[1].scores.nll, result.cells[1].scores.nll) << "one round is continual";
+  run(with("recurring:rounds=3", {"cumulative"}));
+  EXPECT_NE(once[0].scores.nll, result.cells[0].scores.nll) << "the second visit comes after the other domain";
+}
+
+TEST_F(Settings, RecurringHasNoMoreRoundsThanImages) {
+  run(with("recurring:rounds=1000", {"source"}));
+  EXPECT_THAT(parts(), SizeIs(2 * 12));
+  EXPECT_THAT(std::set<std::string>(seen.calls.begin(), seen.calls.end()), ::testing::Contains("part light 1"));
+}
+
+TEST_F(Settings, ShortStreamsStartFromTraining) {
+  EvalOptions two = with("short:images=5", {"cumulative"});
+  two.batch_sizes = {2};
+  run(two);
+  EXPECT_THAT(parts(), ElementsAre("dark", "dark", "dark", "light", "light", "light"));
+  EXPECT_EQ(cell("light", "cumulative")->scores.images, 12);
+  const auto met = seen.of("light", "cumulative");
+  std::vector<double> confidences;
+  for (const auto& piece : pieces_of(met, {5, 5, 2})) {
+    std::ofstream list(folder / "piece.txt");
+    for (const std::string& path : piece) {
+      list << path << '\n';
+    }
+    list.close();
+    EvalOptions alone = options({"cumulative"});
+    alone.data = folder / "data/light";
+    alone.batch_sizes = {2};
+    alone.order = "file:" + (folder / "piece.txt").string();
+    run(alone);
+    for (const auto& prediction : seen.of("light", "cumulative")) {
+      confidences.push_back(prediction.confidence);
+    }
+  }
+  ASSERT_THAT(confidences, SizeIs(met.size()));
+  for (std::size_t i = 0; i < met.size(); ++i) {
+    EXPECT_EQ(met[i].confidence, confidences[i]) << i;
+  }
+}
+
 TEST_F(Settings, SweepsAreTheirRunsOneByOne) {
   EvalOptions sweep = options({"source", "batch"});
   sweep.batch_sizes = {1, 4};

@@ -11,7 +11,7 @@ class Episodic : public Protocol {
     return stream_each_domain(images);
   }
 
-  [[nodiscard]] bool resets_each_batch() const override { return true; }
+  [[nodiscard]] Reset reset() const override { return Reset::kBatch; }
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ std::unique_ptr<Protocol> make_gradual();
 std::unique_ptr<Protocol> make_mixed();
 std::unique_ptr<Protocol> make_correlated(const OptionText& text);
 std::unique_ptr<Protocol> make_mixed_correlated(const OptionText& text);
+std::unique_ptr<Protocol> make_recurring(const OptionText& text);
+std::unique_ptr<Protocol> make_short(const OptionText& text);
 std::unique_ptr<Protocol> make_episodic();
 std::unique_ptr<Protocol> make_replay(const std::filesystem::path& file);
 
