@@ -53,6 +53,14 @@ TEST_P(Medians, AreTheMiddleOfTheSortedValues) {
   }
 }
 
+TEST_P(Medians, EqualValuesAboutTheMiddleAreBoth) {
+  for (const std::vector<float>& values : std::vector<std::vector<float>>{
+           {1, 2, 2, 3}, {1, 2, 3, 3}, {1, 1, 2, 3}, {2, 2, 2, 2}, {1, 1, 2, 2}, {0, -1, -1, 5, 5, 5}}) {
+    const at::Tensor x = at::tensor(values).view({1, 1, -1, 1}).to(GetParam());
+    EXPECT_TRUE(medians_of(x).cpu().equal(by_sorting(x, {0}))) << x;
+  }
+}
+
 TEST_P(Medians, AnImageWithNanOrInfCountsInNoChannel) {
   at::manual_seed(22);
   at::Tensor x = at::randn({5, 3, 4, 4});
