@@ -27,7 +27,8 @@ except ImportError as error:
     sys.exit(77)
 
 MODELS = pathlib.Path(__file__).resolve().parents[1] / "models"
-RULES = ["auto", "ema:momentum=0.05", "ema:momentum=0.2,order=use-update", "cumulative", "dua"]
+RULES = ["auto", "ema:momentum=0.05", "ema:momentum=0.2,order=use-update", "cumulative", "dua", "tbr:published", "unmixtns:components=4", "mixnorm", "tema",
+         "rotta:momentum=0.5"]
 BATCH = 32
 IMAGES = 150  # a domain: the last batch is smaller than the others
 CONFIDENCE_BOUND = 1e-5

@@ -26,6 +26,9 @@ enum class Order { kUpdateUse, kUseUpdate };
 /// 2024) and the mean-only adaptation of Schneider et al. 2020.
 enum class Part { kBoth, kMean, kVariance };
 
+/// Which published momenta rule::Tema takes: those for models of CIFAR or of ImageNet.
+enum class MomentumTable { kCifar, kImageNet };
+
 namespace rule {
 
 // Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n =
@@ -118,12 +121,86 @@ struct Auto {
   double block = 16;            ///< images of a block, >= 1
 };
 
+// Presets: rules for small batches and changing streams as their papers have them. Each has a file in src/stats/rules/
+// with its formulas and with what the published code does differently. `published` gives what the authors' code does,
+// to reproduce a paper's table; without it the quirks are corrected.
+
+/// Statistics of each image, drawn to the source where the difference is within what so few pixels show by chance
+/// (instance-aware BatchNorm of NOTE, Gong et al. 2022).
+struct Iabn {
+  double k = 4;  ///< standard errors that count as chance, >= 0
+  bool published = false;
+};
+
+/// Moving average of biased variances (robust BatchNorm of RoTTA, Yuan et al. 2023, without its memory of images).
+struct Rbn {
+  double momentum = 0.05;  ///< 0 to 1
+};
+
+/// Moving average of mean and standard deviation up to the batch before (test-time batch renormalisation of DELTA, Zhao
+/// et al. 2023).
+struct Tbr {
+  double momentum = 0.05;  ///< 0 to 1
+  bool published = false;
+};
+
+/// Source and batch mixed, each image with a weight from how far image, batch and source lie apart (AdaMixBN of
+/// DomainAdaptor, Zhang et al. 2023).
+struct AdaMixBn {
+  bool published = false;
+};
+
+/// Several running statistics a layer; each image is mixed into those that it is like, and normalised with the mean of
+/// all (UnMix-TNS, Tomar et al. 2024).
+struct UnMixTns {
+  double components = 16;     ///< a whole number from 1 to 1024; 128 for streams of many domains
+  double momentum = 0.1;      ///< of a batch of `batch` images, 0 to 1
+  double batch = 64;          ///< images, > 0
+  double alpha = 0.5;         ///< share of the source variance that lies between the components at the start, 0 to 1
+  double temperature = 0.07;  ///< of the softmax over cosines, > 0
+  bool published = false;
+};
+
+/// The batch's median in place of its mean: unmoved by a few odd images (MedBN, Park et al. 2024).
+struct MedBn {
+  bool published = false;
+};
+
+/// A little of each image's own statistics beside a slow moving average that starts at the source (MixNorm, Hu et al.
+/// 2021). The augmented view of each image that the paper adds is the caller's business.
+struct MixNorm {
+  double weight = 0.05;     ///< share of the image, 0 to 1
+  double momentum = 0.001;  ///< of an image, 0 to 1
+  bool published = false;
+};
+
+/// A moving average whose momentum follows the batch size, beside the source, which weighs more where a layer has moved
+/// more than others (TEMA of RealisticTTA, 2024). One forward a batch where the paper has two: the weights rest on what
+/// the forward before has measured.
+struct Tema {
+  MomentumTable table = MomentumTable::kCifar;
+  bool published = false;
+};
+
+/// Rbn fed from a memory of images, balanced over the predicted classes (RoTTA, Yuan et al. 2023). Statistics only:
+/// nothing is trained.
+struct Rotta {
+  double momentum = 0.05;  ///< of one update, 0 to 1
+  double slots = 64;       ///< images in memory, a whole number from 1 to 1024
+  double interval = 64;    ///< images that an update is made for, > 0
+  double timeliness = 1;   ///< weight of age in what an image is dispensable by, >= 0
+  double uncertainty = 1;  ///< weight of the entropy of its prediction, >= 0
+  bool published = false;
+};
+
 }  // namespace rule
 
 using Rule = std::variant<rule::Source, rule::Batch, rule::Prior, rule::Alpha, rule::Ema, rule::Cumulative, rule::Dua,
-                          rule::Auto>;
+                          rule::Auto, rule::Iabn, rule::Rbn, rule::Tbr, rule::AdaMixBn, rule::UnMixTns, rule::MedBn,
+                          rule::MixNorm, rule::Tema, rule::Rotta>;
 
-/// Reads `name` or `name:field=value,field=value`. Throws UsageError that lists the valid names, fields or values.
+/// Reads `name` or `name:field=value,field=value`; the word `published` may stand beside the fields. Throws UsageError
+/// that lists the valid names, fields or values.
 TTSCALE_API Rule parse_rule(const std::string& text);
 
 /// The text of a rule with the fields that differ from their defaults; parse_rule() gives the same rule back.

@@ -23,9 +23,13 @@ std::string bounds_text(const Bounds& bounds) {
 
 }  // namespace
 
-OptionText split_option_text(const std::string& what, const std::string& text) {
+bool OptionText::has_word(const std::string& word) const {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+OptionText split_option_text(const std::string& what, const std::string& text, const std::vector<std::string>& words) {
   const auto colon = text.find(':');
-  OptionText out{text.substr(0, colon), {}};
+  OptionText out{text.substr(0, colon), {}, {}};
   if (colon == std::string::npos) {
     return out;
   }
@@ -34,6 +38,13 @@ OptionText split_option_text(const std::string& what, const std::string& text) {
   }
   std::istringstream rest(text.substr(colon + 1));
   for (std::string pair; std::getline(rest, pair, ',');) {
+    if (std::find(words.begin(), words.end(), pair) != words.end()) {
+      if (out.has_word(pair)) {
+        throw UsageError(what + " '" + shown(text) + "': '" + pair + "' stands twice");
+      }
+      out.words.push_back(pair);
+      continue;
+    }
     const auto equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {
       throw UsageError(what + " '" + shown(text) + "': expected field=value after the colon, found '" + shown(pair) +
@@ -110,7 +121,7 @@ void FieldReader::finish() const {
 }
 
 void FieldWriter::add(const char* name, std::string value, const Bounds& bounds) {
-  fields_.push_back({name, std::move(value), bounds_text(bounds)});
+  fields_.push_back({name, std::move(value), bounds_text(bounds), false});
 }
 
 std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields,
@@ -118,7 +129,7 @@ std::string option_text(const std::string& name, const std::vector<FieldWriter::
   std::string out;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (fields[i].value != defaults[i].value) {
-      out += (out.empty() ? ":" : ",") + fields[i].name + "=" + fields[i].value;
+      out += (out.empty() ? ":" : ",") + fields[i].name + (fields[i].is_word ? "" : "=" + fields[i].value);
     }
   }
   return name + out;

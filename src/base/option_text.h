@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Options written as text, `name:field=value,field=value`: one reader, writer and help line for rules and input
+// Options written as text, `name:word,field=value,field=value`: one reader, writer and help line for rules and input
 // scalings alike. An option struct describes itself once, by a function `fields(struct&, visitor)` that calls
-// `visitor(name, member, bounds or choices)`.
+// `visitor(name, member, bounds or choices)`, and `visitor(word, bool member)` for a switch.
 #pragma once
 
 #include <array>
@@ -24,15 +24,19 @@ struct Bounds {
 template <typename Enum>
 using Choices = std::vector<std::pair<const char*, Enum>>;
 
-/// `name` and its `field=value` pairs as written.
+/// `name`, its `field=value` pairs and bare words as written.
 struct OptionText {
   std::string name;
   std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<std::string> words;
+
+  [[nodiscard]] bool has_word(const std::string& word) const;
 };
 
-/// Splits the text. `what` names the kind of thing in messages ("rule"). Throws UsageError for a pair without '=' and
-/// for a field set twice.
-OptionText split_option_text(const std::string& what, const std::string& text);
+/// Splits the text. `what` names the kind of thing in messages ("rule"), `words` are those that may stand without '='.
+/// Throws UsageError for another pair without '=' and for a field or word set twice.
+OptionText split_option_text(const std::string& what, const std::string& text,
+                             const std::vector<std::string>& words = {});
 
 /// Reads a finite number within bounds. Throws UsageError naming the option, the field, the bounds and the text found.
 double read_number(const std::string& option, const std::string& field, const std::string& text, const Bounds& bounds);
@@ -85,6 +89,8 @@ class FieldReader {
     throw_unknown_choice(text_.name, name, *value, valid);
   }
 
+  void operator()(const char* word, bool& member) { member = text_.has_word(word); }
+
   /// Throws UsageError that lists the valid fields if the text names one that the struct does not have.
   void finish() const;
 
@@ -110,6 +116,7 @@ class FieldChecker {
   }
   template <typename Enum>
   void operator()(const char*, const Enum&, const Choices<Enum>&) const {}
+  void operator()(const char*, bool) const {}
 
  private:
   std::string option_;
@@ -120,6 +127,7 @@ class FieldWriter {
  public:
   struct Field {
     std::string name, value, allowed;
+    bool is_word = false;  ///< written by its name alone; the value is "yes" or "no"
   };
 
   void operator()(const char* name, double member, const Bounds& bounds) { add(name, number_text(member), bounds); }
@@ -138,6 +146,8 @@ class FieldWriter {
     fields_.push_back(std::move(field));
   }
 
+  void operator()(const char* word, bool member) { fields_.push_back({word, member ? "yes" : "no", {}, true}); }
+
   [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
 
  private:
@@ -146,7 +156,7 @@ class FieldWriter {
   std::vector<Field> fields_;
 };
 
-/// "name:field=value,...", with the fields whose value is not that of `defaults`.
+/// "name:word,field=value,...", with the fields whose value is not that of `defaults`.
 std::string option_text(const std::string& name, const std::vector<FieldWriter::Field>& fields,
                         const std::vector<FieldWriter::Field>& defaults);
 

@@ -10,6 +10,7 @@
 
 #include "ops/affine.h"
 #include "ops/layout.h"
+#include "ops/medians.h"
 #include "ops/moments.h"
 #include "ops/site_checks.h"
 #include "stats/rules.h"
@@ -79,7 +80,8 @@ at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTenso
   }
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
-  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1))};
+  const at::Tensor middle = stats::needs_medians(rule) ? medians(x, mean, var) : at::Tensor();
+  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const double used_eps = stats::eps_override(rule).value_or(eps);
   const stats::Moments used = stats::step(rule, source, at::full({}, used_eps, source.var.options()), images, state);
   return apply(x, weight, bias, used, used_eps);

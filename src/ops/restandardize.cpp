@@ -6,6 +6,7 @@
 
 #include "ops/affine.h"
 #include "ops/layout.h"
+#include "ops/medians.h"
 #include "ops/moments.h"
 #include "ops/site_checks.h"
 #include "stats/rules.h"
@@ -47,7 +48,8 @@ at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mea
                                const at::Tensor& eps, const Rule& rule, stats::SiteState& state) {
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean, source_var};
-  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1))};
+  const at::Tensor middle = stats::needs_medians(rule) ? medians(x, mean, var) : at::Tensor();
+  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const stats::Moments used = stats::step(rule, source, eps, images, state);
   const at::Tensor center = at::where(source_var > 0, used.mean, source_mean);  // a dead channel: (x - m) + m
   return affine(x, center, restoring_scale(source_var, used.var, eps), source_mean.expand_as(center).contiguous());

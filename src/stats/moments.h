@@ -22,6 +22,8 @@ struct Moments {
 struct ImageMoments {
   Moments each;
   std::int64_t pixels = 0;
+  at::Tensor medians = {};  ///< [2, C]: the lower and the upper median of all pixels of the finite images; undefined
+                            ///< unless the rule asks for it
 };
 
 /// Moments of a batch: the mean and biased variance [C] of all pixels of its finite images.

@@ -1,100 +1,21 @@
 // SPDX-License-Identifier: MIT
-// The texts of the rules: names, fields, bounds.
-#include <limits>
+// The texts of the rules.
+#include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "base/option_text.h"
+#include "stats/rule_fields.h"
+#include "stats/rule_traits.h"
+#include "ttscale/error.h"
 #include "ttscale/rule.h"
 
 namespace ttscale {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr Bounds kShare{0, 1};
-constexpr Bounds kCount{0, kInfinity};
-constexpr Bounds kPositive{0, kInfinity, /*open_low=*/true};
-constexpr Bounds kBlock{1, kInfinity};
-
-const Choices<Variance>& variances() {
-  static const Choices<Variance> choices{{"biased", Variance::kBiased}, {"unbiased", Variance::kUnbiased}};
-  return choices;
-}
-const Choices<Mixing>& mixings() {
-  static const Choices<Mixing> choices{{"convex", Mixing::kConvex}, {"total", Mixing::kTotal}};
-  return choices;
-}
-const Choices<Order>& orders() {
-  static const Choices<Order> choices{{"update-use", Order::kUpdateUse}, {"use-update", Order::kUseUpdate}};
-  return choices;
-}
-
-const Choices<Part>& parts() {
-  static const Choices<Part> choices{{"both", Part::kBoth}, {"mean", Part::kMean}, {"variance", Part::kVariance}};
-  return choices;
-}
-
-const char* name(const rule::Source&) { return "source"; }
-const char* name(const rule::Batch&) { return "batch"; }
-const char* name(const rule::Prior&) { return "prior"; }
-const char* name(const rule::Alpha&) { return "alpha"; }
-const char* name(const rule::Ema&) { return "ema"; }
-const char* name(const rule::Cumulative&) { return "cumulative"; }
-const char* name(const rule::Dua&) { return "dua"; }
-const char* name(const rule::Auto&) { return "auto"; }
-
-template <typename R, typename Visitor>
-void auto_fields(R& rule, Visitor& visit) {
-  visit("weight", rule.weight, kShare);
-  visit("shift", rule.shift, kPositive);
-  visit("count", rule.count, kCount);
-  visit("correlation", rule.correlation, kShare);
-  visit("spread", rule.spread, kCount);
-  visit("positions", rule.positions, kCount);
-  visit("memory", rule.memory, kPositive);
-  visit("memory_diverse", rule.memory_diverse, kPositive);
-  visit("jump", rule.jump, kPositive);
-  visit("surprise", rule.surprise, kPositive);
-  visit("restraint", rule.restraint, kCount);
-  visit("concentration", rule.concentration, kShare);
-  visit("block", rule.block, kBlock);
-}
-
-template <typename R, typename Visitor>
-void own_fields(R& rule, Visitor& visit) {
-  using T = std::remove_const_t<R>;
-  if constexpr (std::is_same_v<T, rule::Prior> || std::is_same_v<T, rule::Cumulative>) {
-    visit("count", rule.count, kCount);
-  } else if constexpr (std::is_same_v<T, rule::Alpha>) {
-    visit("weight", rule.weight, kShare);
-  } else if constexpr (std::is_same_v<T, rule::Ema>) {
-    visit("momentum", rule.momentum, kShare);
-  } else if constexpr (std::is_same_v<T, rule::Dua>) {
-    visit("initial", rule.initial, kShare);
-    visit("decay", rule.decay, kShare);
-    visit("floor", rule.floor, kShare);
-  } else if constexpr (std::is_same_v<T, rule::Auto>) {
-    auto_fields(rule, visit);
-  }
-}
-
-template <typename R, typename Visitor>
-void fields(R& rule, Visitor& visit) {
-  using T = std::remove_const_t<R>;
-  own_fields(rule, visit);
-  if constexpr (!std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>) {
-    constexpr bool kHasState =
-        std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
-    if constexpr (kHasState) {
-      visit("order", rule.order, orders());
-    }
-    visit("variance", rule.variance, variances());
-    if constexpr (!std::is_same_v<T, rule::Batch>) {
-      visit("mixing", rule.mixing, mixings());
-    }
-    visit("part", rule.part, parts());
-    visit("eps", rule.eps, kPositive);
-  }
-}
+using rule_fields::fields;
+using rule_fields::kPublished;
+using rule_fields::name;
 
 template <std::size_t... I>
 std::vector<Rule> defaults(std::index_sequence<I...>) {
@@ -112,14 +33,66 @@ std::vector<FieldWriter::Field> fields_of(const Rule& rule) {
   return writer.fields();
 }
 
+bool has_published(const Rule& rule) {
+  return std::visit([](const auto& r) { return stats::has_published<std::decay_t<decltype(r)>>; }, rule);
+}
+
+void check_published(const OptionText& text, const Rule& rule) {
+  if (std::any_of(text.fields.begin(), text.fields.end(),
+                  [](const auto& field) { return field.first == kPublished; })) {
+    throw UsageError("'" + std::string(kPublished) + "' takes no value; write " + text.name + ":" + kPublished);
+  }
+  if (!text.has_word(kPublished) || has_published(rule)) {
+    return;
+  }
+  std::vector<std::string> names;
+  for (const Rule& other : default_rules()) {
+    if (has_published(other)) {
+      names.push_back(name_of(other));
+    }
+  }
+  throw UsageError("'" + text.name + "' has no variant 'published': it is what was published; such a variant have " +
+                   join(names));
+}
+
+void check_whole(const std::string& rule, const std::string& field, double value) {
+  if (std::floor(value) != value) {
+    throw UsageError(rule + ": " + field + " must be a whole number, found " + number_text(value));
+  }
+}
+
+/// What fields cannot say of a rule; for the help.
+const char* note(const Rule& rule) {
+  if (std::holds_alternative<rule::MixNorm>(rule)) {
+    return "of the image as it is: augmented views are the caller's business";
+  }
+  if (std::holds_alternative<rule::Tema>(rule)) {
+    return "one forward a batch, not two: weights rest on the forward before";
+  }
+  if (std::holds_alternative<rule::UnMixTns>(rule)) {
+    return "at feature sites (--reference) not the same as in BatchNorm layers";
+  }
+  if (std::holds_alternative<rule::Rotta>(rule)) {
+    return "needs class scores; holds moments of 2 * slots images at each layer";
+  }
+  return nullptr;
+}
+
+std::string describe(const FieldWriter::Field& field) {
+  return field.is_word
+             ? field.name
+             : field.name + "=" + (field.value.empty() ? "layer's" : field.value) + " (" + field.allowed + ")";
+}
+
 }  // namespace
 
 Rule parse_rule(const std::string& text) {
-  const OptionText parts = split_option_text("rule", text);
+  const OptionText parts = split_option_text("rule", text, {kPublished});
   std::vector<std::string> names;
   for (Rule& rule : default_rules()) {
     names.push_back(name_of(rule));
     if (names.back() == parts.name) {
+      check_published(parts, rule);
       FieldReader reader(parts);
       std::visit([&](auto& r) { fields(r, reader); }, rule);
       reader.finish();
@@ -134,7 +107,14 @@ void validate(const Rule& rule) {
   const FieldChecker checker(name_of(rule));
   std::visit([&](const auto& r) { fields(r, checker); }, rule);
   if (const auto* dua = std::get_if<rule::Dua>(&rule)) {
-    check_number("dua", "initial * decay + floor, the first momentum,", dua->initial * dua->decay + dua->floor, kShare);
+    check_number("dua", "initial * decay + floor, the first momentum,", dua->initial * dua->decay + dua->floor,
+                 rule_fields::kShare);
+  }
+  if (const auto* unmixtns = std::get_if<rule::UnMixTns>(&rule)) {
+    check_whole("unmixtns", "components", unmixtns->components);
+  }
+  if (const auto* rotta = std::get_if<rule::Rotta>(&rule)) {
+    check_whole("rotta", "slots", rotta->slots);
   }
 }
 
@@ -147,9 +127,10 @@ std::string describe_rules() {
   for (const Rule& rule : default_rules()) {
     std::vector<std::string> parts;
     for (const auto& field : fields_of(rule)) {
-      parts.push_back(field.name + "=" + (field.value.empty() ? "layer's" : field.value) + " (" + field.allowed + ")");
+      parts.push_back(describe(field));
     }
-    out += "  " + name_of(rule) + (parts.empty() ? "" : ": " + join(parts)) + "\n";
+    out += "  " + name_of(rule) + (parts.empty() ? "" : ": " + join(parts));
+    out += (note(rule) == nullptr ? "" : "; " + std::string(note(rule))) + "\n";
   }
   return out;
 }

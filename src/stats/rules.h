@@ -17,6 +17,9 @@ struct StateSize {
   std::int64_t stream = 0;    ///< shared by all sites
 };
 StateSize state_size(const Rule& rule);
+StateSize state_size(const rule::UnMixTns& rule);
+StateSize state_size(const rule::Tema& rule);
+StateSize state_size(const rule::Rotta& rule);
 
 /// What a rule sees at one site for one batch.
 struct RuleInput {
@@ -24,6 +27,7 @@ struct RuleInput {
   at::Tensor eps;  ///< [] or [C] of the layer
   Moments images;  ///< of each image, [N, C]
   BatchMoments batch;
+  at::Tensor medians;  ///< as in ImageMoments
   Moments running;     ///< the state, [C]; the source before the first batch
   at::Tensor seen;     ///< [] images in the state
   at::Tensor batches;  ///< [] batches in the state
@@ -49,6 +53,15 @@ RuleOutput evaluate(const rule::Ema& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Cumulative& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Dua& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Auto& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Iabn& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Rbn& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Tbr& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::AdaMixBn& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::UnMixTns& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::MedBn& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::MixNorm& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Tema& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Rotta& rule, const RuleInput& in);
 
 /// The state of one site in tensors that are updated in place: float64, same device as the activations, of the sizes of
 /// state_size(). All zero is "nothing seen yet".
@@ -74,17 +87,22 @@ Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, con
 /// The moments [C] that a stream of this state normalises its next images with, apart from what these images add
 /// themselves. For rules with has_state().
 Moments settled(const rule::Auto& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);
+Moments settled(const rule::Tema& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);
 Moments settled(const Rule& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);
 
 /// Before the first site of a forward: what sites hand on to each other starts anew. `classes` says whether finish()
 /// will see class scores.
 void begin(const Rule& rule, at::Tensor& stream, bool classes);
 void begin(const rule::Auto& rule, at::Tensor& stream, bool classes);
+void begin(const rule::UnMixTns& rule, at::Tensor& stream, bool classes);
+void begin(const rule::Tema& rule, at::Tensor& stream, bool classes);
+void begin(const rule::Rotta& rule, at::Tensor& stream, bool classes);
 
 /// After the last site: what the next forward takes from the scores [N, K] of this one. Scores of another shape tell
 /// nothing; of several outputs the first counts.
 void finish(const Rule& rule, const at::Tensor& scores, at::Tensor& stream);
 void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream);
+void finish(const rule::Rotta& rule, const at::Tensor& scores, at::Tensor& stream);
 
 /// Takes over what a first look at a batch told of its classes: `looked` is the stream's part after that forward,
 /// `stream` the one to go on with. A first look is for rules with looks_first() and batches of more than
@@ -104,6 +122,9 @@ Moments select_part(const Rule& rule, const Moments& source, const Moments& mome
 
 /// Whether the rule carries statistics from batch to batch.
 bool has_state(const Rule& rule);
+
+/// Whether the rule reads ImageMoments::medians, which cost a sort of the activations.
+bool needs_medians(const Rule& rule);
 
 /// The eps that replaces the layer's own, if the rule sets one.
 std::optional<double> eps_override(const Rule& rule);

@@ -2,6 +2,7 @@
 // One step of a site's statistics: rule, protection of degenerate cases, state update.
 #include <ATen/ATen.h>
 
+#include "stats/rule_traits.h"
 #include "stats/rules.h"
 
 namespace ttscale::stats {
@@ -15,10 +16,6 @@ void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& 
   target.copy_(at::where(condition, value, target));
 }
 
-/// Whether the rule has `part` and `eps`.
-template <typename T>
-constexpr bool has_common_options = !std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>;
-
 }  // namespace
 
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
@@ -28,7 +25,7 @@ Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, con
   at::Tensor own_numbers = state.counters.narrow(0, general.counters, state.counters.size(0) - general.counters);
   const at::Tensor batches = state.counters.select(0, 1);
   const Moments running = where(batches > 0, row_pair(state.running, 0), source);
-  RuleInput in{source,  eps,      images.each, pool(images), running, state.counters.select(0, 0),
+  RuleInput in{source,  eps,      images.each, pool(images), images.medians, running, state.counters.select(0, 0),
                batches, own_rows, own_numbers, state.stream};
   const Moments measured = in.batch.pooled;
   // Before the rule and not after it: a moving average would carry the dead variance on, and amplify all the way down.
@@ -62,13 +59,16 @@ Moments settled(const Rule& rule, const Moments& source, const at::Tensor& eps, 
   if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
     return settled(*automatic, source, eps, state);
   }
+  if (const auto* tema = std::get_if<rule::Tema>(&rule)) {
+    return settled(*tema, source, eps, state);
+  }
   return select_part(rule, source, row_pair(state.running, 0));
 }
 
 Moments select_part(const Rule& rule, const Moments& source, const Moments& moments) {
   const Part part = std::visit(
       [](const auto& r) {
-        if constexpr (has_common_options<std::decay_t<decltype(r)>>) {
+        if constexpr (has_common_fields<std::decay_t<decltype(r)>>) {
           return r.part;
         } else {
           return Part::kBoth;
@@ -80,19 +80,15 @@ Moments select_part(const Rule& rule, const Moments& source, const Moments& mome
 }
 
 bool has_state(const Rule& rule) {
-  return std::visit(
-      [](const auto& r) {
-        using T = std::decay_t<decltype(r)>;
-        return std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua> ||
-               std::is_same_v<T, rule::Auto>;
-      },
-      rule);
+  return std::visit([](const auto& r) { return carries_state<std::decay_t<decltype(r)>>; }, rule);
 }
+
+bool needs_medians(const Rule& rule) { return std::holds_alternative<rule::MedBn>(rule); }
 
 std::optional<double> eps_override(const Rule& rule) {
   return std::visit(
       [](const auto& r) -> std::optional<double> {
-        if constexpr (has_common_options<std::decay_t<decltype(r)>>) {
+        if constexpr (has_common_fields<std::decay_t<decltype(r)>>) {
           return r.eps;
         } else {
           return std::nullopt;

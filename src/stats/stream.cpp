@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: MIT
 // What rules do once a forward, for all sites together.
+#include "stats/rule_traits.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
 
 StateSize state_size(const Rule& rule) {
+  if (const auto* unmixtns = std::get_if<rule::UnMixTns>(&rule)) {
+    return state_size(*unmixtns);
+  }
+  if (const auto* tema = std::get_if<rule::Tema>(&rule)) {
+    return state_size(*tema);
+  }
+  if (const auto* rotta = std::get_if<rule::Rotta>(&rule)) {
+    return state_size(*rotta);
+  }
   StateSize size;
   if (std::holds_alternative<rule::Auto>(rule)) {
     size.rows += auto_state::kRows;
@@ -16,14 +26,21 @@ StateSize state_size(const Rule& rule) {
 }
 
 void begin(const Rule& rule, at::Tensor& stream, bool classes) {
-  if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
-    begin(*automatic, stream, classes);
-  }
+  std::visit(
+      [&](const auto& r) {
+        if constexpr (has_stream_numbers<std::decay_t<decltype(r)>>) {
+          begin(r, stream, classes);
+        }
+      },
+      rule);
 }
 
 void finish(const Rule& rule, const at::Tensor& scores, at::Tensor& stream) {
   if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
     finish(*automatic, scores, stream);
+  }
+  if (const auto* rotta = std::get_if<rule::Rotta>(&rule)) {
+    finish(*rotta, scores, stream);
   }
 }
 

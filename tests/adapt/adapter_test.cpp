@@ -322,7 +322,8 @@ TEST_P(StatefulRule, StreamsInThreadsEqualStreamsAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, StatefulRule,
                          ::testing::Values("batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative",
-                                           "dua"));
+                                           "dua", "iabn", "rbn", "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm",
+                                           "tema", "rotta:slots=8,momentum=0.9"));
 
 TEST(Stream, CountsAndReports) {
   const at::Tensor x = golden("net.scripted", "input");

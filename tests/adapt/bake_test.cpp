@@ -74,7 +74,7 @@ class Baked : public ::testing::TestWithParam<const char*> {};
 TEST_P(Baked, BakedEqualsTheStreamFrozenAtThatPoint) {
   const at::Tensor x = golden(GetParam(), "input");
   for (const char* rule : {"ema:order=use-update", "cumulative:order=use-update,mixing=total,eps=0.01",
-                           "ema:order=use-update,part=mean", "dua:order=use-update,part=variance"}) {
+                           "ema:order=use-update,part=mean", "dua:order=use-update,part=variance", "tbr"}) {
     const Adapted adapted = after_three_batches(GetParam(), with(rule), x);
     const torch::jit::Module baked = bake(adapted.stream);
     EXPECT_FALSE(mentions_ttscale(baked)) << rule;

@@ -112,8 +112,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values(Pair{"net.folded", "net.scripted"}, Pair{"net1d.folded", "net1d"},
                                          Pair{"net3d.folded", "net3d"}, Pair{"blocks.folded", "blocks.frozen"},
                                          Pair{"mixed.folded", "mixed"}),
-                       ::testing::Values("source", "batch", "prior", "prior:mixing=total", "ema", "cumulative",
-                                         "dua")));
+                       ::testing::Values("source", "batch", "prior", "prior:mixing=total", "ema", "cumulative", "dua",
+                                         "iabn", "rbn", "tbr", "adamixbn", "medbn", "mixnorm", "tema",
+                                         "rotta:slots=8,momentum=0.9")));
 
 TEST(Folded, BatchEqualsEagerTrainingMode) {
   for (const Pair& pair :
@@ -391,7 +392,9 @@ TEST_P(SnapshotTest, SurvivesItsStreamAndInferenceMode) {
   EXPECT_TRUE(other.forward(x_ * 2).equal(same.forward(x_ * 2)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, SnapshotTest, ::testing::Values("batch", "prior", "ema", "cumulative", "dua"));
+INSTANTIATE_TEST_SUITE_P(Rules, SnapshotTest,
+                         ::testing::Values("batch", "prior", "ema", "cumulative", "dua", "iabn", "tbr", "unmixtns",
+                                           "medbn", "mixnorm", "tema"));
 
 TEST(Snapshots, OfAnotherRuleOrModelAreRefused) {
   const AdaptedModel model = adapt(load_archive("net.scripted"), with("ema"));

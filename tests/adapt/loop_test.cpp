@@ -41,7 +41,8 @@ TEST(Loop, BatchIsBatchNormInTrainingModeInEachPass) {
 TEST(Loop, EveryRuleGivesWhatItGivesForTheBatchNormInTheLoop) {
   torch::manual_seed(4);
   const at::Tensor x = golden("repeated", "input");
-  for (const char* rule : {"ema", "ema:order=use-update", "cumulative", "dua", "prior", "alpha"}) {
+  for (const char* rule : {"ema", "ema:order=use-update", "cumulative", "dua", "prior", "alpha", "iabn", "rbn", "tbr",
+                           "adamixbn", "medbn", "mixnorm", "tema", "rotta:slots=8,momentum=0.9"}) {
     Stream folded = adapt(load_archive("repeated.folded"), with(rule, of_the_loop())).stream();
     Stream unfolded = adapt(load_archive("repeated"), with(rule)).stream();
     for (int batch = 0; batch < 3; ++batch) {

@@ -56,6 +56,7 @@ void add_texts(const Corpus& corpus) {
       R"({"architecture": "resnet18", "pretrained_cfg": {"input_size": [1, 28, 28], "mean": [0.1], "std": [1]}})");
   corpus.add("option_text", "ema", "ema:momentum=0.1,part=mean");
   corpus.add("option_text", "dua", "dua:initial=0.1,decay=0.94,floor=0.005");
+  corpus.add("option_text", "unmixtns", "unmixtns:published,components=128");
   corpus.add("option_text", "min-max", "min-max:low=0,high=1,lower-quantile=0.01,scope=image");
   corpus.add("option_text", "shifts", "gaussian_noise:3,5;imagenet-c fog:1");
   corpus.add("option_text", "protocol", "mixed-correlated:delta=0.1");

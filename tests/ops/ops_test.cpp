@@ -13,6 +13,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "ops/affine.h"
+#include "ops/forward.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
 #include "ops/support.h"
@@ -266,10 +267,36 @@ TEST_F(Norm, ADeadChannelIsNotAmplified) {
 }
 
 TEST_F(Norm, OneImageOfOnePixelIsFinite) {
-  for (const char* rule : {"batch", "batch:variance=unbiased", "prior", "alpha", "ema", "cumulative", "dua"}) {
-    State state(4, at::kCPU);
+  for (const char* rule :
+       {"batch", "batch:variance=unbiased", "prior", "alpha", "ema", "cumulative", "dua", "iabn", "rbn", "tbr",
+        "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "tema:published", "rotta"}) {
+    State state(4, at::kCPU, rule);
     EXPECT_TRUE(layer_.run(at::randn({1, 4, 1, 1}), rule, state).isfinite().all().item<bool>()) << rule;
     EXPECT_TRUE(state.running.isfinite().all().item<bool>()) << rule;
+  }
+}
+
+TEST(Presets, AreTheSameOnEveryDevice) {
+  if (devices().size() < 2) {
+    GTEST_SKIP() << "no CUDA device";
+  }
+  at::manual_seed(31);
+  const Layer layer(4, at::kCPU, at::kFloat);
+  for (const std::string rule : {"iabn:k=1", "rbn", "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema"}) {
+    State here(4, at::kCPU, rule);
+    State there(4, at::kCUDA, rule);
+    for (const std::int64_t images : {5, 1, 3}) {
+      const at::Tensor x = at::randn({images, 4, 6, 6}) * 2 + 1;
+      begin(here.stream, rule, true);
+      begin(there.stream, rule, true);
+      Layer moved = layer;
+      for (at::Tensor* t : {&moved.weight, &moved.bias, &moved.mean, &moved.var}) {
+        *t = t->cuda();
+      }
+      const at::Tensor y = moved.run(x.cuda(), rule, there);
+      EXPECT_TRUE(y.cpu().allclose(layer.run(x, rule, here), 1e-4, 1e-5)) << rule;
+    }
+    EXPECT_TRUE(there.running.cpu().allclose(here.running, 1e-5, 1e-6)) << rule;
   }
 }
 

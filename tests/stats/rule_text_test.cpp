@@ -2,6 +2,7 @@
 // Rules as text: what is read, written and refused.
 #include <gmock/gmock.h>
 
+#include "stats/rule_traits.h"
 #include "ttscale/error.h"
 #include "ttscale/rule.h"
 
@@ -29,7 +30,7 @@ TEST(RuleText, DefaultsAreThePublishedOnes) {
     std::visit(
         [&](const auto& r) {
           using T = std::decay_t<decltype(r)>;
-          if constexpr (!std::is_same_v<T, rule::Source> && !std::is_same_v<T, rule::Auto>) {
+          if constexpr (stats::has_common_fields<T>) {
             EXPECT_EQ(r.variance, Variance::kUnbiased) << name;
             EXPECT_FALSE(r.eps.has_value()) << name;
           }
@@ -45,6 +46,21 @@ TEST(RuleText, WritesWhatDiffersFromTheDefaults) {
   EXPECT_EQ(to_string(rule::Prior{32, Variance::kBiased, Mixing::kConvex, 0.001}),
             "prior:count=32,variance=biased,eps=0.001");
   EXPECT_EQ(to_string(parse_rule("dua:decay=0.5,initial=0.1")), "dua:decay=0.5");
+}
+
+TEST(RuleText, PublishedIsAWordThatStandsBesideFields) {
+  EXPECT_FALSE(std::get<rule::UnMixTns>(parse_rule("unmixtns")).published);
+  for (const char* text : {"unmixtns:published,components=128", "unmixtns:components=128,published"}) {
+    const auto unmixtns = std::get<rule::UnMixTns>(parse_rule(text));
+    EXPECT_TRUE(unmixtns.published);
+    EXPECT_EQ(unmixtns.components, 128);
+    EXPECT_EQ(to_string(unmixtns), "unmixtns:published,components=128");
+  }
+  for (const char* text :
+       {"iabn:published", "iabn:published,k=3", "tbr:published", "adamixbn:published", "medbn:published",
+        "mixnorm:published,weight=0.1", "tema:published,table=imagenet", "rotta:published,slots=8"}) {
+    EXPECT_EQ(to_string(parse_rule(text)), text);
+  }
 }
 
 struct BadText {
@@ -69,8 +85,21 @@ TEST_P(BadRule, IsRefusedInOneLineThatListsWhatIsValid) {
 INSTANTIATE_TEST_SUITE_P(
     Texts, BadRule,
     ::testing::Values(
-        BadText{"tent", {"unknown rule 'tent'", "source, batch, prior, alpha, ema, cumulative, dua, auto"}},
-        BadText{"", {"unknown rule ''"}},
+        BadText{"tent",
+                {"unknown rule 'tent'",
+                 "source, batch, prior, alpha, ema, cumulative, dua, auto, iabn, rbn, tbr, adamixbn, unmixtns, medbn, "
+                 "mixnorm, tema, rotta"}},
+        BadText{"ema:published",
+                {"'ema' has no variant 'published'", "iabn, tbr, adamixbn, unmixtns, medbn, mixnorm, tema, rotta"}},
+        BadText{"rbn:momentum=0.1,published", {"'rbn' has no variant 'published'"}},
+        BadText{"iabn:publish", {"expected field=value", "'publish'"}},
+        BadText{"iabn:published=1", {"'published' takes no value", "iabn:published"}},
+        BadText{"tbr:published,published", {"'published' stands twice"}},
+        BadText{"tbr:published,", {"expected field=value"}}, BadText{"medbn:k=1", {"no field 'k'"}},
+        BadText{"unmixtns:components=1.5", {"components", "whole number", "1.5"}},
+        BadText{"unmixtns:components=0", {"components", "from 1 to 1024"}},
+        BadText{"rotta:slots=2.5", {"slots", "whole number"}}, BadText{"rotta:slots=0", {"from 1 to 1024"}},
+        BadText{"tema:table=mnist", {"cifar, imagenet"}}, BadText{"", {"unknown rule ''"}},
         BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps"}},
         BadText{"source:count=1", {"takes none"}}, BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
         BadText{"ema:momentum=abc", {"found 'abc'"}}, BadText{"ema:momentum=0,1", {"found '1'", "field=value"}},
@@ -82,8 +111,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"auto:block=0.5", {"block"}}, BadText{"dua:initial=1,decay=1,floor=1", {"first momentum"}}));
 
 TEST(RuleText, HelpNamesEveryRuleAndField) {
-  EXPECT_THAT(describe_rules(), AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"),
-                                      HasSubstr("update-use|use-update"), HasSubstr("eps=layer's")));
+  EXPECT_THAT(describe_rules(),
+              AllOf(HasSubstr("source"), HasSubstr("momentum=0.1"), HasSubstr("update-use|use-update"),
+                    HasSubstr("eps=layer's"), HasSubstr("unmixtns: published, components=16"),
+                    HasSubstr("one forward a batch")));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 #include <ATen/ATen.h>
 
+#include "preset_stream.h"
+
 namespace ttscale::stats {
 namespace {
 
@@ -38,21 +40,14 @@ Scalars scalars(const at::Tensor& x) {
           static_cast<double>(x.size(0))};
 }
 
-SiteState fresh_state(std::int64_t channels) {
-  return {at::zeros({2, channels}, at::kDouble), at::zeros({3}, at::kDouble), at::zeros({4, channels}, at::kDouble),
-          at::zeros({0}, at::kDouble)};
-}
-
 Moments source_moments() { return {at::full({1}, kSource.mean, at::kDouble), at::full({1}, kSource.var, at::kDouble)}; }
-
-ImageMoments per_image(const at::Tensor& x) { return {{x.mean(2), x.var(2, false)}, x.size(2)}; }
 
 /// Runs ten batches through the rule and compares what is used with `expected(batch, index)`.
 void expect_follows(const std::string& rule, const std::function<Pair(const Scalars&, int)>& expected) {
-  SiteState state = fresh_state(1);
+  SiteState state = testing::fresh_state(parse_rule(rule), 1);
   for (int i = 0; i < 10; ++i) {
-    const Moments used =
-        step(parse_rule(rule), source_moments(), at::full({}, 1e-5, at::kDouble), per_image(batch(i)), state);
+    const Moments used = step(parse_rule(rule), source_moments(), at::full({}, 1e-5, at::kDouble),
+                              testing::image_moments(batch(i)), state);
     const Pair want = expected(scalars(batch(i)), i);
     EXPECT_NEAR(used.mean.item<double>(), want.mean, 1e-12) << rule << " batch " << i;
     EXPECT_NEAR(used.var.item<double>(), want.var, 1e-12) << rule << " batch " << i;
@@ -157,35 +152,45 @@ TEST(Rules, DuaDecaysItsMomentum) {
 class EveryRule : public ::testing::TestWithParam<const char*> {
  protected:
   const Rule rule_ = parse_rule(GetParam());
-  SiteState state_ = fresh_state(1);
+  SiteState state_ = testing::fresh_state(rule_, 1);
 
   Moments feed(const at::Tensor& x) {
-    return step(rule_, source_moments(), at::full({}, 1e-5, at::kDouble), per_image(x), state_);
+    begin(rule_, state_.stream, true);
+    return step(rule_, source_moments(), at::full({}, 1e-5, at::kDouble), testing::image_moments(x), state_);
   }
 };
 
 TEST_P(EveryRule, RejectsABatchWithNanAsAWhole) {
   feed(batch(0));
   const at::Tensor running = state_.running.clone();
+  const at::Tensor own = state_.counters.narrow(0, 3, state_.counters.size(0) - 3).clone();
   at::Tensor bad = batch(1);
   bad[0][0][0] = std::numeric_limits<double>::quiet_NaN();
   const Moments used = feed(bad);
   EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
   EXPECT_TRUE(state_.running.equal(running));
-  EXPECT_TRUE(state_.counters.equal(at::tensor({5.0, 1.0, 1.0}, at::kDouble)));
+  EXPECT_TRUE(state_.counters.narrow(0, 3, own.size(0)).equal(own));
+  EXPECT_TRUE(state_.counters.narrow(0, 0, 3).equal(at::tensor({5.0, 1.0, 1.0}, at::kDouble)));
 }
 
 TEST_P(EveryRule, WithoutAnyFiniteImageUsesWhatItHas) {
   const Moments used = feed(at::full({2, 1, kPixels}, std::numeric_limits<double>::quiet_NaN(), at::kDouble));
-  EXPECT_TRUE(used.mean.equal(source_moments().mean));
-  EXPECT_TRUE(used.var.equal(source_moments().var));
+  EXPECT_TRUE(used.mean.eq(source_moments().mean).all().item<bool>());  // for each image, if the rule tells them apart
+  EXPECT_TRUE(used.var.eq(source_moments().var).all().item<bool>());
   EXPECT_EQ(state_.counters[2].item<double>(), 1);
 }
 
 TEST_P(EveryRule, ASingleValueGivesFiniteStatisticsWithASpread) {
   const Moments used = feed(at::full({1, 1, 1}, 3.0, at::kDouble));
   EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
-  EXPECT_GT(used.var.item<double>(), 0.1);
+  EXPECT_GT(used.var.min().item<double>(), 0.1);
+}
+
+/// How much a rule may widen noise: a random start of components, or one that is not the source's, are what they are.
+double most_gain(const Rule& rule) {
+  const auto* tema = std::get_if<rule::Tema>(&rule);
+  const bool has_other_start = std::holds_alternative<rule::UnMixTns>(rule) || (tema != nullptr && tema->published);
+  return has_other_start ? 1.5 : 1 + 1e-9;
 }
 
 TEST_P(EveryRule, NoiseOfADeadChannelIsNotAmplified) {
@@ -194,7 +199,7 @@ TEST_P(EveryRule, NoiseOfADeadChannelIsNotAmplified) {
   for (int i = 0; i < 200; ++i) {
     at::manual_seed(static_cast<std::uint64_t>(i));
     const Moments used = feed(kSource.mean + 1e-4 * at::randn({5, 1, kPixels}, at::kDouble));
-    ASSERT_LE(std::sqrt(kSource.var / used.var.item<double>()), 1.0 + 1e-9) << i;
+    ASSERT_LE(std::sqrt(kSource.var / used.var.min().item<double>()), most_gain(rule_)) << i;
   }
 }
 
@@ -205,13 +210,37 @@ TEST_P(EveryRule, TheTextGivesTheRuleBack) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, EveryRule,
                          ::testing::Values("source", "batch", "prior", "prior:count=0.001", "alpha",
-                                           "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua"));
+                                           "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua",
+                                           "iabn", "iabn:published", "rbn", "tbr", "tbr:published", "adamixbn",
+                                           "adamixbn:published", "unmixtns", "unmixtns:published",
+                                           "unmixtns:components=1", "medbn", "medbn:published", "mixnorm",
+                                           "mixnorm:published", "tema", "tema:published", "tema:table=imagenet",
+                                           "rotta", "rotta:published,slots=2"));
+
+TEST_P(EveryRule, FiniteImagesAreUsedAsIfTheOthersWereNotThere) {
+  at::Tensor bad = batch(1);
+  bad[1][0][0] = std::numeric_limits<double>::infinity();
+  const at::Tensor good = at::cat({bad.narrow(0, 0, 1), bad.narrow(0, 2, bad.size(0) - 2)});
+  feed(batch(0));
+  const SiteState before{state_.running.clone(), state_.counters.clone(), state_.last.clone(), state_.stream.clone()};
+  const Moments with = feed(bad);
+  state_ = before;
+  const Moments without = feed(good);
+  const auto known = [&](const at::Tensor& t) {
+    return t.dim() == 2 ? at::cat({t.narrow(0, 0, 1), t.narrow(0, 2, t.size(0) - 2)}) : t;
+  };
+  EXPECT_TRUE(with.mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(with.var.isfinite().all().item<bool>());
+  EXPECT_TRUE(known(with.mean).allclose(without.mean, 1e-12, 1e-12));
+  EXPECT_TRUE(known(with.var).allclose(without.var, 1e-12, 1e-12));
+}
 
 TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.
-  SiteState state = fresh_state(1);
-  const Moments used = step(rule::Batch{}, source_moments(), at::full({}, 1e-5, at::kDouble),
-                            per_image(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
+  SiteState state = testing::fresh_state(rule::Batch{}, 1);
+  const Moments used =
+      step(rule::Batch{}, source_moments(), at::full({}, 1e-5, at::kDouble),
+           testing::image_moments(at::randn({50, 1, 64}, at::kDouble) * std::sqrt(kSource.var) * 0.05), state);
   EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
 }
 
@@ -220,7 +249,7 @@ TEST(Step, APartOfTheMomentsCanStayTheSources) {
   const Moments source{row(1, 2), row(4, 9)};
   const ImageMoments images{{row(3, -1).view({1, 2}), row(1, 25).view({1, 2})}, 10};
   const auto used = [&](const char* rule) {
-    SiteState state = fresh_state(2);
+    SiteState state = testing::fresh_state(parse_rule(rule), 2);
     const Moments moments = step(parse_rule(rule), source, at::full({}, 1e-5, at::kDouble), images, state);
     EXPECT_TRUE(state.last[2].equal(moments.mean)) << "the report must tell what was used";
     EXPECT_TRUE(state.last[3].equal(moments.var));
