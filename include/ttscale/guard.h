@@ -59,6 +59,7 @@ struct GuardReport {
   Guard guard;
   std::string unable;         ///< why it cannot watch, in words; empty if it can
   std::int64_t compared = 0;  ///< images that both models saw
+  std::int64_t classes = 0;   ///< of the model; 0 before the first comparison
   GuardAction action = GuardAction::kKeep;
   GuardEvidence evidence;
   std::vector<GuardDecision> decisions;  ///< oldest first

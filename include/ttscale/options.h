@@ -23,7 +23,7 @@ struct CallOptions {
 
 /// What to adapt and how.
 struct AdaptOptions {
-  Rule rule = rule::Prior{};   ///< how statistics follow the stream; each stream may have its own
+  Rule rule = rule::Auto{};    ///< how statistics follow the stream; each stream may have its own
   std::optional<Guard> guard;  ///< what watches a stream; empty: 1/16 of the images under auto, off under other rules
   std::optional<Reference>
       reference;       ///< of calibrate(): its sites are brought back to these moments, feature sites included; other

@@ -46,8 +46,8 @@ torch::jit::Module online(const Stream& stream, const BakeOptions& options) {
 void check_bakeable(const Rule& rule) {
   if (!std::holds_alternative<rule::Source>(rule) && !stats::has_state(rule)) {
     throw UsageError("bake: rule " + to_string(rule) +
-                     " takes its statistics from each batch anew and keeps none that could be fixed; use auto, "
-                     "cumulative, ema or dua");
+                     " takes its statistics from each batch anew and keeps none that could be fixed; use a rule "
+                     "that remembers: auto, cumulative, ema, dua, rbn, tbr, unmixtns, mixnorm, tema or rotta");
   }
 }
 

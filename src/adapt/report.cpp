@@ -45,6 +45,9 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
       text << "  " << describe(decision) << "\n";
     }
   }
+  for (const std::string& warning : report.warnings) {
+    text << "warning: " << warning << "\n";
+  }
   return out << text.str();
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "adapt/limits.h"
 #include "adapt/stream_impl.h"
 #include "stats/rules.h"
 #include "ttscale/error.h"
@@ -114,7 +115,10 @@ at::Tensor Stream::Impl::answer_adapted(const at::Tensor& images, const at::Tens
   }
   const std::vector<std::int64_t> due = watch.due(images.size(0));
   if (!due.empty()) {
-    judge(unadapted(rows_at(images, due)), rows_at(output, due));
+    const at::Tensor some = rows_at(images, due);
+    const at::Tensor source_output = unadapted(some);
+    probe_input(some, source_output);
+    judge(source_output, rows_at(output, due));
   }
   if (watch.holds()) {
     state.restore(before);
@@ -132,6 +136,12 @@ at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tenso
     judge(rows_at(output, due), trial);
   }
   return output;
+}
+
+void Stream::Impl::probe_input(const at::Tensor& images, const at::Tensor& unadapted) {
+  for (const InputProbe::Reading& reading : probe.readings(images)) {
+    probe.add(reading.name, unadapted, this->unadapted(reading.images));
+  }
 }
 
 void Stream::Impl::judge(const at::Tensor& unadapted, const at::Tensor& adapted) {
@@ -168,6 +178,7 @@ void Stream::reset() {
   impl_->fresh = true;
   impl_->good = at::Tensor();
   impl_->watch.reset();
+  impl_->probe = {};
 }
 
 Snapshot Stream::snapshot() const {
@@ -221,6 +232,13 @@ StreamReport Stream::report() const {
     out.sites.push_back(site_report(
         sites[i], impl_->state.tensors().sites[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
   }
+  std::vector<Site> described;
+  for (const auto& site : sites) {
+    described.push_back(site.site);
+  }
+  out.warnings = impl_->probe.warnings();
+  const std::vector<std::string> met = limits(out, impl_->options, described);
+  out.warnings.insert(out.warnings.end(), met.begin(), met.end());
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapt/input_probe.h"
 #include "adapt/state_file.h"
 #include "adapt/stream_state.h"
 #include "adapt/watch.h"
@@ -39,6 +40,7 @@ struct Stream::Impl {
   StreamState state;
   graph::Instance instance;
   Watch watch;
+  InputProbe probe = {};
   bool fresh = true;     ///< has met no batch since the last reset; known here so that no device is asked
   at::Tensor good = {};  ///< the state when the guard was last sure of it
   std::optional<Runner> blended = {}, source = {};  ///< made when first needed
@@ -56,6 +58,7 @@ struct Stream::Impl {
  private:
   at::Tensor adapted(const at::Tensor& images, const at::Tensor& before);
   at::Tensor unadapted(const at::Tensor& images);
+  void probe_input(const at::Tensor& images, const at::Tensor& unadapted);
   at::Tensor answer_adapted(const at::Tensor& images, const at::Tensor& before);
   at::Tensor answer_source(const at::Tensor& images, const at::Tensor& before);
   void judge(const at::Tensor& unadapted, const at::Tensor& adapted);

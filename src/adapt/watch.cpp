@@ -10,7 +10,8 @@
 namespace ttscale {
 namespace {
 
-/// A stream's first images are all compared: what is wrong from the start is found within two or three batches.
+/// A stream's first images are all compared, and its first two batches in part at least: what is wrong from the start
+/// is found at once.
 constexpr std::int64_t kFirstImages = 32;
 /// Later ones are compared in groups of so many where batches are that large: one forward of 16 is cheaper than 16.
 constexpr std::int64_t kGroup = 16;
@@ -21,7 +22,7 @@ constexpr double kFewestBatches = 2;
 constexpr double kSure = 2;
 constexpr double kDoubt = 1;
 /// A loss of so much accuracy is not met by adapting half as much.
-constexpr double kLargeLoss = 0.05;
+constexpr double kLargeLoss = 0.1;
 /// Images that must speak for adapting before it is trusted again, doubled with every retreat: no swinging to and fro.
 constexpr std::int64_t kPatience = 32;
 constexpr std::int64_t kMostDoublings = 5;
@@ -37,6 +38,8 @@ std::vector<std::int64_t> Watch::due(std::int64_t images) {
   std::int64_t group = 0;
   if (compared_ < kFirstImages) {
     group = std::min(images, kFirstImages - compared_);
+  } else if (static_cast<double>(groups_) < kFewestBatches) {
+    group = std::min(images, kGroup);
   } else {
     const double share = guard_.fraction * static_cast<double>(images);
     credit_ += share;
@@ -61,7 +64,9 @@ Watch::Memory Watch::add(const at::Tensor& source, const at::Tensor& adapted) {
     return Memory::kGoOn;
   }
   compared_ += before.size(0);
+  classes_ = before.size(1);
   since_ += before.size(0);
+  ++groups_;
   comparison_.add(before, after);
   return decide();
 }
@@ -155,6 +160,6 @@ GuardEvidence Watch::evidence() const {
           found.adapted_classes};
 }
 
-GuardReport Watch::report() const { return {guard_, unable_, compared_, action(), evidence(), decisions_}; }
+GuardReport Watch::report() const { return {guard_, unable_, compared_, classes_, action(), evidence(), decisions_}; }
 
 }  // namespace ttscale

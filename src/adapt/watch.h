@@ -74,6 +74,8 @@ class Watch {
   std::int64_t seen_ = 0;  ///< images of the stream
   std::int64_t compared_ = 0;
   std::int64_t since_ = 0;  ///< of them, since the answer last changed
+  std::int64_t groups_ = 0;  ///< of images compared
+  std::int64_t classes_ = 0;
   std::int64_t retreats_ = 0;
   stats::Comparison comparison_;
   std::vector<GuardDecision> decisions_;

@@ -117,7 +117,8 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
                     "Write a model that goes on adapting, where libttscale.so is loaded");
   const char* const group = "Adaptation";
   command
-      ->add_option("--rule", flags.rule, "How statistics follow the images: auto, cumulative, ema or dua (cumulative)")
+      ->add_option("--rule", flags.rule,
+                   "How statistics follow the images, a rule that remembers: auto, cumulative, ema, ... (auto)")
       ->type_name("RULE")
       ->group(group);
   command

@@ -44,7 +44,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.data = flags.data;
   options.labels = flags.labels;
   options.ignore_index = flags.ignore_index;
-  options.rules = flags.rules.empty() ? std::vector<std::string>{"source", "prior"} : flags.rules;
+  options.rules = flags.rules.empty() ? std::vector<std::string>{"source", "auto"} : flags.rules;
   options.input = parse_input_scaling(flags.input);
   options.preprocessing = resolve(flags.preprocessing, config);
   if (!flags.class_map.empty()) {

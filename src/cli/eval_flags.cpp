@@ -17,7 +17,7 @@ CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<T>
 
 void add_rule_flags(CLI::App& command, EvalFlags& flags) {
   const char* const group = "Adaptation";
-  command.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, prior)")
+  command.add_option("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, auto)")
       ->type_name("RULE")
       ->take_all()
       ->allow_extra_args(false)

@@ -110,7 +110,7 @@ struct AdaptFlags {
   std::filesystem::path model;
   std::filesystem::path data;
   std::filesystem::path out;
-  std::string rule = "cumulative";
+  std::string rule = "auto";
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;

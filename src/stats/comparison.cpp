@@ -49,10 +49,7 @@ at::Tensor class_probabilities(const at::Tensor& scores) {
   if (!classes || !scores.is_floating_point() || scores.size(1) < 2 || scores.numel() == 0) {
     return {};
   }
-  at::Tensor flat = scores.detach().flatten(2);
-  if (scores.dim() == 2) {
-    flat = scores.detach().unsqueeze(2);
-  }
+  at::Tensor flat = scores.dim() == 2 ? scores.detach().unsqueeze(2) : scores.detach().flatten(2);
   const std::int64_t step = (flat.size(2) + kMostPixels - 1) / kMostPixels;
   flat = flat.slice(2, 0, c10::nullopt, step).to(at::kCPU, at::kDouble);
   const at::Tensor finite = flat.isnan().logical_not();

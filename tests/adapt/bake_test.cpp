@@ -153,7 +153,7 @@ TEST(Bake, RefusesWhatHasNoStatistics) {
     }
     return std::string("accepted");
   };
-  EXPECT_THAT(refusal(model.stream()), HasSubstr("use auto, cumulative, ema or dua"));
+  EXPECT_THAT(refusal(model.stream()), HasSubstr("a rule that remembers: auto, cumulative, ema"));
   EXPECT_THAT(refusal(model.stream(rule::Ema{})), HasSubstr("has seen no images"));
 }
 

@@ -101,7 +101,7 @@ TEST_F(AdaptTest, InputScalingBecomesPartOfTheArchive) {
 }
 
 TEST_F(AdaptTest, RefusesWhatCannotBeFixed) {
-  expect_failure(adapt({"--rule", "prior"}), 2, {"prior", "cumulative, ema or dua"});
+  expect_failure(adapt({"--rule", "prior"}), 2, {"prior", "a rule that remembers: auto, cumulative, ema"});
   EXPECT_FALSE(fs::exists(path("adapted.pt")));
 }
 

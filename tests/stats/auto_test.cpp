@@ -154,6 +154,27 @@ double weight_of(const Moments& used, const Moments& source, double shift) {
   return ((used.mean - source.mean) / (shift * source.var.sqrt())).mean().item<double>();
 }
 
+TEST_F(Auto, DoubtIsNoEvidenceOfFewClasses) {
+  begin(rule_, stream_, true);
+  finish(rule_, at::zeros({50, kClasses}), stream_);
+  EXPECT_EQ(stream_[auto_state::kConcentration].item<double>(), 0);
+  begin(rule_, stream_, true);
+  finish(rule_, at::one_hot(at::full({200}, 3, at::kLong), kClasses) * 20.0, stream_);
+  EXPECT_GT(stream_[auto_state::kConcentration].item<double>(), 0.3);
+}
+
+TEST_F(Auto, CountsProbabilitiesAndScoresAlike) {
+  at::manual_seed(12);
+  const at::Tensor scores = at::randn({30, kClasses});
+  begin(rule_, stream_, true);
+  finish(rule_, scores, stream_);
+  const at::Tensor of_scores = stream_.clone();
+  stream_.zero_();
+  begin(rule_, stream_, true);
+  finish(rule_, scores.softmax(1), stream_);
+  EXPECT_TRUE(stream_.allclose(of_scores, 1e-5, 1e-7));
+}
+
 TEST_F(Auto, LeavesDataOfTheSourceAlone) {
   at::manual_seed(5);
   Moments used;

@@ -31,7 +31,7 @@ enum Stream : std::int64_t {
   kLooked,              ///< 1 if the concentration is known
   kConcentration,       ///< of the classes in the history, 0 to 1
   kMemory,              ///< images to remember
-  kClasses              ///< from here on: counts of predictions in the history, then of recent ones
+  kClasses              ///< from here on: sums of class probabilities in the history, then of recent ones
 };
 
 /// Classes are counted in so many bins; class k falls into bin k modulo this. Up to it the counts are exact; above,

@@ -28,11 +28,16 @@ at::Tensor at_most(const at::Tensor& counts, const at::Tensor& most) {
   return counts * (most / counts.sum().clamp_min(1)).clamp_max(1);
 }
 
-/// How often each bin is predicted by scores [N, K]; images with NaN do not count.
+/// How much each bin is predicted by scores [N, K]: sums of class probabilities, so that doubt is no evidence of few
+/// classes; images with NaN do not count. Scores that are probabilities already stay what they are.
 at::Tensor count_classes(const at::Tensor& scores, std::int64_t bins) {
-  const at::Tensor known = scores.isnan().any(1).logical_not().to(at::kDouble);
-  // Sums of ones are exact in any order: the result is the same on every device.
-  return at::zeros({bins}, known.options()).scatter_add(0, scores.argmax(1).remainder(bins), known);
+  const at::Tensor values = scores.to(at::kDouble);
+  const at::Tensor known = values.isnan().any(1, /*keepdim=*/true).logical_not();
+  const at::Tensor probable = values.ge(0).all(1, /*keepdim=*/true).logical_and((values.sum(1, true) - 1).abs() < 1e-3);
+  const at::Tensor each = at::where(probable, values, values.softmax(1));
+  const at::Tensor counts = at::where(known, each, at::zeros_like(each)).sum(0);
+  const at::Tensor bin = at::arange(scores.size(1), counts.options().dtype(at::kLong)).remainder(bins);
+  return at::zeros({bins}, counts.options()).index_add(0, bin, counts);
 }
 
 void set_if(const at::Tensor& condition, const at::Tensor& value, const at::Tensor& target) {
