@@ -120,6 +120,7 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
       ->add_option("--rule", flags.rule, "How statistics follow the images: auto, cumulative, ema or dua (cumulative)")
       ->type_name("RULE")
       ->group(group);
+  add_guard_flag(*command, flags.guard);
   command
       ->add_option("--input", flags.input, "Scaling ahead of the model, which becomes part of it: none or standardize")
       ->type_name("SCALING")
