@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 class GuardTest : public ProgramTest {
@@ -51,7 +50,7 @@ TEST_F(GuardTest, EveryDecisionIsALineOfTheLogAndOfTheFiles) {
   EXPECT_THAT(eval({"--guard", "off"}).err, Not(HasSubstr("guard of")));
   EXPECT_THAT(eval({}).err, Not(HasSubstr("guard")));
   EXPECT_THAT(eval({"--guard", "1/16"}).err, HasSubstr("guard of batch"));
-  EXPECT_THAT(eval({"--guard", "1", "--quiet"}).err, IsEmpty());
+  EXPECT_THAT(eval({"--guard", "1", "--quiet"}).err, Not(HasSubstr("guard")));
 }
 
 TEST_F(GuardTest, OtherSharesAreRefused) {
