@@ -22,6 +22,9 @@ namespace {
 AdaptOptions to_options(const AdaptFlags& flags, const image::Preprocessing& preprocessing) {
   AdaptOptions options;
   options.rule = parse_rule(flags.rule);
+  if (!flags.guard.empty()) {
+    options.guard = parse_guard(flags.guard);
+  }
   options.reference = eval::read_reference(flags.reference, preprocessing.describe());
   // `eval` scales pixels and normalises them then; an archive takes normalised images.
   options.input = with_reference(parse_input_scaling(flags.input), InputSpace::kNormalised, preprocessing.mean,
@@ -36,6 +39,15 @@ void write_module(const torch::jit::Module& module, const std::filesystem::path&
   std::ostringstream bytes;
   module.save(bytes);
   write_file(file, bytes.str());
+}
+
+void log_guard(const GuardReport& report) {
+  for (const GuardDecision& decision : report.decisions) {
+    log(LogLevel::kInfo, "guard: " + describe(decision));
+  }
+  if (report.guard.fraction > 0) {
+    log(report.unable.empty() ? LogLevel::kInfo : LogLevel::kWarning, describe(report));
+  }
 }
 
 }  // namespace
@@ -61,12 +73,13 @@ void run(const AdaptFlags& flags) {
   log(LogLevel::kInfo, "adapting under " + to_string(options.rule) + " to " + images.describe());
   log_sources(flags.images.preprocessing, config);
   images.for_each_batch([&](const at::Tensor& batch) { stream.forward(batch.to(at::Device(flags.images.device))); });
+  const StreamReport report = stream.report();
+  log_guard(report.guard);
   if (!flags.state_out.empty()) {
     stream.save(flags.state_out);
   }
   write_module(flags.keep_online ? online(stream, {/*input=*/true}) : bake(stream, {/*input=*/true}), flags.out);
 
-  const StreamReport report = stream.report();
   std::ostringstream line;
   line << flags.out.string() << ": " << report.sites.size() << (report.sites.size() == 1 ? " site " : " sites ")
        << (flags.keep_online ? "that go on adapting where libttscale.so is loaded" : "fixed") << ", after "

@@ -121,6 +121,7 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
                    "How statistics follow the images, a rule that remembers: auto, cumulative, ema, ... (auto)")
       ->type_name("RULE")
       ->group(group);
+  add_guard_flag(*command, flags.guard);
   command
       ->add_option("--input", flags.input, "Scaling ahead of the model, which becomes part of it: none or standardize")
       ->type_name("SCALING")

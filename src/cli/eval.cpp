@@ -45,6 +45,9 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   options.labels = flags.labels;
   options.ignore_index = flags.ignore_index;
   options.rules = flags.rules.empty() ? std::vector<std::string>{"source", "auto"} : flags.rules;
+  if (!flags.guard.empty()) {
+    options.guard = parse_guard(flags.guard);
+  }
   options.input = parse_input_scaling(flags.input);
   options.preprocessing = resolve(flags.preprocessing, config);
   if (!flags.class_map.empty()) {

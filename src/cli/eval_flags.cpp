@@ -22,6 +22,7 @@ void add_rule_flags(CLI::App& command, EvalFlags& flags) {
       ->take_all()
       ->allow_extra_args(false)
       ->group(group);
+  add_guard_flag(command, flags.guard);
   command.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
       ->type_name("SCALING")
       ->group(group);

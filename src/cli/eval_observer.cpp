@@ -24,6 +24,10 @@ std::string score(const std::string& rule, double percent) {
   return text.str();
 }
 
+std::string setting_words(const eval::Setting& setting) {
+  return setting.protocol + ", batch " + std::to_string(setting.batch_size) + ", seed " + std::to_string(setting.seed);
+}
+
 }  // namespace
 
 void EvalLog::resolved(const eval::EvalPlan& plan) {
@@ -59,9 +63,7 @@ void EvalLog::open_predictions() {
 
 void EvalLog::part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) {
   open_predictions();
-  part_ = several_ ? setting.protocol + ", batch " + std::to_string(setting.batch_size) + ", seed " +
-                         std::to_string(setting.seed) + ", " + name
-                   : name;
+  part_ = (several_ ? setting_words(setting) + ", " : "") + name;
   part_images_ = images;
   cells_ = 0;
   scores_.clear();
@@ -85,7 +87,26 @@ void EvalLog::batch_done(const eval::Progress& progress) {
   display_->update(progress.batch, progress.images, text);
 }
 
+void EvalLog::log_guard(const eval::Cell& cell) {
+  if (!cell.guard) {
+    return;
+  }
+  if (!cell.guard->unable.empty() && unwatched_.insert(cell.rule).second) {
+    log(LogLevel::kWarning, cell.rule + ": the guard cannot watch, " + cell.guard->unable);
+  }
+  const std::string head =
+      (several_ ? setting_words(cell.setting) + ", " : "") + cell.domain + ": guard of " + cell.rule + ", ";
+  for (const GuardDecision& decision : cell.guard->decisions) {
+    log(LogLevel::kInfo, head + describe(decision));
+  }
+  if (cell.guard->left_out > 0) {
+    log(LogLevel::kInfo,
+        head + std::to_string(cell.guard->left_out) + " decisions more, the last: " + to_string(cell.guard->action));
+  }
+}
+
 void EvalLog::cell_done(const eval::Cell& cell) {
+  log_guard(cell);
   scores_ += score(cell.rule, eval::headline(cell.scores, task_));
   if (++cells_ == rules_.size()) {
     cells_ = 0;

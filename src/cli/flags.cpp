@@ -72,6 +72,14 @@ void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
       ->group("Images");
 }
 
+void add_guard_flag(CLI::App& app, std::string& guard) {
+  app.add_option(
+         "--guard", guard,
+         "Images that the model as it is sees too, to stop what harms: off, 1/16, 1 (1/16 under auto, else off)")
+      ->type_name("SHARE")
+      ->group("Adaptation");
+}
+
 void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector<std::string>& layers,
                     std::vector<std::string>& skip_layers) {
   const char* const group = "Adaptation";

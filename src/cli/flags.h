@@ -35,6 +35,9 @@ void add_geometry_flags(CLI::App& app, PreprocessingFlags& flags, const std::str
 /// Those and --in-chans, --mean and --std.
 void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags);
 
+/// --guard.
+void add_guard_flag(CLI::App& app, std::string& guard);
+
 /// --reference, --layers and --skip-layers.
 void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector<std::string>& layers,
                     std::vector<std::string>& skip_layers);

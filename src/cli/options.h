@@ -39,6 +39,7 @@ struct EvalFlags {
   std::filesystem::path labels;              ///< empty: beside the images
   std::optional<std::int64_t> ignore_index;  ///< unset: 255
   std::vector<std::string> rules;            ///< empty: source and prior
+  std::string guard;                         ///< empty: what each rule has by itself
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: running statistics of BatchNorm layers
@@ -111,6 +112,7 @@ struct AdaptFlags {
   std::filesystem::path data;
   std::filesystem::path out;
   std::string rule = "auto";
+  std::string guard;  ///< empty: what the rule has by itself
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "eval/guard_summary.h"
+
 namespace ttscale::eval {
 namespace {
 
@@ -77,7 +79,8 @@ void OpenDomains::begin(const Part& part) {
   for (const std::int64_t domain : domains_of(part)) {
     if (open_.count(domain) == 0) {
       open_.emplace(domain, OpenDomain{make_domain_score(options_, runs_, images_of(domain)), 0,
-                                       std::vector<std::int64_t>(runs_.size()), std::vector<double>(runs_.size())});
+                                       std::vector<std::int64_t>(runs_.size()), std::vector<double>(runs_.size()),
+                                       std::vector<std::optional<GuardSummary>>(runs_.size())});
     }
   }
   at_begin_.clear();
@@ -91,9 +94,26 @@ void OpenDomains::skip(const data::Sample& sample) { ++open_.at(sample.domain).s
 BatchScore OpenDomains::add(const Outputs& outputs, const at::Tensor& labels,
                             const std::vector<data::Sample>& samples) {
   const std::map<std::int64_t, Rows> rows = rows_by_domain(samples);
-  if (rows.size() == 1) {
-    return open_.at(rows.begin()->first).score->add(outputs, labels, samples);
+  BatchScore batch = rows.size() == 1 ? open_.at(rows.begin()->first).score->add(outputs, labels, samples)
+                                      : add_rows_of_each(rows, outputs, labels, samples);
+  for (const auto& [domain, own] : rows) {
+    note_guards(open_.at(domain));
   }
+  return batch;
+}
+
+void OpenDomains::note_guards(OpenDomain& open) const {
+  for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+    if (const std::optional<GuardSummary>& batch = runs_[rule].guard()) {
+      std::optional<GuardSummary>& guard = open.guards[rule];
+      guard = guard.value_or(GuardSummary());
+      add_guard(*guard, *batch, open.score->images());
+    }
+  }
+}
+
+BatchScore OpenDomains::add_rows_of_each(const std::map<std::int64_t, Rows>& rows, const Outputs& outputs,
+                                         const at::Tensor& labels, const std::vector<data::Sample>& samples) {
   BatchScore batch;
   batch.correct.resize(runs_.size());
   if (options_.task == Task::kClassification) {
@@ -156,6 +176,7 @@ Cell OpenDomains::cell(std::int64_t domain, const OpenDomain& open, std::size_t 
   if (options_.timings) {
     cell.seconds = open.seconds[rule];
   }
+  cell.guard = open.guards[rule];
   if (options_.site_report) {
     cell.sites = runs_[rule].sites();
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -52,10 +53,14 @@ class OpenDomains {
   struct OpenDomain {
     std::unique_ptr<DomainScore> score;
     std::int64_t skipped = 0;
-    std::vector<std::int64_t> rejected;  ///< batches, a rule each, of the parts that show the domain
-    std::vector<double> seconds;         ///< likewise
+    std::vector<std::int64_t> rejected;               ///< batches, a rule each, of the parts that show the domain
+    std::vector<double> seconds;                      ///< likewise
+    std::vector<std::optional<GuardSummary>> guards;  ///< a rule each
   };
 
+  BatchScore add_rows_of_each(const std::map<std::int64_t, std::vector<std::int64_t>>& rows, const Outputs& outputs,
+                              const at::Tensor& labels, const std::vector<data::Sample>& samples);
+  void note_guards(OpenDomain& open) const;
   [[nodiscard]] std::int64_t images_of(std::int64_t domain) const;
   [[nodiscard]] Cell cell(std::int64_t domain, const OpenDomain& open, std::size_t rule) const;
   [[nodiscard]] FinishedDomain finish(std::int64_t domain, const OpenDomain& open) const;

@@ -101,6 +101,9 @@ void EvalOptions::validate() const {
   check_state(*this);
   check_task(*this);
   ttscale::validate(input);
+  if (guard) {
+    ttscale::validate(*guard);
+  }
   preprocessing.validate();
   for (const std::int64_t size : batch_sizes) {
     check_at_least("batch_size", size, 1);

@@ -89,6 +89,7 @@ Json plan_to_json(const EvalPlan& plan) {
   json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
   json["reference"] = text_or_null(plan.reference);
   json["input"] = plan.input;
+  json["guard"] = text_or_null(plan.guard);
   json["rules"] = array(plan.rules, [](const RulePlan& rule) {
     return Json{{"label", rule.label}, {"resolved", rule.resolved}};
   });
@@ -127,6 +128,7 @@ EvalPlan plan_from_json(const Json& json) {
   plan.preprocessing = read_preprocessing(json.at("preprocessing"));
   plan.reference = read_text(json.at("reference"));
   plan.input = json.at("input");
+  plan.guard = read_text(at_or_null(json, "guard"));
   for (const Json& rule : json.at("rules")) {
     plan.rules.push_back({rule.at("label"), rule.at("resolved")});
   }

@@ -141,6 +141,9 @@ std::string EvalPlan::describe() const {
   for (const RulePlan& rule : rules) {
     out << "rule          " << rule.label << '\n';
   }
+  if (!guard.empty()) {
+    out << "guard         " << guard << '\n';
+  }
   describe_settings(out, settings);
   out << "images        order " << (order.empty() ? "of the protocol" : order);
   if (window) {

@@ -11,6 +11,7 @@
 #include "image/preprocess.h"
 #include "metrics/classification.h"
 #include "metrics/segmentation.h"
+#include "ttscale/guard.h"
 #include "ttscale/inspect.h"
 
 namespace ttscale::eval {
@@ -67,6 +68,7 @@ struct EvalPlan {
   std::string classes_file;          ///< where the names came from; empty: from the folders
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
+  std::string guard;                 ///< to_string() of the guard asked for; empty: what each rule has by itself
   image::Preprocessing preprocessing;
   std::string order;                   ///< within a domain; empty: the protocol's own
   std::vector<Setting> settings;       ///< every protocol, batch size and seed, in the order of the work
@@ -139,6 +141,15 @@ struct SiteSummary {
   double used_distance = 0;
 };
 
+/// What the guard of a rule did while its stream showed a domain. Batches that show several domains count for each.
+struct GuardSummary {
+  std::string unable;                       ///< why it cannot watch, in words; empty if it can
+  std::int64_t compared = 0;                ///< images that both models saw
+  GuardAction action = GuardAction::kKeep;  ///< at the end
+  std::vector<GuardDecision> decisions;     ///< oldest first, images counted from the beginning of the domain
+  std::int64_t left_out = 0;                ///< later decisions, of which there were too many to keep
+};
+
 /// One rule on one domain in one setting.
 struct Cell {
   Setting setting;
@@ -149,11 +160,12 @@ struct Cell {
   Scores scores;
   std::optional<Change> change;               ///< where source is among the rules, and for it not
   std::vector<metrics::CalibrationBin> bins;  ///< of the calibration error; empty for segmentation
-  std::vector<CurvePoint> curve;   ///< at most 50 stretches of equal length in stream order; empty for segmentation
-  std::int64_t skipped = 0;        ///< images of the domain that could not be read
-  std::int64_t rejected = 0;       ///< batches of this cell that the stream kept out of its statistics (NaN or Inf)
-  std::vector<SiteSummary> sites;  ///< where asked for
-  std::optional<double> seconds;   ///< spent in the model, where asked for
+  std::vector<CurvePoint> curve;      ///< at most 50 stretches of equal length in stream order; empty for segmentation
+  std::int64_t skipped = 0;           ///< images of the domain that could not be read
+  std::int64_t rejected = 0;          ///< batches of this cell that the stream kept out of its statistics (NaN or Inf)
+  std::vector<SiteSummary> sites;     ///< where asked for
+  std::optional<double> seconds;      ///< spent in the model, where asked for
+  std::optional<GuardSummary> guard;  ///< where one watches the rule
 };
 
 /// One rule under one protocol and batch size: the mean over domains of their rates, then over seeds.

@@ -183,6 +183,9 @@ Json cell_to_json(const Cell& cell) {
                      {"batch_distance", number(site.batch_distance)},
                      {"used_distance", number(site.used_distance)}});
   }
+  if (cell.guard) {
+    json["guard"] = guard_to_json(*cell.guard);
+  }
   return json;
 }
 
@@ -207,6 +210,9 @@ Cell cell_from_json(const Json& json) {
   }
   for (const Json& site : json.at("sites")) {
     cell.sites.push_back({site.at("name"), to_number(site.at("batch_distance")), to_number(site.at("used_distance"))});
+  }
+  if (json.contains("guard")) {
+    cell.guard = guard_from_json(json.at("guard"));
   }
   return cell;
 }

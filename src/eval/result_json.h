@@ -32,6 +32,8 @@ nlohmann::ordered_json example_to_json(const Example& example);
 Example example_from_json(const nlohmann::ordered_json& json);
 nlohmann::ordered_json classes_to_json(const RuleClasses& classes);
 RuleClasses classes_from_json(const nlohmann::ordered_json& json);
+nlohmann::ordered_json guard_to_json(const GuardSummary& guard);
+GuardSummary guard_from_json(const nlohmann::ordered_json& json);
 nlohmann::ordered_json skipped_to_json(const SkippedFile& file);
 SkippedFile skipped_from_json(const nlohmann::ordered_json& json);
 

@@ -14,11 +14,37 @@
 namespace ttscale::eval {
 
 RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window)
-    : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {}
+    : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {
+  const StreamReport now = stream_.report();
+  watched_ = now.guard.guard.fraction > 0 && now.rule != "source";  // source against source says nothing
+}
 
 void RuleRun::restart() {
   stream_.rollback(start_);
   latest_ = at::Tensor();
+  forget_guard();
+}
+
+void RuleRun::load(const std::filesystem::path& file) {
+  stream_.load(file);
+  forget_guard();
+}
+
+void RuleRun::forget_guard() {
+  guard_.reset();
+  compared_ = 0;
+  decisions_ = 0;
+}
+
+void RuleRun::note_guard() {
+  GuardReport now = stream_.report().guard;
+  guard_ = GuardSummary{std::move(now.unable),
+                        now.compared - compared_,
+                        now.action,
+                        {now.decisions.begin() + decisions_, now.decisions.end()},
+                        0};
+  compared_ = now.compared;
+  decisions_ = static_cast<std::ptrdiff_t>(now.decisions.size());
 }
 
 at::Tensor RuleRun::forward(const at::Tensor& images) {
@@ -36,6 +62,9 @@ at::Tensor RuleRun::forward(const at::Tensor& images) {
     output = run(images);
   }
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (watched_) {
+    note_guard();
+  }
   return output;
 }
 

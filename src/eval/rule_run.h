@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -33,19 +34,26 @@ class RuleRun {
 
   /// Statistics at their sites now.
   [[nodiscard]] std::vector<SiteSummary> sites() const;
+  /// What the guard did in the last forward, images of its decisions counted by the stream; none if nothing watches.
+  [[nodiscard]] const std::optional<GuardSummary>& guard() const { return guard_; }
+  /// Whether something watches the stream.
+  [[nodiscard]] bool watched() const { return watched_; }
   /// Batches that the stream has kept out of its statistics since it exists.
   [[nodiscard]] std::int64_t rejected() const { return stream_.report().rejected; }
   /// Wall time spent in forward() since it exists.
   [[nodiscard]] double seconds() const { return seconds_; }
 
-  /// Writes and reads the statistics (Stream::save, Stream::load); the window is not part of them.
+  /// Writes and reads the statistics (Stream::save, Stream::load); the window is not part of them, nor is what a guard
+  /// has seen.
   void save(const std::filesystem::path& file) const { stream_.save(file); }
-  void load(const std::filesystem::path& file) { stream_.load(file); }
+  void load(const std::filesystem::path& file);
 
   [[nodiscard]] const std::string& label() const { return label_; }
 
  private:
   at::Tensor run(const at::Tensor& images);
+  void note_guard();
+  void forget_guard();
 
   std::string label_;
   Stream stream_;
@@ -53,6 +61,10 @@ class RuleRun {
   std::optional<std::int64_t> window_;
   at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined at the start of a part
   double seconds_ = 0;
+  bool watched_ = false;
+  std::optional<GuardSummary> guard_;
+  std::int64_t compared_ = 0;     ///< in the stream's own report, before the next forward
+  std::ptrdiff_t decisions_ = 0;  ///< likewise
 };
 
 }  // namespace ttscale::eval

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 #include <utility>
@@ -69,6 +70,10 @@ RuleSet::RuleSet(const EvalOptions& options, const Setup& setup) : options_(opti
     }
     runs_.emplace_back(options.rules[i], std::move(stream), options.window);
   }
+}
+
+bool RuleSet::watched() const {
+  return std::any_of(runs_.begin(), runs_.end(), [](const RuleRun& run) { return run.watched(); });
 }
 
 void RuleSet::restart() {

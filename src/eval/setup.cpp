@@ -64,6 +64,7 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   AdaptOptions adapt_options;
   adapt_options.reference = reference;
   adapt_options.rule = rule::Source{};
+  adapt_options.guard = options.guard;
   // The model as it is needs no site.
   adapt_options.allow_no_sites = std::all_of(options.rules.begin(), options.rules.end(), [](const std::string& rule) {
     return std::holds_alternative<rule::Source>(parse_rule(rule));
@@ -157,6 +158,7 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.classes = tree.classes;
   plan.classes_file = tree.classes_file;
   plan.input = ttscale::to_string(options.input);
+  plan.guard = options.guard ? ttscale::to_string(*options.guard) : std::string();
   plan.preprocessing = options.preprocessing;
   plan.order = options.order;
   plan.settings = make_settings(options);

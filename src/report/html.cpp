@@ -32,6 +32,7 @@ std::vector<Part> parts_of(const Summary& summary, const HtmlOptions& options, c
           {"curves", "Over the stream", html::curves_section(summary)},
           {"reliability", "Calibration", html::reliability_section(summary)},
           {"sites", "Layers", html::sites_section(summary)},
+          {"guard", "Guard", html::guard_section(summary, limits)},
           {"classes", "Classes", html::classes_section(summary, limits)},
           {"examples", "Images", html::examples_section(summary, limits)},
           {"numbers", "Numbers", html::numbers_section(summary, options, limits)},

@@ -9,6 +9,7 @@
 #include "report/advice.h"
 #include "report/format.h"
 #include "report/grid.h"
+#include "report/guard_findings.h"
 #include "report/html/markup.h"
 #include "report/html/summary.h"
 
@@ -120,6 +121,24 @@ std::string legend(const Summary& summary) {
   return text + (summary.plan().rules.size() > 1 ? "; bold: best of a row" : "") + ".\n";
 }
 
+std::string guards(const eval::EvalResult& result) {
+  constexpr std::size_t kMostCells = 30;     // of a rule
+  constexpr std::size_t kMostDecisions = 4;  // of a cell
+  std::string text;
+  for (const GuardedRule& rule : guarded_rules(result)) {
+    text += "- " + escaped(rule.rule + ": " + rule.summary()) + ".\n";
+    const std::size_t shown = std::min(rule.acted.size(), kMostCells);
+    for (std::size_t i = 0; i < shown; ++i) {
+      text += "  - " + escaped(guarded_place(result, *rule.acted[i])) + "\n";
+      for (const std::string& words : guard_words(*rule.acted[i]->guard, kMostDecisions)) {
+        text += "    - " + escaped(words) + "\n";
+      }
+    }
+    text += shown < rule.acted.size() ? "  - " + more_cells(rule.acted.size() - shown) + "\n" : "";
+  }
+  return text.empty() ? text : "\n**What the guard did**\n\n" + text;
+}
+
 std::string notes(const eval::EvalResult& result) {
   std::string text;
   if (result.partial) {
@@ -148,7 +167,7 @@ std::string to_markdown(const eval::EvalResult& result) {
   if (!advice.empty()) {
     text += "**" + escaped(advice.what) + ".** " + escaped(advice.evidence) + "\n\n";
   }
-  return text + legend(summary) + notes(result);
+  return text + legend(summary) + guards(result) + notes(result);
 }
 
 }  // namespace ttscale::report

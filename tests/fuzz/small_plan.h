@@ -43,6 +43,7 @@ inline eval::Cell small_cell() {
   cell.skipped = 1;
   cell.sites = {{"layer1.bn", 1.5, 0.5}};
   cell.seconds = 0.125;
+  cell.guard = eval::GuardSummary{"", 4, GuardAction::kHold, {{3, GuardAction::kHold, {}}}, 1};
   return cell;
 }
 

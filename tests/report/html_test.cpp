@@ -237,6 +237,49 @@ TEST(Html, TroubleIsSaid) {
   EXPECT_THAT(text, HasSubstr("2 batches were kept out"));
 }
 
+TEST(Html, WhatTheGuardDidIsSaidRuleByRule) {
+  const eval::EvalResult result = sample("guarded");
+  const std::string html = to_html(result);
+  EXPECT_THAT(sections_of(html), ::testing::Contains("guard"));
+  const std::string text = read_strictly(html).text;
+  EXPECT_THAT(text, HasSubstr("What the guard did"));
+  EXPECT_THAT(text, HasSubstr("batch: kept adapting as the rule says everywhere (3 cells, 375 images compared)."));
+  EXPECT_THAT(text, HasSubstr("auto: acted in 2 of 3 cells, 375 images compared."));
+  for (const GuardDecision& decision : result.cells[2].guard->decisions) {
+    EXPECT_THAT(text, HasSubstr(describe(decision)));
+  }
+  EXPECT_THAT(text, HasSubstr("roll back throughout, as decided before in the stream"));
+  EXPECT_THAT(text, HasSubstr("guard 1/4"));  // how to repeat it
+}
+
+TEST(Html, LongListsOfDecisionsAreCut) {
+  eval::EvalResult result = sample("guarded");
+  eval::Cell cell = result.cells[2];
+  cell.guard->decisions.resize(10, cell.guard->decisions.back());
+  cell.guard->left_out = 2;
+  result.cells[2] = cell;
+  EXPECT_THAT(read_strictly(to_html(result)).text, HasSubstr("8 decisions more, the last: roll back"));
+  for (std::uint64_t seed = 100; seed < 140; ++seed) {
+    cell.setting.seed = seed;
+    result.plan.settings.push_back(cell.setting);
+    result.cells.push_back(cell);
+  }
+  const std::string text = read_strictly(to_html(result)).text;
+  EXPECT_THAT(text, HasSubstr("and 12 more of these cells: see the results file"));
+  EXPECT_THAT(text, HasSubstr("inversion/5, protocol reset-each-domain, batch size 64, seed 101"));
+}
+
+TEST(Html, AGuardThatCannotWatchSaysWhy) {
+  eval::EvalResult result = sample("guarded");
+  for (eval::Cell& cell : result.cells) {
+    if (cell.guard) {
+      cell.guard = eval::GuardSummary{"the output has no row per image", 0, GuardAction::kKeep, {}, 0};
+    }
+  }
+  EXPECT_THAT(read_strictly(to_html(result)).text,
+              HasSubstr("auto: could not watch: the output has no row per image."));
+}
+
 TEST(Html, WhatDoesNotFitIsLeftOutAndThePageSaysSo) {
   const eval::EvalResult result = sample("nine");
   HtmlOptions options;

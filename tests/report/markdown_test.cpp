@@ -69,6 +69,20 @@ TEST(Markdown, EachSettingHasATable) {
   EXPECT_THAT(table, ::testing::Not(HasSubstr("| mean |")));
 }
 
+TEST(Markdown, SaysWhatTheGuardDid) {
+  const std::string table = to_markdown(guarded());
+  EXPECT_THAT(table, HasSubstr(R"(
+**What the guard did**
+
+- batch: kept adapting as the rule says everywhere (3 cells, 375 images compared).
+- auto: acted in 2 of 3 cells, 375 images compared.
+  - inversion/5
+    - after 64 images: hold (the statistics rest): adapting against not adapting -8 +- 6 points by estimate, same class 75 %, confidence 62 % against 50 %, effective classes 3.5 against 4.0
+    - after 128 images: roll back (rolled back: the source model answers): )"));
+  EXPECT_THAT(table, HasSubstr("  - fog/3\n    - roll back throughout, as decided before in the stream\n"));
+  EXPECT_THAT(to_markdown(two_by_three()), ::testing::Not(HasSubstr("guard")));
+}
+
 TEST(Markdown, SegmentationIsJudgedByMiou) {
   SampleOptions options;
   options.domains = {"fog"};

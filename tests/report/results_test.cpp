@@ -9,6 +9,7 @@
 
 #include "eval/result_json.h"
 #include "example.h"
+#include "sample_result.h"
 #include "ttscale/error.h"
 #include "ttscale/version.h"
 
@@ -36,8 +37,8 @@ TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
               ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task", "model", "data",
                           "labels", "ignore_index", "fingerprint", "device", "settings", "order", "window",
                           "num_samples", "shifts", "valid_classes", "on_error", "site_report", "kept_examples",
-                          "preprocessing", "reference", "input", "rules", "domains", "classes", "sites", "means",
-                          "cells", "class_counts", "examples", "unfinished", "skipped"));
+                          "preprocessing", "reference", "input", "guard", "rules", "domains", "classes", "sites",
+                          "means", "cells", "class_counts", "examples", "unfinished", "skipped"));
   EXPECT_THAT(
       keys(json["cells"][0]),
       ElementsAre("protocol", "batch_size", "seed", "stream", "place", "domain", "rule", "images", "non_finite", "top1",
@@ -110,6 +111,33 @@ TEST(ResultsJson, TimesAndSitesAreThereOnlyWhereAskedFor) {
   EXPECT_EQ(json["seconds"], 1.5);
   EXPECT_EQ(json["cells"][0]["seconds"], 0.5);
   EXPECT_EQ(json["cells"][0]["sites"][0]["used_distance"], 0.125);
+}
+
+TEST(ResultsJson, WatchedCellsSayWhatTheirGuardDid) {
+  EXPECT_FALSE(Json::parse(to_json(example()))["cells"][1].contains("guard"));
+  const eval::EvalResult result = guarded();
+  const Json json = Json::parse(to_json(result));
+  EXPECT_EQ(json["guard"], "1/4");
+  const Json guard = json["cells"][2]["guard"];
+  EXPECT_THAT(keys(guard), ElementsAre("action", "compared", "unable", "decisions", "left_out"));
+  EXPECT_EQ(guard["action"], "roll back");
+  EXPECT_EQ(guard["compared"], 125);
+  EXPECT_TRUE(guard["unable"].is_null());
+  const Json decision = guard["decisions"][0];
+  EXPECT_THAT(keys(decision), ElementsAre("images", "action", "evidence"));
+  EXPECT_EQ(decision["images"], 64);
+  EXPECT_EQ(decision["action"], "hold");
+  EXPECT_THAT(keys(decision["evidence"]),
+              ElementsAre("images", "batches", "gain", "error", "agreement", "source_confidence", "adapted_confidence",
+                          "source_classes", "adapted_classes"));
+  EXPECT_EQ(decision["evidence"]["gain"], -0.08);
+  EXPECT_EQ(to_json(eval::parse_results(to_json(result), "r.json")), to_json(result));
+}
+
+TEST(ResultsJson, FilesWithoutAGuardAreThoseOfEarlierVersions) {
+  Json json = Json::parse(to_json(example()));
+  json.erase("guard");
+  EXPECT_EQ(to_json(eval::parse_results(json.dump(), "r.json")), to_json(example()));
 }
 
 TEST(ResultsJson, SegmentationHasItsOwnFields) {

@@ -108,6 +108,26 @@ eval::EvalResult thousand_classes() {
 
 }  // namespace
 
+eval::EvalResult guarded() {
+  SampleOptions options = with_domains({"inversion/5", "fog/3", "clean/0"});
+  options.rules = {"source", "batch", "auto"};
+  eval::EvalResult result = make_sample(options);
+  result.plan.guard = "1/4";
+  const GuardEvidence doubt{32, 4, -0.08, 0.06, 0.75, 0.5, 0.625, 4, 3.5};
+  const GuardEvidence harm{64, 8, -0.125, 0.05, 0.5, 0.5, 0.75, 4, 1.5};
+  for (eval::Cell& cell : result.cells) {
+    if (cell.rule != "source") {
+      cell.guard.emplace();
+      cell.guard->compared = 125;
+    }
+  }
+  eval::GuardSummary& first = *result.cells[2].guard;
+  first.action = GuardAction::kRollBack;
+  first.decisions = {{64, GuardAction::kHold, doubt}, {128, GuardAction::kRollBack, harm}};
+  result.cells[5].guard->action = GuardAction::kRollBack;
+  return result;
+}
+
 std::vector<std::pair<std::string, eval::EvalResult>> all_samples() {
   return {{"nine", make_sample(with_domains(nine_domains()))},
           {"ninety-five", make_sample(with_domains(ninety_five_domains()))},
@@ -121,6 +141,7 @@ std::vector<std::pair<std::string, eval::EvalResult>> all_samples() {
           {"many-rules", many_rules()},
           {"troubled", troubled()},
           {"nothing", interrupted(make_sample(with_domains(nine_domains())), 0)},
+          {"guarded", guarded()},
           {"hostile", hostile()},
           {"thousand-classes", thousand_classes()}};
 }

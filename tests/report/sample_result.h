@@ -35,6 +35,10 @@ std::vector<std::string> nine_domains();
 /// The nineteen kinds of ImageNet-C at five severities.
 std::vector<std::string> ninety_five_domains();
 
+/// Three domains under source, batch and auto, whose guards kept batch everywhere, held and then rolled back auto on
+/// the first domain, and left it so on the second.
+eval::EvalResult guarded();
+
 /// Every page that is looked at and checked: its name and the result.
 std::vector<std::pair<std::string, eval::EvalResult>> all_samples();
 

@@ -34,6 +34,9 @@ Markup reliability_section(const Summary& summary);
 /// How far each layer's statistics moved.
 Markup sites_section(const Summary& summary);
 
+/// What the guard of each rule decided, and on what evidence.
+Markup guard_section(const Summary& summary, const Limits& limits);
+
 /// Classes that a rule helps and hurts.
 Markup classes_section(const Summary& summary, const Limits& limits);
 
