@@ -352,6 +352,19 @@ TEST_F(Segment, ShardsMergedAreTheWholeToTheLastByte) {
   EXPECT_EQ(to_json(merge(shards, {"a", "b"})), expected);
 }
 
+TEST_F(Segment, GuardsWatchMapsToo) {
+  EvalOptions watched = segmentation({"source", "batch"});
+  watched.guard = Guard{1};
+  run(watched);
+  for (const Cell& cell : result.cells) {
+    ASSERT_EQ(cell.guard.has_value(), cell.rule == "batch");
+    if (cell.guard) {
+      EXPECT_EQ(cell.guard->compared, cell.scores.images);
+      EXPECT_EQ(cell.guard->unable, "");
+    }
+  }
+}
+
 TEST_F(Segment, OtherLabelsAreOtherWork) {
   EvalOptions journalled = segmentation({"source"});
   journalled.journal = folder / "run.journal";
