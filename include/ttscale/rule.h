@@ -105,7 +105,7 @@ struct Auto {
                          ///< is best in every layer
   double shift = 0.008;  ///< distance from the source at which half of the weight is given, > 0: clean data lie at
                          ///< 0.002 to 0.010
-  double count = 16;     ///< images that the source counts for, >= 0
+  double count = 6;      ///< images that the source counts for, >= 0
   double correlation = 0.7;  ///< share of the spread between images that their class explains, 0 to 1: what the
                              ///< stream's statistics are off where one class fills it
   double spread = 0.2;  ///< distance of images from their stream at which half of an image's statistics are its own; 0:

@@ -218,6 +218,8 @@ void Stream::load(const std::filesystem::path& file) {
   impl_->watch.restore(saved.guard);
 }
 
+GuardReport Stream::guard() const { return impl_->watch.report(); }
+
 StreamReport Stream::report() const {
   StreamReport out;
   out.rule = impl_->rule;

@@ -87,6 +87,14 @@ void EvalLog::batch_done(const eval::Progress& progress) {
   display_->update(progress.batch, progress.images, text);
 }
 
+void EvalLog::log_limits(const eval::Cell& cell) {
+  for (const std::string& warning : cell.warnings) {
+    if (warned_.insert(cell.rule + warning).second) {
+      log(LogLevel::kWarning, cell.domain + ": " + cell.rule + ": " + warning);
+    }
+  }
+}
+
 void EvalLog::log_guard(const eval::Cell& cell) {
   if (!cell.guard) {
     return;
@@ -107,6 +115,7 @@ void EvalLog::log_guard(const eval::Cell& cell) {
 
 void EvalLog::cell_done(const eval::Cell& cell) {
   log_guard(cell);
+  log_limits(cell);
   scores_ += score(cell.rule, eval::headline(cell.scores, task_));
   if (++cells_ == rules_.size()) {
     cells_ = 0;

@@ -42,10 +42,12 @@ class EvalLog : public eval::EvalObserver {
   std::int64_t part_images_ = 0;
   std::size_t cells_ = 0;            ///< finished in this domain
   std::string scores_;               ///< of the finished cells of this domain
+  std::set<std::string> warned_;     ///< warnings given
   std::set<std::string> unwatched_;  ///< rules whose guard cannot watch, and that were warned of
   std::optional<ProgressDisplay> display_;
   void open_predictions();
   void log_guard(const eval::Cell& cell);
+  void log_limits(const eval::Cell& cell);
 
   std::optional<report::PredictionsWriter> writer_;
   std::optional<std::int64_t> kept_predictions_;  ///< bytes of an earlier run

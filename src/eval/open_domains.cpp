@@ -177,6 +177,7 @@ Cell OpenDomains::cell(std::int64_t domain, const OpenDomain& open, std::size_t 
     cell.seconds = open.seconds[rule];
   }
   cell.guard = open.guards[rule];
+  cell.warnings = runs_[rule].warnings();
   if (options_.site_report) {
     cell.sites = runs_[rule].sites();
   }

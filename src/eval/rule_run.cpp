@@ -37,7 +37,7 @@ void RuleRun::forget_guard() {
 }
 
 void RuleRun::note_guard() {
-  GuardReport now = stream_.report().guard;
+  GuardReport now = stream_.guard();
   guard_ = GuardSummary{std::move(now.unable),
                         now.compared - compared_,
                         now.action,

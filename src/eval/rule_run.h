@@ -34,6 +34,8 @@ class RuleRun {
 
   /// Statistics at their sites now.
   [[nodiscard]] std::vector<SiteSummary> sites() const;
+  /// Limits that the stream has met.
+  [[nodiscard]] std::vector<std::string> warnings() const { return stream_.report().warnings; }
   /// What the guard did in the last forward, images of its decisions counted by the stream; none if nothing watches.
   [[nodiscard]] const std::optional<GuardSummary>& guard() const { return guard_; }
   /// Whether something watches the stream.

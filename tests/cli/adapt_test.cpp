@@ -68,13 +68,13 @@ TEST_F(AdaptTest, WritesAPlainArchiveThatHasAdapted) {
   const auto before = predicted();
   const Outcome outcome = adapt({});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("1 site fixed, after 12 images under cumulative"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 site fixed, after 12 images under auto"));
   ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0);
   EXPECT_NE(predicted(), before);
   // Adapted to what it meets, batch statistics are what it has: one batch of all images under both.
   ASSERT_EQ(eval(model(), {"--rule", "batch:variance=unbiased", "--batch-size", "12"}).exit_code, 0);
   const auto batch = predicted();
-  ASSERT_EQ(adapt({"--batch-size", "12"}).exit_code, 0);
+  ASSERT_EQ(adapt({"--rule", "cumulative", "--batch-size", "12"}).exit_code, 0);
   ASSERT_EQ(eval(path("adapted.pt").string(), {"--rule", "source"}).exit_code, 0);
   EXPECT_EQ(classes(predicted()), classes(batch));
 }

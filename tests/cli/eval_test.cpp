@@ -58,16 +58,17 @@ TEST_F(EvalTest, StdoutIsTheTableAndTheLogGoesToStderr) {
 }
 
 TEST_F(EvalTest, QuietSaysNothingOnStderr) {
-  const Outcome outcome = eval({"--quiet"});
+  const Outcome outcome = eval({"--quiet", "--rule", "source", "--rule", "prior"});  // auto warns of so few images
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.err, IsEmpty());
   EXPECT_THAT(outcome.out, Not(IsEmpty()));
 }
 
-TEST_F(EvalTest, WithoutRulesSourceAndPriorAreCompared) {
+TEST_F(EvalTest, WithoutRulesSourceAndAutoAreCompared) {
   const Outcome outcome = eval({});
+  EXPECT_THAT(outcome.err, HasSubstr("auto: the statistics rest on 12 images"));
   EXPECT_THAT(outcome.out, HasSubstr("source"));
-  EXPECT_THAT(outcome.out, HasSubstr("prior"));
+  EXPECT_THAT(outcome.out, HasSubstr("auto"));
 }
 
 TEST_F(EvalTest, PredictionsHaveALineAnImageAndRuleWithPathsThatOpen) {
