@@ -26,14 +26,33 @@ void expect_same(const std::filesystem::path& file, const char* what, const std:
   }
 }
 
-/// Files of before there was a guard have none.
-std::int64_t checked_guard(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary) {
-  constexpr std::int64_t kLast = 2;
-  const std::int64_t guard = dictionary.contains("guard") ? dictionary.at("guard").toInt() : 0;
-  if (guard < 0 || guard > kLast) {
-    throw DataError("state file " + file.string() + " says guard " + std::to_string(guard) + ", expected 0 to " +
-                    std::to_string(kLast) + "; it is damaged");
+void expect_finite(const std::filesystem::path& file, const at::Tensor& numbers) {
+  if (!numbers.isfinite().all().item<bool>()) {
+    throw DataError("state file " + file.string() + " holds numbers that are not finite; it is damaged");
   }
+}
+
+/// A state of the size expected.
+at::Tensor checked_numbers(const std::filesystem::path& file, const at::Tensor& state, const at::Tensor& expected) {
+  if (state.scalar_type() != at::kDouble || state.sizes() != expected.sizes()) {
+    throw DataError("state file " + file.string() + " holds " + c10::str(state.sizes()) + " numbers, expected " +
+                    c10::str(expected.sizes()));
+  }
+  expect_finite(file, state);
+  return state;
+}
+
+/// Files of before there was a guard have none.
+at::Tensor checked_guard(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary) {
+  if (!dictionary.contains("guard")) {
+    return {};
+  }
+  at::Tensor guard = dictionary.at("guard").toTensor();
+  if (guard.scalar_type() != at::kDouble || guard.dim() != 1) {
+    throw DataError("state file " + file.string() + " has a guard of " + c10::str(guard.sizes()) +
+                    " numbers, expected one row of float64; it is damaged");
+  }
+  expect_finite(file, guard);
   return guard;
 }
 
@@ -47,15 +66,13 @@ SavedState checked_state(const std::filesystem::path& file, const c10::impl::Gen
   expect_same(file, "set of layers", join(expected.sites), join(sites));
   expect_same(file, "model", expected.model, dictionary.at("model").toStringRef());
   expect_same(file, "reference", expected.reference, dictionary.at("reference").toStringRef());
-  at::Tensor state = dictionary.at("state").toTensor();
-  if (state.scalar_type() != at::kDouble || state.sizes() != expected.state.sizes()) {
-    throw DataError("state file " + file.string() + " holds " + c10::str(state.sizes()) + " numbers, expected " +
-                    c10::str(expected.state.sizes()));
+  SavedState out;
+  out.state = checked_numbers(file, dictionary.at("state").toTensor(), expected.state);
+  out.guard = checked_guard(file, dictionary);
+  if (dictionary.contains("good")) {
+    out.good = checked_numbers(file, dictionary.at("good").toTensor(), expected.state);
   }
-  if (!state.isfinite().all().item<bool>()) {
-    throw DataError("state file " + file.string() + " holds numbers that are not finite; it is damaged");
-  }
-  return {state, checked_guard(file, dictionary)};
+  return out;
 }
 
 }  // namespace
@@ -67,7 +84,12 @@ void write_state(const std::filesystem::path& file, const StateFile& content) {
   dictionary.insert("rule", content.rule);
   dictionary.insert("sites", c10::List<std::string>(content.sites));
   dictionary.insert("images", content.images);
-  dictionary.insert("guard", content.guard);
+  if (content.guard.defined()) {
+    dictionary.insert("guard", content.guard);
+  }
+  if (content.good.defined()) {
+    dictionary.insert("good", content.good);
+  }
   dictionary.insert("state", content.state);
   write_dictionary(file, dictionary);
 }

@@ -19,13 +19,13 @@ struct StateFile {
   std::vector<std::string> sites;  ///< names
   std::int64_t images = 0;         ///< seen since the last reset
   at::Tensor state;                ///< float64, on the CPU
-  std::int64_t guard = 0;          ///< who answers: Watch::code()
+  at::Tensor guard = {};           ///< Watch::numbers()
+  at::Tensor good = {};            ///< state that the guard would go back to; undefined: the beginning
 };
 
-/// What a file gives back.
+/// What a file gives back; `guard` and `good` undefined where it has none.
 struct SavedState {
-  at::Tensor state;
-  std::int64_t guard = 0;
+  at::Tensor state, guard, good;
 };
 
 /// Writes the file, whole or not at all. Throws Error naming path and reason.

@@ -201,7 +201,11 @@ void Stream::rollback(const Snapshot& snapshot) {
 
 StateFile Stream::Impl::describe() const {
   const auto images = static_cast<std::int64_t>(state.totals()[0].item<double>());
-  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU), watch.code()};
+  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
+  if (watch.on()) {
+    out.guard = watch.numbers();
+    out.good = good.defined() ? good.to(at::kCPU) : good;
+  }
   for (const auto& site : program->sites()) {
     out.sites.push_back(site.site.name);
   }
@@ -212,10 +216,15 @@ void Stream::save(const std::filesystem::path& file) const { write_state(file, i
 
 void Stream::load(const std::filesystem::path& file) {
   const SavedState saved = read_state(file, impl_->describe());
+  Watch watch = impl_->watch;
+  watch.reset();
+  if (watch.on() && saved.guard.defined() && !watch.from_numbers(saved.guard)) {
+    throw DataError("state file " + file.string() + " holds numbers that no guard can have; it is damaged");
+  }
   impl_->state.restore(saved.state);
   impl_->fresh = impl_->state.totals()[1].item<double>() == 0;
-  impl_->good = at::Tensor();
-  impl_->watch.restore(saved.guard);
+  impl_->good = saved.good.defined() ? saved.good.to(impl_->state.all().device()) : at::Tensor();
+  impl_->watch = watch;
 }
 
 GuardReport Stream::guard() const { return impl_->watch.report(); }

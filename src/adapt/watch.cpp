@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/ATen.h>
 #include <c10/util/StringUtil.h>
 
 namespace ttscale {
@@ -132,9 +133,50 @@ std::int64_t Watch::patience() const {
   return kPatience << std::min(std::max<std::int64_t>(retreats_ - 1, 0), kMostDoublings);
 }
 
-void Watch::restore(std::int64_t code) {
-  reset();
-  answer_ = static_cast<Answer>(code);
+void Watch::reset() {
+  Watch next(guard_, blends_);
+  next.unable_ = unable_;
+  *this = std::move(next);
+}
+
+at::Tensor Watch::numbers() const {
+  const std::vector<double> own{static_cast<double>(answer_),
+                                holds_ ? 1.0 : 0.0,
+                                credit_,
+                                static_cast<double>(seen_),
+                                static_cast<double>(compared_),
+                                static_cast<double>(since_),
+                                static_cast<double>(groups_),
+                                static_cast<double>(classes_),
+                                static_cast<double>(retreats_)};
+  return at::cat({at::tensor(own, at::kDouble), comparison_.numbers()});
+}
+
+bool Watch::from_numbers(const at::Tensor& numbers) {
+  constexpr std::int64_t kOwn = 9;
+  constexpr double kMost = 9007199254740992.0;  // whole numbers of a double
+  if (numbers.dim() != 1 || numbers.numel() < kOwn || !numbers.ge(0).narrow(0, 0, kOwn).all().item<bool>() ||
+      !numbers.le(kMost).narrow(0, 0, kOwn).all().item<bool>()) {
+    return false;
+  }
+  const auto whole = [&](std::int64_t i) { return static_cast<std::int64_t>(numbers[i].item<double>()); };
+  Watch next(guard_, blends_);
+  next.unable_ = unable_;
+  if (whole(0) > static_cast<std::int64_t>(Answer::kSource) ||
+      !next.comparison_.from_numbers(numbers.narrow(0, kOwn, numbers.numel() - kOwn))) {
+    return false;
+  }
+  next.answer_ = static_cast<Answer>(whole(0));
+  next.holds_ = whole(1) != 0;
+  next.credit_ = numbers[2].item<double>();
+  next.seen_ = whole(3);
+  next.compared_ = whole(4);
+  next.since_ = whole(5);
+  next.groups_ = whole(6);
+  next.classes_ = whole(7);
+  next.retreats_ = whole(8);
+  *this = std::move(next);
+  return true;
 }
 
 GuardAction Watch::action() const {

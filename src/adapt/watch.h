@@ -46,12 +46,13 @@ class Watch {
   /// Watches no more, for a reason in words.
   void give_up(std::string reason) { unable_ = std::move(reason); }
 
-  /// Forgets the stream.
-  void reset() { *this = Watch(guard_, blends_); }
+  /// Forgets the stream, but not why it cannot watch.
+  void reset();
 
-  /// What a state file keeps of it, and back: the answer alone.
-  [[nodiscard]] std::int64_t code() const { return static_cast<std::int64_t>(answer_); }
-  void restore(std::int64_t code);
+  /// All that it knows, but for the list of its decisions, as numbers, float64 [..], for a state file; and back.
+  /// from_numbers() returns false, and changes nothing, for numbers that no guard can have.
+  [[nodiscard]] at::Tensor numbers() const;
+  bool from_numbers(const at::Tensor& numbers);
 
   [[nodiscard]] GuardReport report() const;
 
@@ -73,7 +74,7 @@ class Watch {
   double credit_ = 0;      ///< images due and not yet compared
   std::int64_t seen_ = 0;  ///< images of the stream
   std::int64_t compared_ = 0;
-  std::int64_t since_ = 0;  ///< of them, since the answer last changed
+  std::int64_t since_ = 0;   ///< of them, since the answer last changed
   std::int64_t groups_ = 0;  ///< of images compared
   std::int64_t classes_ = 0;
   std::int64_t retreats_ = 0;

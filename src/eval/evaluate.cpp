@@ -40,7 +40,6 @@ class Evaluation {
 
   [[nodiscard]] at::Tensor labels_of(const data::Batch& batch, std::int64_t classes) const;
   [[nodiscard]] Progress progress(std::int64_t batches) const;
-  [[nodiscard]] bool can_go_on(const Unit& unit) const;
   [[nodiscard]] const Setting& setting(const Unit& unit) const { return result_.plan.settings[unit.setting]; }
 
   const EvalOptions& options_;
@@ -112,16 +111,10 @@ void Evaluation::run_unit(std::size_t number, std::size_t first_part) {
       }
     }
     const bool done = i + 1 == parts.size();
-    if (open_.empty() && (done || can_go_on(unit))) {
+    if (open_.empty()) {
       ledger_.checkpoint(number, i + 1, done, work_, runs_, observer_);
     }
   }
-}
-
-/// Whether another run can take up the streams between parts and give the same bytes: files of statistics do not hold
-/// what guards have seen, so a watched stream that is not reset there is begun anew.
-bool Evaluation::can_go_on(const Unit& unit) const {
-  return !runs_.watched() || setup_.resets[unit.setting] != Reset::kStream;
 }
 
 void Evaluation::run_part(const Unit& unit, const Part& part) {

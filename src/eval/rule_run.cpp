@@ -32,8 +32,9 @@ void RuleRun::load(const std::filesystem::path& file) {
 
 void RuleRun::forget_guard() {
   guard_.reset();
-  compared_ = 0;
-  decisions_ = 0;
+  const GuardReport now = stream_.guard();
+  compared_ = now.compared;
+  decisions_ = static_cast<std::ptrdiff_t>(now.decisions.size());
 }
 
 void RuleRun::note_guard() {

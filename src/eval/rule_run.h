@@ -38,8 +38,6 @@ class RuleRun {
   [[nodiscard]] std::vector<std::string> warnings() const { return stream_.report().warnings; }
   /// What the guard did in the last forward, images of its decisions counted by the stream; none if nothing watches.
   [[nodiscard]] const std::optional<GuardSummary>& guard() const { return guard_; }
-  /// Whether something watches the stream.
-  [[nodiscard]] bool watched() const { return watched_; }
   /// Batches that the stream has kept out of its statistics since it exists.
   [[nodiscard]] std::int64_t rejected() const { return stream_.report().rejected; }
   /// Wall time spent in forward() since it exists.

@@ -72,10 +72,6 @@ RuleSet::RuleSet(const EvalOptions& options, const Setup& setup) : options_(opti
   }
 }
 
-bool RuleSet::watched() const {
-  return std::any_of(runs_.begin(), runs_.end(), [](const RuleRun& run) { return run.watched(); });
-}
-
 void RuleSet::restart() {
   for (RuleRun& run : runs_) {
     run.restart();

@@ -42,8 +42,6 @@ class RuleSet {
   [[nodiscard]] RuleRun& operator[](std::size_t rule) { return runs_[rule]; }
   [[nodiscard]] const RuleRun& operator[](std::size_t rule) const { return runs_[rule]; }
   [[nodiscard]] const std::vector<RuleRun>& all() const { return runs_; }
-  /// Whether something watches one of them.
-  [[nodiscard]] bool watched() const;
   /// The rule that leaves the model as it is, if it is among them.
   [[nodiscard]] std::optional<std::size_t> source() const { return source_; }
 

@@ -102,6 +102,47 @@ void Comparison::change_adapted() {
   source_ = source;
 }
 
+std::vector<double*> Comparison::scalars() {
+  return {&images_, &batches_, &sum_, &squares_, &agreed_, &source_confidence_, &adapted_confidence_};
+}
+
+at::Tensor Comparison::numbers() const {
+  Comparison copy = *this;
+  std::vector<double> scalars;
+  for (const double* value : copy.scalars()) {
+    scalars.push_back(*value);
+  }
+  const at::Tensor none = at::zeros({0}, at::kDouble);
+  const at::Tensor source = source_.mass.defined() ? source_.mass : none;
+  // A model that has changed is not known yet, and no class has any mass.
+  const at::Tensor adapted = adapted_.mass.defined() ? adapted_.mass : at::zeros_like(source);
+  return at::cat({at::tensor(scalars, at::kDouble), source, adapted});
+}
+
+bool Comparison::from_numbers(const at::Tensor& numbers) {
+  Comparison next;
+  const std::vector<double*> values = next.scalars();
+  const auto scalars = static_cast<std::int64_t>(values.size());
+  const std::int64_t masses = numbers.dim() == 1 ? numbers.numel() - scalars : -1;
+  if (masses < 0 || masses % 2 != 0 || !numbers.isfinite().all().item<bool>()) {
+    return false;
+  }
+  for (std::int64_t i = 0; i < scalars; ++i) {
+    *values[static_cast<std::size_t>(i)] = numbers[i].item<double>();
+  }
+  const at::Tensor mass = numbers.narrow(0, scalars, masses);
+  if (next.images_ < 0 || next.batches_ < 0 || (masses > 0 && mass.min().item<double>() < 0)) {
+    return false;
+  }
+  if (masses > 0) {
+    next.source_.mass = mass.narrow(0, 0, masses / 2).clone();
+    const at::Tensor adapted = mass.narrow(0, masses / 2, masses / 2).clone();
+    next.adapted_.mass = adapted.sum().item<double>() > 0 ? adapted : at::Tensor();
+  }
+  *this = next;
+  return true;
+}
+
 Comparison::Summary Comparison::summary() const {
   Summary out;
   out.images = images_;

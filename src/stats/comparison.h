@@ -2,6 +2,8 @@
 // Which of two models is right more often, told from their predictions alone.
 #pragma once
 
+#include <vector>
+
 #include <ATen/core/Tensor.h>
 
 namespace ttscale::stats {
@@ -38,12 +40,17 @@ class Comparison {
 
   [[nodiscard]] Summary summary() const;
 
+  /// All that it knows as numbers, float64 [..], and back. from_numbers() returns false, and changes nothing, for
+  /// numbers that no comparison can have.
+  [[nodiscard]] at::Tensor numbers() const;
+  bool from_numbers(const at::Tensor& numbers);
+
  private:
   struct Model {
-    at::Tensor mass;        ///< [K] sum of probabilities over images
-    double confidence = 0;  ///< sum over images
+    at::Tensor mass;  ///< [K] sum of probabilities over images
   };
   void remember(Model& model, const at::Tensor& probabilities) const;
+  [[nodiscard]] std::vector<double*> scalars();
 
   Model source_, adapted_;
   double images_ = 0, batches_ = 0;

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <set>
 
 #include "adapt/watch.h"
@@ -163,14 +164,56 @@ TEST_F(Watched, GivesUpOnWhatAreNoClasses) {
   EXPECT_TRUE(watch_.due(10).empty());
 }
 
-TEST_F(Watched, RemembersItsAnswerByACode) {
+TEST_F(Watched, GoesOnFromItsNumbersAsIfNothingHadBeen) {
+  const auto step = [](Watch& watch, int i) {
+    const auto due = watch.due(20);
+    if (!due.empty()) {
+      const at::Tensor rows = at::tensor(due, at::kLong);
+      const at::Tensor bad = i < 30 ? partly(20, 10) : collapsed(20);
+      watch.add(sure(20).index_select(0, rows), bad.index_select(0, rows));
+    }
+  };
+  Watch whole(Guard{0.25}, true);
+  for (int i = 0; i < 60; ++i) {
+    step(whole, i);
+    Watch next(Guard{0.25}, true);
+    ASSERT_TRUE(next.from_numbers(whole.numbers()));
+    EXPECT_TRUE(next.numbers().equal(whole.numbers()));
+    Watch other = whole;
+    step(other, i + 1);
+    step(next, i + 1);
+    EXPECT_TRUE(next.numbers().equal(other.numbers())) << i;
+  }
+  EXPECT_EQ(whole.answer(), Answer::kSource);
+}
+
+TEST_F(Watched, RefusesNumbersThatNoGuardHas) {
+  feed(sure(20), collapsed(20));
+  const at::Tensor numbers = watch_.numbers();
+  Watch next(Guard{1.0}, true);
+  EXPECT_FALSE(next.from_numbers(numbers.slice(0, 0, 5)));
+  EXPECT_FALSE(next.from_numbers(numbers.slice(0, 0, numbers.numel() - 1)));
+  EXPECT_FALSE(next.from_numbers(numbers.view({1, -1})));
+  for (const std::int64_t i : {0, 3, 8}) {
+    for (const double value : {-1.0, 1e300, std::nan("")}) {
+      at::Tensor broken = numbers.clone();
+      broken[i] = value;
+      EXPECT_FALSE(next.from_numbers(broken)) << i << ' ' << value;
+    }
+  }
+  EXPECT_TRUE(next.numbers().equal(Watch(Guard{1.0}, true).numbers()));
+  EXPECT_TRUE(next.from_numbers(numbers));
+}
+
+TEST_F(Watched, ResetForgetsTheStreamButNotWhyItCannotWatch) {
   feed(sure(50), collapsed(50));
   feed(sure(50), collapsed(50));
-  Watch other(Guard{1.0}, true);
-  other.restore(watch_.code());
-  EXPECT_EQ(other.answer(), Answer::kSource);
-  other.reset();
-  EXPECT_EQ(other.answer(), Answer::kAdapted);
+  watch_.reset();
+  EXPECT_EQ(watch_.answer(), Answer::kAdapted);
+  EXPECT_TRUE(watch_.on());
+  watch_.give_up("a reason");
+  watch_.reset();
+  EXPECT_FALSE(watch_.on());
 }
 
 }  // namespace
