@@ -6,11 +6,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "stats/rules.h"
+
 namespace ttscale {
 namespace {
 
-/// The source counts for so many images under the rule auto; below, statistics say more of their images than of the
-/// domain.
+/// Statistics of fewer say more of their images than of the domain.
 constexpr std::int64_t kFewImages = 16;
 /// Rules that know one batch alone need it to be of at least so many.
 constexpr double kSmallBatch = 4;
@@ -18,7 +19,9 @@ constexpr double kSmallBatch = 4;
 constexpr double kCollapsed = 1.5;
 constexpr double kFewestCompared = 32;
 
-bool knows_one_batch(const Rule& rule) { return std::holds_alternative<rule::Batch>(rule); }
+bool knows_one_batch(const Rule& rule) {
+  return std::holds_alternative<rule::Batch>(rule) || std::holds_alternative<rule::MedBn>(rule);
+}
 
 std::string number(double value) {
   char text[32];
@@ -30,8 +33,8 @@ std::string number(double value) {
 
 std::vector<std::string> limits(const StreamReport& report, const Rule& rule, const std::vector<Site>& sites) {
   std::vector<std::string> out;
-  const bool adapts = !std::holds_alternative<rule::Source>(rule);
-  if (adapts && report.images > 0 && report.images < kFewImages) {
+  const bool rests_on_them = stats::has_state(rule) && report.guard.action != GuardAction::kRollBack;
+  if (rests_on_them && report.images > 0 && report.images < kFewImages) {
     out.push_back("the statistics rest on " + std::to_string(report.images) + " images; expect little of fewer than " +
                   std::to_string(kFewImages));
   }

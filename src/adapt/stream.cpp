@@ -6,6 +6,7 @@
 
 #include "adapt/limits.h"
 #include "adapt/stream_impl.h"
+#include "base/message_text.h"
 #include "stats/rules.h"
 #include "ttscale/error.h"
 
@@ -39,12 +40,15 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
   return out;
 }
 
-/// The images, or rows of an output, at the positions; the tensor itself if these are all.
+/// A copy of the images, or rows of an output, at the positions.
 at::Tensor rows_at(const at::Tensor& t, const std::vector<std::int64_t>& positions) {
-  if (static_cast<std::int64_t>(positions.size()) == t.size(0)) {
-    return t;
-  }
   return t.index_select(0, at::tensor(positions, at::kLong).to(t.device()));
+}
+
+/// Neither a batch that counted, nor one that was refused.
+bool has_met_nothing(const StreamState& state) {
+  const at::Tensor totals = state.totals();
+  return totals[1].item<double>() == 0 && totals[2].item<double>() == 0;
 }
 
 }  // namespace
@@ -83,7 +87,7 @@ at::Tensor Stream::Impl::adapted(const at::Tensor& images, const at::Tensor& bef
   const bool looks =
       fresh && can_look && stats::looks_first(options) && images.dim() > 0 && images.size(0) > stats::kFirstLookImages;
   if (looks) {
-    runner.forward(images);
+    runner.forward(images.clone());  // a model may write into its input
     const at::Tensor looked = state.tensors().stream.clone();
     state.restore(before);
     at::Tensor stream = state.tensors().stream;
@@ -108,29 +112,39 @@ at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& bef
 }
 
 at::Tensor Stream::Impl::answer_adapted(const at::Tensor& images, const at::Tensor& before) {
+  const std::vector<std::int64_t> due = watch.due(images.dim() > 0 ? images.size(0) : 0);
+  const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);  // a model may write into its input
   at::Tensor output = adapted(scale_input(images, input), before);
   state.keep_all_or_nothing(images, before);
-  if (watch.on() && (output.dim() == 0 || output.size(0) != images.size(0))) {
+  if (!due.empty() && (output.dim() == 0 || output.size(0) != images.size(0))) {
     watch.give_up("the output has no row per image");
-  }
-  const std::vector<std::int64_t> due = watch.due(images.size(0));
-  if (!due.empty()) {
-    const at::Tensor some = rows_at(images, due);
-    const at::Tensor source_output = unadapted(some);
-    probe_input(some, source_output);
-    judge(source_output, rows_at(output, due));
+  } else if (!due.empty()) {
+    look_again(some, rows_at(output, due));
   }
   if (watch.holds()) {
-    state.restore(before);
+    state.go_back(before);
   }
   return output;
 }
 
+/// A second look that fails is no failure of the stream.
+void Stream::Impl::look_again(const at::Tensor& images, const at::Tensor& adapted) {
+  at::Tensor output;
+  try {
+    output = unadapted(images.clone());
+    probe_input(images, output);
+  } catch (const std::exception& error) {
+    watch.give_up("the model fails on a part of the batch alone: " + shown(error.what()));
+    return;
+  }
+  judge(output, adapted);
+}
+
 at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tensor& before) {
+  const std::vector<std::int64_t> due = watch.due(images.dim() > 0 ? images.size(0) : 0);
+  const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);
   at::Tensor output = unadapted(images);
-  const std::vector<std::int64_t> due = watch.due(images.size(0));
   if (!due.empty()) {
-    const at::Tensor some = rows_at(images, due);
     const at::Tensor trial = adapted(scale_input(some, input), before);
     state.keep_all_or_nothing(some, before);
     judge(rows_at(output, due), trial);
@@ -152,12 +166,8 @@ void Stream::Impl::judge(const at::Tensor& unadapted, const at::Tensor& adapted)
       good = state.snapshot();
       break;
     case Watch::Memory::kGoBack:
-      if (good.defined()) {
-        state.restore(good);
-      } else {
-        state.clear();
-        fresh = true;
-      }
+      state.go_back(good.defined() ? good : at::zeros_like(state.all()));
+      fresh = has_met_nothing(state);
       break;
   }
 }
@@ -165,10 +175,16 @@ void Stream::Impl::judge(const at::Tensor& unadapted, const at::Tensor& adapted)
 at::Tensor Stream::forward(const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   const at::Tensor before = impl_->state.snapshot();
+  const bool fresh = impl_->fresh;
+  const at::Tensor good = impl_->good;
+  const Watch watch = impl_->watch;
   try {
     return impl_->forward(images, before);
   } catch (...) {
     impl_->state.restore(before);
+    impl_->fresh = fresh;
+    impl_->good = good;
+    impl_->watch = watch;
     throw;
   }
 }
@@ -196,7 +212,7 @@ void Stream::rollback(const Snapshot& snapshot) {
   impl_->state.restore(content.state);
   impl_->fresh = content.fresh;
   impl_->good = content.good;
-  impl_->watch = content.watch;
+  impl_->watch.go_back(content.watch);
 }
 
 StateFile Stream::Impl::describe() const {
@@ -222,7 +238,7 @@ void Stream::load(const std::filesystem::path& file) {
     throw DataError("state file " + file.string() + " holds numbers that no guard can have; it is damaged");
   }
   impl_->state.restore(saved.state);
-  impl_->fresh = impl_->state.totals()[1].item<double>() == 0;
+  impl_->fresh = has_met_nothing(impl_->state);
   impl_->good = saved.good.defined() ? saved.good.to(impl_->state.all().device()) : at::Tensor();
   impl_->watch = watch;
 }

@@ -36,6 +36,12 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   tensors_.stream = all_.narrow(0, offset, size_.stream);
 }
 
+void StreamState::go_back(const at::Tensor& snapshot) {
+  const at::Tensor rejected = counters(all_).select(0, 0).select(0, 2).clone();
+  restore(snapshot);
+  counters(all_).select(0, 0).select(0, 2).copy_(rejected);
+}
+
 void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before) {
   if (images.numel() == 0) {
     restore(before);

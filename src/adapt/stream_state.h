@@ -28,6 +28,9 @@ class StreamState {
   void restore(const at::Tensor& snapshot) { all_.copy_(snapshot); }
   void clear() { all_.zero_(); }
 
+  /// The same, but batches refused since then stay counted.
+  void go_back(const at::Tensor& snapshot);
+
   /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites
   /// forget it and only the refusal counts. No host synchronisation.
   void keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before);

@@ -48,7 +48,7 @@ std::vector<std::int64_t> Watch::due(std::int64_t images) {
     if (credit_ + 1e-9 < static_cast<double>(group)) {
       return {};
     }
-    credit_ -= static_cast<double>(group);
+    credit_ = std::max(0.0, credit_ - static_cast<double>(group));
   }
   std::vector<std::int64_t> out;
   for (std::int64_t i = 0; i < group; ++i) {
@@ -61,7 +61,7 @@ Watch::Memory Watch::add(const at::Tensor& source, const at::Tensor& adapted) {
   const at::Tensor before = stats::class_probabilities(source);
   const at::Tensor after = stats::class_probabilities(adapted);
   if (!before.defined() || !after.defined() || before.sizes() != after.sizes()) {
-    unable_ = c10::str("the output of shape ", source.sizes(), " holds no class scores [N, K] or [N, K, H, W]");
+    give_up(c10::str("the output of shape ", source.sizes(), " holds no class scores [N, K] or [N, K, H, W]"));
     return Memory::kGoOn;
   }
   compared_ += before.size(0);
@@ -131,6 +131,20 @@ void Watch::log() {
 
 std::int64_t Watch::patience() const {
   return kPatience << std::min(std::max<std::int64_t>(retreats_ - 1, 0), kMostDoublings);
+}
+
+void Watch::give_up(std::string reason) {
+  unable_ = std::move(reason);
+  answer_ = Answer::kAdapted;  // nobody would ever change it again
+  holds_ = false;
+}
+
+void Watch::go_back(const Watch& then) {
+  const std::string reason = unable_;
+  *this = then;
+  if (!reason.empty()) {
+    give_up(reason);
+  }
 }
 
 void Watch::reset() {

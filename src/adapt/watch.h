@@ -43,11 +43,14 @@ class Watch {
   /// Takes the scores of both models for the images that were due, and decides.
   Memory add(const at::Tensor& source, const at::Tensor& adapted);
 
-  /// Watches no more, for a reason in words.
-  void give_up(std::string reason) { unable_ = std::move(reason); }
+  /// Watches no more, for a reason in words; the stream is adapted as its rule says.
+  void give_up(std::string reason);
 
   /// Forgets the stream, but not why it cannot watch.
   void reset();
+
+  /// Knows what it knew then, but not less of why it cannot watch.
+  void go_back(const Watch& then);
 
   /// All that it knows, but for the list of its decisions, as numbers, float64 [..], for a state file; and back.
   /// from_numbers() returns false, and changes nothing, for numbers that no guard can have.

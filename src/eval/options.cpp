@@ -103,6 +103,12 @@ void EvalOptions::validate() const {
   ttscale::validate(input);
   if (guard) {
     ttscale::validate(*guard);
+    if (guard->fraction > 0 && window) {
+      throw UsageError(
+          "guard: under --window the same images come again and again, which a guard would take for new evidence; "
+          "expected --guard off, found " +
+          to_string(*guard));
+    }
   }
   preprocessing.validate();
   for (const std::int64_t size : batch_sizes) {

@@ -43,8 +43,8 @@ class RuleRun {
   /// Wall time spent in forward() since it exists.
   [[nodiscard]] double seconds() const { return seconds_; }
 
-  /// Writes and reads the statistics (Stream::save, Stream::load); the window is not part of them, nor is what a guard
-  /// has seen.
+  /// Writes and reads the statistics (Stream::save, Stream::load), with what a guard has seen; the window is not part
+  /// of them.
   void save(const std::filesystem::path& file) const { stream_.save(file); }
   void load(const std::filesystem::path& file);
 

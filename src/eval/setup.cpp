@@ -65,6 +65,9 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   adapt_options.reference = reference;
   adapt_options.rule = rule::Source{};
   adapt_options.guard = options.guard;
+  if (options.window && !options.guard) {
+    adapt_options.guard = Guard{0};  // a window shows the same images again and again: no evidence
+  }
   // The model as it is needs no site.
   adapt_options.allow_no_sites = std::all_of(options.rules.begin(), options.rules.end(), [](const std::string& rule) {
     return std::holds_alternative<rule::Source>(parse_rule(rule));

@@ -15,10 +15,11 @@ constexpr double kMemory = 64;           // images: the gain follows the last on
 constexpr double kMarginalMemory = 256;  // images: classes are told by more, so that a run of one class is no collapse
 constexpr double kUniformImages = 32;    // in the mean prediction: the first images say little of the classes
 constexpr double kSmallestProbability = 1e-12;
+constexpr double kProbabilityTolerance = 0.01;  // of their sum, in half precision
 
 bool are_probabilities(const at::Tensor& p) {
   const at::Tensor sums = p.sum(1);
-  return p.ge(0).all().item<bool>() && (sums - 1).abs().le(1e-3).all().item<bool>();
+  return p.ge(0).all().item<bool>() && (sums - 1).abs().le(kProbabilityTolerance).all().item<bool>();
 }
 
 /// Predicted classes and the information in them, [n, P] each.
@@ -68,20 +69,22 @@ void Comparison::add(const at::Tensor& source, const at::Tensor& adapted) {
   if (source_.mass.defined() && source_.mass.size(0) != source.size(1)) {
     *this = Comparison();
   }
-  const at::Tensor known = source.isnan().logical_or(adapted.isnan()).flatten(1).any(1).logical_not().nonzero();
+  const at::Tensor known = source.isnan().flatten(1).any(1).logical_not().nonzero();
   if (known.size(0) == 0) {
     return;
   }
   const at::Tensor rows = known.squeeze(1);
   const at::Tensor s = source.index_select(0, rows);
-  const at::Tensor a = adapted.index_select(0, rows);
+  const at::Tensor given = adapted.index_select(0, rows);
+  const at::Tensor broken = given.isnan().flatten(1).any(1);  // where the source still knows something: lost
+  const at::Tensor a = at::where(broken.view({-1, 1, 1}), at::zeros_like(given), given);
   remember(source_, s);
   remember(adapted_, a);
   const Predictions before = predictions(s, source_.mass);
   const Predictions after = predictions(a, adapted_.mass);
-  const at::Tensor same = before.classes == after.classes;
-  const at::Tensor gain =
-      (((after.information - before.information) / 2).tanh() * same.logical_not()).mean(1);  // [n] over pixels
+  const at::Tensor same = (before.classes == after.classes).logical_and(broken.logical_not().unsqueeze(1));
+  const at::Tensor told = (((after.information - before.information) / 2).tanh() * same.logical_not()).mean(1);
+  const at::Tensor gain = at::where(broken, at::full_like(told, -1), told);  // [n], means over pixels
 
   images_ += static_cast<double>(rows.size(0));
   batches_ += 1;

@@ -31,7 +31,8 @@ class Comparison {
     double source_classes = 0, adapted_classes = 0;  ///< exp of the entropy of the mean prediction
   };
 
-  /// Adds the probabilities [n, K, P] of both for the same images. Images with NaN do not count. Another number of
+  /// Adds the probabilities [n, K, P] of both for the same images. Images for which the source gives NaN do
+  /// not count; where the adapted model alone does, it has lost. Another number of
   /// classes than before starts anew.
   void add(const at::Tensor& source, const at::Tensor& adapted);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <limits>
 
 #include <torch/script.h>
 
@@ -183,6 +184,66 @@ TEST(Guard, DoesNotChangeWhatAKeptStreamAnswers) {
     const Labelled b = batch(16, 1, -1);
     EXPECT_TRUE(guarded.forward(b.images).equal(alone.forward(b.images)));
   }
+}
+
+/// `matched()` whose forward begins and ends with other statements.
+torch::jit::Module changed(const std::string& first, const std::string& result) {
+  torch::jit::Module module("Changed");
+  module.register_buffer("mean", at::full({kClasses}, 50 + 1.0 / kClasses));
+  module.register_buffer("var", at::full({kClasses}, 0.15));
+  module.define("def forward(self, x):\n  " + first +
+                "\n  y = torch.batch_norm(x, None, None, self.mean, self.var, False, 0.0, 1e-5, False)\n"
+                "  scores = torch.relu(y - 0.5).mean([2, 3]) * 8.0\n  return " +
+                result + "\n");
+  module.eval();
+  return module;
+}
+
+TEST(Guard, AModelThatWritesIntoItsInputIsComparedOnTheSameImages) {
+  torch::manual_seed(8);
+  Stream stream = adapt(changed("x.sub_(10.0)", "scores"), options("auto", "1")).stream();
+  for (int i = 0; i < 4; ++i) {
+    Labelled b = batch(40, 1, 10);
+    EXPECT_EQ(accuracy(stream.forward(b.images), b.labels), 1);
+  }
+  const GuardReport report = stream.guard();
+  EXPECT_EQ(report.evidence.agreement, 1) << describe(report);
+  EXPECT_TRUE(report.decisions.empty());
+}
+
+TEST(Guard, AModelOfAFixedBatchSizeIsAdaptedWithoutIt) {
+  torch::manual_seed(9);
+  Stream stream = adapt(changed("x = x.view([64, 6, 8, 8])", "scores"), options("auto", "")).stream();
+  for (int i = 0; i < 3; ++i) {
+    const Labelled b = batch(64);
+    EXPECT_EQ(accuracy(stream.forward(b.images), b.labels), 1);
+  }
+  EXPECT_THAT(stream.guard().unable, ::testing::HasSubstr("fails on a part of the batch"));
+  EXPECT_EQ(stream.report().images, 3 * 64);
+}
+
+TEST(Guard, AFailedForwardLeavesNoTraceInIt) {
+  torch::manual_seed(10);
+  const AdaptedModel model = adapt(changed("assert x.size(0) != 7", "scores"), options("auto", "1"));
+  Stream stream = model.stream();
+  Stream other = model.stream();
+  EXPECT_THROW(stream.forward(batch(7).images), ModelError);
+  for (int i = 0; i < 3; ++i) {
+    const Labelled b = batch(20, 1, -1);
+    EXPECT_TRUE(stream.forward(b.images).equal(other.forward(b.images)));
+  }
+  EXPECT_EQ(stream.guard().compared, other.guard().compared);
+}
+
+TEST(Guard, RefusedBatchesStayCountedWhenItRollsBack) {
+  torch::manual_seed(11);
+  Stream stream = adapt(mismatched(), options("auto", "1")).stream();
+  at::Tensor broken = batch(32).images;
+  broken[0].fill_(std::numeric_limits<float>::quiet_NaN());
+  stream.forward(broken);
+  run(stream, 4, 32);
+  ASSERT_EQ(stream.guard().action, GuardAction::kRollBack);
+  EXPECT_EQ(stream.report().rejected, 1);
 }
 
 TEST(GuardText, ReadsAndWritesShares) {

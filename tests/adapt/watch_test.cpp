@@ -157,6 +157,15 @@ TEST_F(Watched, ARuleWithoutAWeightIsRolledBackAtOnce) {
   EXPECT_EQ(action(), GuardAction::kRollBack);
 }
 
+TEST_F(Watched, WhoGivesUpLeavesTheRuleAlone) {
+  feed(sure(50), collapsed(50));
+  feed(sure(50), collapsed(50));
+  ASSERT_EQ(watch_.answer(), Answer::kSource);
+  watch_.give_up("a reason");
+  EXPECT_EQ(watch_.answer(), Answer::kAdapted);
+  EXPECT_FALSE(watch_.holds());
+}
+
 TEST_F(Watched, GivesUpOnWhatAreNoClasses) {
   watch_.add(at::randn({4, 3, 2}), at::randn({4, 3, 2}));
   EXPECT_FALSE(watch_.on());
@@ -164,7 +173,10 @@ TEST_F(Watched, GivesUpOnWhatAreNoClasses) {
   EXPECT_TRUE(watch_.due(10).empty());
 }
 
-TEST_F(Watched, GoesOnFromItsNumbersAsIfNothingHadBeen) {
+class WatchedNumbers : public ::testing::TestWithParam<double> {};
+
+TEST_P(WatchedNumbers, GoOnAsIfNothingHadBeen) {
+  const double share = GetParam();
   const auto step = [](Watch& watch, int i) {
     const auto due = watch.due(20);
     if (!due.empty()) {
@@ -173,10 +185,10 @@ TEST_F(Watched, GoesOnFromItsNumbersAsIfNothingHadBeen) {
       watch.add(sure(20).index_select(0, rows), bad.index_select(0, rows));
     }
   };
-  Watch whole(Guard{0.25}, true);
-  for (int i = 0; i < 60; ++i) {
+  Watch whole(Guard{share}, true);
+  for (int i = 0; i < 200; ++i) {
     step(whole, i);
-    Watch next(Guard{0.25}, true);
+    Watch next(Guard{share}, true);
     ASSERT_TRUE(next.from_numbers(whole.numbers()));
     EXPECT_TRUE(next.numbers().equal(whole.numbers()));
     Watch other = whole;
@@ -186,6 +198,8 @@ TEST_F(Watched, GoesOnFromItsNumbersAsIfNothingHadBeen) {
   }
   EXPECT_EQ(whole.answer(), Answer::kSource);
 }
+
+INSTANTIATE_TEST_SUITE_P(Shares, WatchedNumbers, ::testing::Values(0.25, 0.1, 0.3, 1.0));
 
 TEST_F(Watched, RefusesNumbersThatNoGuardHas) {
   feed(sure(20), collapsed(20));

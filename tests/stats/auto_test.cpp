@@ -163,6 +163,16 @@ TEST_F(Auto, DoubtIsNoEvidenceOfFewClasses) {
   EXPECT_GT(stream_[auto_state::kConcentration].item<double>(), 0.3);
 }
 
+TEST_F(Auto, InfiniteScoresCountForNothing) {
+  at::Tensor scores = at::randn({30, kClasses});
+  scores[3][2] = std::numeric_limits<float>::infinity();
+  scores[4].fill_(-std::numeric_limits<float>::infinity());
+  begin(rule_, stream_, true);
+  finish(rule_, scores, stream_);
+  EXPECT_TRUE(stream_.isfinite().all().item<bool>());
+  EXPECT_NEAR(stream_.slice(0, auto_state::kClasses, auto_state::kClasses + kClasses).sum().item<double>(), 28, 1e-5);
+}
+
 TEST_F(Auto, CountsProbabilitiesAndScoresAlike) {
   at::manual_seed(12);
   const at::Tensor scores = at::randn({30, kClasses});

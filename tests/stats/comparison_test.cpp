@@ -153,6 +153,14 @@ TEST(Comparison, ImagesWithNanDoNotCount) {
   EXPECT_EQ(none.summary().images, 0);
 }
 
+TEST(Comparison, WhereTheAdaptedModelAloneBreaksDownItHasLost) {
+  Comparison comparison;
+  comparison.add(right(20, 5, 3), at::full({20, 5, 1}, std::numeric_limits<double>::quiet_NaN(), at::kDouble));
+  EXPECT_EQ(comparison.summary().images, 20);
+  EXPECT_EQ(comparison.summary().gain, -1);
+  EXPECT_EQ(comparison.summary().agreement, 0);
+}
+
 TEST(Comparison, ACopyIsAPictureOfThen) {
   Comparison comparison;
   comparison.add(right(20, 5, 3), right(20, 5, 3).flip(0).contiguous());
