@@ -93,15 +93,18 @@ TEST_F(GuardTest, ImagesAreThoseOfTheDomainAndAnActionLasts) {
   EXPECT_THAT(second.decisions, IsEmpty());
 }
 
-TEST_F(GuardTest, AWindowDoesNotCountImagesTwice) {
-  EvalOptions options = guarded({"cumulative"}, "reset-each-domain");
+TEST_F(GuardTest, AWindowHasNone) {
+  EvalOptions options = guarded({"auto"}, "reset-each-domain");
   options.window = 4;
-  run(options);
-  const GuardSummary& guard = *cell("one", "cumulative")->guard;
-  for (const GuardDecision& decision : guard.decisions) {
-    EXPECT_LE(decision.images, 24);
+  try {
+    run(options);
+    FAIL() << "a window shows images again, which is no new evidence";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("under --window"));
   }
-  EXPECT_GT(guard.compared, 24) << "of the stream, which sees images of the window again";
+  options.guard.reset();
+  run(options);
+  EXPECT_FALSE(cell("one", "auto")->guard.has_value());
 }
 
 TEST_F(GuardTest, ABatchOfSeveralDomainsCountsForEach) {
