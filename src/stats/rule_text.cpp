@@ -51,8 +51,8 @@ void check_published(const OptionText& text, const Rule& rule) {
       names.push_back(name_of(other));
     }
   }
-  throw UsageError("'" + text.name + "' has no variant 'published': it is what was published; such a variant have " +
-                   join(names));
+  throw UsageError("'" + text.name +
+                   "' has no variant 'published': it is what was published; rules with such a variant: " + join(names));
 }
 
 void check_whole(const std::string& rule, const std::string& field, double value) {
