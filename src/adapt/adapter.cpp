@@ -45,8 +45,10 @@ void refuse_eps(const Rule& rule, const std::vector<Site>& sites) {
 
 Watch watch_of(const AdaptOptions& options, const Rule& rule, const graph::Program& program) {
   const bool automatic = std::holds_alternative<rule::Auto>(rule);
-  const bool adapts = !program.sites().empty() || !std::holds_alternative<std::monostate>(options.input);
-  Watch watch(options.guard.value_or(automatic && adapts ? Guard{} : Guard{0}), automatic);
+  // Source against source says nothing, unless its input is scaled.
+  const bool adapts = (!std::holds_alternative<rule::Source>(rule) && !program.sites().empty()) ||
+                      !std::holds_alternative<std::monostate>(options.input);
+  Watch watch(adapts ? options.guard.value_or(automatic ? Guard{} : Guard{0}) : Guard{0}, automatic);
   if (program.changes_itself()) {
     watch.give_up("the model writes into itself, and would not be the same for a second look");
   }

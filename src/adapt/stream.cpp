@@ -71,14 +71,13 @@ std::string Stream::Impl::rule_now() const {
 }
 
 graph::Instance& Stream::Impl::instance_now() {
-  const std::string now = rule_now();
-  if (now == rule) {
+  if (watch.answer() == Answer::kAdapted || !std::holds_alternative<rule::Auto>(options)) {
     return instance;
   }
   if (!blended) {
-    blended = Runner{now, program->instantiate(now, state.tensors())};
+    blended = program->instantiate(rule_now(), state.tensors());
   }
-  return blended->instance;
+  return *blended;
 }
 
 at::Tensor Stream::Impl::adapted(const at::Tensor& images, const at::Tensor& before) {
@@ -102,9 +101,9 @@ at::Tensor Stream::Impl::unadapted(const at::Tensor& images) {
   if (!source) {
     const Rule none = rule::Source{};
     source_state.emplace(none, program->sites(), program->device());
-    source = Runner{to_string(none), program->instantiate(to_string(none), source_state->tensors())};
+    source = program->instantiate(to_string(none), source_state->tensors());
   }
-  return source->instance.forward(images);
+  return source->forward(images);
 }
 
 at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {

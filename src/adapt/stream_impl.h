@@ -16,12 +16,6 @@
 
 namespace ttscale {
 
-/// A way to run the model: a rule (its text), and an instance that keeps its state elsewhere.
-struct Runner {
-  std::string rule;
-  graph::Instance instance;
-};
-
 struct Snapshot::Content {
   std::shared_ptr<const graph::Program> program;
   std::string rule;
@@ -43,7 +37,7 @@ struct Stream::Impl {
   InputProbe probe = {};
   bool fresh = true;     ///< has met no batch since the last reset; known here so that no device is asked
   at::Tensor good = {};  ///< the state when the guard was last sure of it
-  std::optional<Runner> blended = {}, source = {};  ///< made when first needed
+  std::optional<graph::Instance> blended = {}, source = {};  ///< made when first needed
   std::optional<StreamState> source_state = {};
 
   /// Answers for a batch and moves the statistics; `before` is the state ahead of it.

@@ -110,9 +110,8 @@ void Evaluation::run_unit(std::size_t number, std::size_t first_part) {
         observer_.cell_done(cell);
       }
     }
-    const bool done = i + 1 == parts.size();
     if (open_.empty()) {
-      ledger_.checkpoint(number, i + 1, done, work_, runs_, observer_);
+      ledger_.checkpoint(number, i + 1, i + 1 == parts.size(), work_, runs_, observer_);
     }
   }
 }

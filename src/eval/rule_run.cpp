@@ -15,8 +15,7 @@ namespace ttscale::eval {
 
 RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window)
     : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {
-  const StreamReport now = stream_.report();
-  watched_ = now.guard.guard.fraction > 0 && now.rule != "source";  // source against source says nothing
+  watched_ = stream_.guard().guard.fraction > 0;
 }
 
 void RuleRun::restart() {

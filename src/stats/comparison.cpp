@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/probabilities.h"
+
 namespace ttscale::stats {
 namespace {
 
@@ -15,12 +17,6 @@ constexpr double kMemory = 64;           // images: the gain follows the last on
 constexpr double kMarginalMemory = 256;  // images: classes are told by more, so that a run of one class is no collapse
 constexpr double kUniformImages = 32;    // in the mean prediction: the first images say little of the classes
 constexpr double kSmallestProbability = 1e-12;
-constexpr double kProbabilityTolerance = 0.01;  // of their sum, in half precision
-
-bool are_probabilities(const at::Tensor& p) {
-  const at::Tensor sums = p.sum(1);
-  return p.ge(0).all().item<bool>() && (sums - 1).abs().le(kProbabilityTolerance).all().item<bool>();
-}
 
 /// Predicted classes and the information in them, [n, P] each.
 struct Predictions {
@@ -50,13 +46,9 @@ at::Tensor class_probabilities(const at::Tensor& scores) {
   if (!classes || !scores.is_floating_point() || scores.size(1) < 2 || scores.numel() == 0) {
     return {};
   }
-  at::Tensor flat = scores.dim() == 2 ? scores.detach().unsqueeze(2) : scores.detach().flatten(2);
+  const at::Tensor flat = scores.dim() == 2 ? scores.detach().unsqueeze(2) : scores.detach().flatten(2);
   const std::int64_t step = (flat.size(2) + kMostPixels - 1) / kMostPixels;
-  flat = flat.slice(2, 0, c10::nullopt, step).to(at::kCPU, at::kDouble);
-  const at::Tensor finite = flat.isnan().logical_not();
-  return are_probabilities(at::where(finite, flat, at::full_like(flat, 1.0 / static_cast<double>(flat.size(1)))))
-             ? flat
-             : flat.softmax(1);
+  return probabilities(flat.slice(2, 0, c10::nullopt, step).to(at::kCPU));
 }
 
 void Comparison::remember(Model& model, const at::Tensor& probabilities) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "stats/probabilities.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_state.h"
 
@@ -14,9 +15,6 @@ using namespace auto_state;
 
 /// Concentration of the recent classes at which the memory is half way between its two lengths.
 constexpr double kConcentratedStream = 0.1;
-
-/// Probabilities in half precision add up to one this well.
-constexpr double kProbabilityTolerance = 0.01;
 
 /// How far a histogram of counts [B] is from even, beyond what so few counts show by chance: sum (f - 1/B)^2 less its
 /// expectation for even classes, (1 - 1/B) / n; at least 0.
@@ -32,12 +30,9 @@ at::Tensor at_most(const at::Tensor& counts, const at::Tensor& most) {
 }
 
 /// How much each bin is predicted by scores [N, K]: sums of class probabilities, so that doubt is no evidence of few
-/// classes; images without finite ones do not count. Scores that are probabilities already stay what they are.
+/// classes; images without finite ones do not count.
 at::Tensor count_classes(const at::Tensor& scores, std::int64_t bins) {
-  const at::Tensor values = scores.to(at::kDouble);
-  const at::Tensor probable =
-      values.ge(0).all(1, /*keepdim=*/true).logical_and((values.sum(1, true) - 1).abs() < kProbabilityTolerance);
-  const at::Tensor each = at::where(probable, values, values.softmax(1));
+  const at::Tensor each = probabilities(scores);
   const at::Tensor known = each.isfinite().all(1, /*keepdim=*/true);  // not so of scores with NaN or infinity
   const at::Tensor counts = at::where(known, each, at::zeros_like(each)).sum(0);
   const at::Tensor bin = at::arange(scores.size(1), counts.options().dtype(at::kLong)).remainder(bins);
