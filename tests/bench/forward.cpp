@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Time of a forward: the model as it is, adapted under rules, and baked.
+// Time of a forward: the model as it is, adapted under rules, with the default guard, and baked.
 //
-// usage: bench_forward [MODEL [EDGE [ROUNDS]]]     (default: the bundled ResNet-14, 28, 60)
+// usage: bench_forward [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
 //
 // The variants run in turn within each round, so that what else the machine does meets all alike; ratios are medians
 // over the rounds of the ratio to the original in the same round.
@@ -42,15 +42,23 @@ Forward of_module(torch::jit::Module module) {
 }
 
 std::vector<std::pair<const char*, Forward>> variants(const torch::jit::Module& module, std::int64_t edge) {
-  const ttscale::AdaptedModel adapted = ttscale::adapt(module);
-  const auto stream = [&](const char* rule) {
-    auto shared = std::make_shared<ttscale::Stream>(adapted.stream(ttscale::parse_rule(rule)));
+  ttscale::AdaptOptions unguarded;
+  unguarded.guard = ttscale::parse_guard("off");
+  const ttscale::AdaptedModel adapted = ttscale::adapt(module, unguarded);
+  const auto of_stream = [](ttscale::Stream stream) {
+    auto shared = std::make_shared<ttscale::Stream>(std::move(stream));
     return [shared](const at::Tensor& images) { shared->forward(images); };
   };
+  const auto stream = [&](const char* rule) { return of_stream(adapted.stream(ttscale::parse_rule(rule))); };
   ttscale::Stream seen = adapted.stream(ttscale::rule::Ema{});
   seen.forward(at::rand({16, 3, edge, edge}));
-  return {{"original", of_module(module)}, {"source", stream("source")}, {"batch", stream("batch")},
-          {"ema", stream("ema")},          {"auto", stream("auto")},     {"baked", of_module(ttscale::bake(seen))}};
+  return {{"original", of_module(module)},
+          {"source", stream("source")},
+          {"batch", stream("batch")},
+          {"ema", stream("ema")},
+          {"auto", stream("auto")},
+          {"guarded", of_stream(ttscale::adapt(module).stream())},
+          {"baked", of_module(ttscale::bake(seen))}};
 }
 
 void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds) {
@@ -72,6 +80,7 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
     std::printf("batch %3ld  %-9s %8.2f ms  %5.2f of original\n", static_cast<long>(batch), all[i].first,
                 median(times[i]), median(ratios[i]));
   }
+  std::fflush(stdout);
 }
 
 }  // namespace
@@ -82,7 +91,14 @@ int main(int argc, char** argv) {
   const int rounds = argc > 3 ? std::stoi(argv[3]) : 60;
   torch::jit::Module module = torch::jit::load(model);
   module.eval();
-  for (const std::int64_t batch : {1, 64}) {
+  std::vector<std::int64_t> batches;
+  for (int i = 4; i < argc; ++i) {
+    batches.push_back(std::stol(argv[i]));
+  }
+  if (batches.empty()) {
+    batches = {1, 64};
+  }
+  for (const std::int64_t batch : batches) {
     measure(module, edge, batch, rounds);
   }
   return 0;
