@@ -73,6 +73,7 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("memory_diverse", rule.memory_diverse, kPositive);
   visit("jump", rule.jump, kPositive);
   visit("surprise", rule.surprise, kPositive);
+  visit("distinct", rule.distinct, kPositive);
   visit("restraint", rule.restraint, kCount);
   visit("concentration", rule.concentration, kShare);
   visit("block", rule.block, kBlock);

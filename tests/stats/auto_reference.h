@@ -30,7 +30,7 @@ struct Batch {
 struct AutoSite {
   Row source_mean, source_var;
   double eps = 0;
-  Row m, q, block_m, block_q;  ///< in source units
+  Row m, q, block_m, block_q, block_mm, block_qq;  ///< in source units
   double n = 0, block_n = 0, jumps = 0, jump_count = 0, spread = 0, spread_count = 0;
 
   AutoSite(Row mean, Row var, double layer_eps)
@@ -39,13 +39,15 @@ struct AutoSite {
         eps(layer_eps),
         m(source_mean.size(), 0),
         q(m.size(), 1),
-        block_m(m),
-        block_q(m) {}
+        block_m(m.size(), 0),
+        block_q(m.size(), 0),
+        block_mm(m.size(), 0),
+        block_qq(m.size(), 0) {}
 };
 
 /// The numbers of a stream.
 struct AutoStream {
-  double jump_sum = 0, sites = 0, keep_sum = 0;
+  double jump_sum = 0, within_sum = 0, sites = 0, keep_sum = 0;
   bool looked = false;
   double concentration = 0, memory = 0;
   Row history, recent;
@@ -70,26 +72,42 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   // 1. change
   s.block_n += n;
   double jump = 0;
+  double within = 0;
   for (std::size_t c = 0; c < channels; ++c) {
     s.block_m[c] += n * mean_a[c];
     s.block_q[c] += n * mean_q[c];
+    for (std::size_t i = 0; i < images; ++i) {
+      s.block_mm[c] += a[i][c] * a[i][c];
+      s.block_qq[c] += q[i][c] * q[i][c];
+    }
     const double bm = s.block_m[c] / s.block_n;
     const double bv = std::max(s.block_q[c] / s.block_n - bm * bm, 1e-8);
+    const double bq = s.block_q[c] / s.block_n;
+    const double floored = std::max(bq - bm * bm, 0.0) + 1e-6;
+    within += std::clamp((s.block_mm[c] / s.block_n - bm * bm) / (8 * floored) +
+                             (s.block_qq[c] / s.block_n - bq * bq) / (16 * floored * floored),
+                         0.0, 1.0) /
+              static_cast<double>(channels);
     jump += hellinger(bm, bv, s.m[c], std::max(s.q[c] - s.m[c] * s.m[c], 1e-8)) / static_cast<double>(channels);
   }
   stream.jump_sum += jump;
   const double usual = (s.jumps + 2 * r.jump) / (s.jump_count + 2);
   const double smoothed = (stream.jump_sum + 3 * usual) / (stream.sites + 4);
+  within *= s.block_n / std::max(s.block_n - 1, 1.0);
+  stream.within_sum += within;
+  const double spread_inside = std::max(0.03, (stream.within_sum + 3 * within) / (stream.sites + 4));
+  const double threshold = std::min(r.surprise * usual, r.distinct * spread_inside);
   double keep = 1;
   if (s.block_n >= r.block) {
     if (s.n > 0) {
-      keep = 1 / (1 + std::pow(smoothed / (r.surprise * usual), 6));
-      s.jumps = 0.95 * s.jumps + std::min(smoothed, r.surprise * usual);
+      keep = 1 / (1 + std::pow(smoothed / threshold, 6));
+      s.jumps = 0.95 * s.jumps + std::min(smoothed, threshold);
       s.jump_count = 0.95 * s.jump_count + 1;
     }
     s.block_n = 0;
-    std::fill(s.block_m.begin(), s.block_m.end(), 0);
-    std::fill(s.block_q.begin(), s.block_q.end(), 0);
+    for (Row* row : {&s.block_m, &s.block_q, &s.block_mm, &s.block_qq}) {
+      std::fill(row->begin(), row->end(), 0);
+    }
   }
   stream.sites += 1;
   stream.keep_sum += keep;
@@ -192,7 +210,7 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
   const double u = excess(s.recent);
   s.memory = r.memory_diverse + (r.memory - r.memory_diverse) * u / (u + 0.1);
   s.looked = true;
-  s.jump_sum = s.sites = s.keep_sum = 0;
+  s.jump_sum = s.within_sum = s.sites = s.keep_sum = 0;
 }
 
 }  // namespace ttscale::stats::reference

@@ -117,6 +117,36 @@ TEST_F(Auto, FollowsItsFormulasOverAStreamThatChanges) {
   EXPECT_GT(stream_[auto_state::kConcentration].item<double>(), 0.1);
 }
 
+/// Images that the history is worth after visits of ten images to two domains in turn, each visit of one domain or, if
+/// `mixed`, half of either.
+double history_after_visits(const std::string& text, bool mixed) {
+  at::manual_seed(13);
+  const Rule rule = parse_rule(text);
+  const StateSize size = state_size(rule);
+  const Moments source{at::zeros({kChannels}, at::kDouble), at::ones({kChannels}, at::kDouble)};
+  SiteState site{at::zeros({size.rows, kChannels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+                 at::zeros({4, kChannels}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
+  for (int visit = 0; visit < 12; ++visit) {
+    begin(rule, site.stream, true);
+    at::Tensor shift = at::full({10, 1}, visit % 2 == 0 ? 1.5 : -1.5, at::kDouble);
+    if (mixed) {
+      shift.slice(0, 0, 5).neg_();
+    }
+    const at::Tensor noise = at::randn({10, kChannels}, at::kDouble) * 0.3;
+    step(rule, source, at::full({}, kEps, at::kDouble), {{shift + noise, at::ones({10, kChannels}, at::kDouble)}, 64},
+         site);
+    finish(rule, at::eye(10), site.stream);
+  }
+  return site.counters[3 + auto_state::kHistory].item<double>();
+}
+
+TEST(AutoChange, ShortVisitsToDomainsAreToldApartThoughEveryBlockJumps) {
+  EXPECT_LT(history_after_visits("auto", false), 15);
+  EXPECT_GT(history_after_visits("auto:distinct=100", false), 25) << "jumps alone become usual";
+}
+
+TEST(AutoChange, AMixedStreamIsNotForgotten) { EXPECT_GT(history_after_visits("auto", true), 100); }
+
 TEST_F(Auto, FollowsItsFormulasOverSingleImages) {
   at::manual_seed(2);
   for (int i = 0; i < 40; ++i) {
@@ -137,9 +167,7 @@ class AutoWithOtherConstants : public Auto {
   AutoWithOtherConstants()
       : Auto(
             "auto:weight=1,shift=0.02,count=2,correlation=0.1,spread=0.5,positions=20,memory=100,memory_diverse=20,"
-            "jump=0.01,surprise="
-            "2,"
-            "restraint=2,concentration=0.5,block=4") {}
+            "jump=0.01,surprise=2,distinct=0.5,restraint=2,concentration=0.5,block=4") {}
 };
 
 TEST_F(AutoWithOtherConstants, FollowsItsFormulas) {

@@ -29,7 +29,7 @@ constexpr double kPhantomJumps = 2;      // usual jumps that every stream starts
 constexpr double kPhantomSites = 3;      // sites with a usual jump ahead of the first: none alone decides
 constexpr double kSpreadDecay = 0.98;    // batches: the spread follows the last 50
 constexpr double kPhantomImages = 8;     // images at the spread below that every stream starts with
-constexpr double kPhantomSpread = 0.03;  // 0.01 to 0.1 was measured within one domain
+constexpr double kPhantomSpread = 0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
 constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
 constexpr double kDistanceFloor = 1e-6;
 
@@ -60,6 +60,7 @@ struct Images {
   Pair each;          ///< [N, C]
   at::Tensor finite;  ///< [N], 1 or 0
   Pair mean;          ///< [C]
+  Pair square;        ///< [C]: means of the squares
   at::Tensor count;   ///< []
 };
 
@@ -68,8 +69,12 @@ Images images_of(const RuleInput& in, const Units& units) {
   const at::Tensor finite = pair.m.isfinite().logical_and_(pair.q.isfinite()).all(1, /*keepdim=*/true);
   const Pair each{at::where(finite, pair.m, at::zeros_like(pair.m)), at::where(finite, pair.q, at::ones_like(pair.q))};
   const at::Tensor weight = finite.to(at::kDouble) / in.batch.images.clamp_min(1);
-  return {
-      each, finite.squeeze(1).to(at::kDouble), {(each.m * weight).sum(0), (each.q * weight).sum(0)}, in.batch.images};
+  const auto mean = [&](const at::Tensor& t) { return (t * weight).sum(0); };
+  return {each,
+          finite.squeeze(1).to(at::kDouble),
+          {mean(each.m), mean(each.q)},
+          {mean(each.m.square()), mean(each.q.square())},
+          in.batch.images};
 }
 
 at::Tensor smoothed_spread(const at::Tensor& numbers) {
@@ -122,18 +127,23 @@ class Site {
 
  private:
   /// Share of the history to keep: less than all if a block of images lies farther from it than blocks of this stream
-  /// usually do, judged over the sites so far.
+  /// usually do, or than the images lie from their block, judged over the sites so far. The first notices small changes
+  /// of a steady stream, the second goes on noticing large ones where changes are usual.
   at::Tensor detect_change() {
-    const at::Tensor block_mean = in_.rows[kBlockMean] + images_.mean.m * images_.count;
-    const at::Tensor block_second = in_.rows[kBlockSecond] + images_.mean.q * images_.count;
+    const at::Tensor sums =
+        in_.rows + images_.count * at::stack({images_.mean.m, images_.mean.q, images_.square.m, images_.square.q});
     const at::Tensor size = in_.numbers[kBlockImages] + images_.count;
-    const at::Tensor divisor = size.clamp_min(1);
-    const Pair block{block_mean / divisor, block_second / divisor};
-    const at::Tensor sum = in_.stream[kJumpSum] + distance(block.moments(), old_.moments());
+    const at::Tensor means = sums / size.clamp_min(1);
+    const Pair block{means[kBlockMean], means[kBlockSecond]};
+    const at::Tensor sites = in_.stream[kSites] + 1;
+    const at::Tensor jumps = in_.stream[kJumpSum] + distance(block.moments(), old_.moments());
     const at::Tensor usual =
         (in_.numbers[kJumps] + kPhantomJumps * rule_.jump) / (in_.numbers[kJumpCount] + kPhantomJumps);
-    const at::Tensor jump = (sum + kPhantomSites * usual) / (in_.stream[kSites] + 1 + kPhantomSites);
-    const at::Tensor threshold = rule_.surprise * usual;
+    const at::Tensor jump = (jumps + kPhantomSites * usual) / (sites + kPhantomSites);
+    const at::Tensor here = distance_within(block, means) * size / (size - 1).clamp_min(1);
+    const at::Tensor all = in_.stream[kWithinSum] + here;
+    const at::Tensor within = ((all + kPhantomSites * here) / (sites + kPhantomSites)).clamp_min(kPhantomSpread);
+    const at::Tensor threshold = at::minimum(rule_.surprise * usual, rule_.distinct * within);
 
     const at::Tensor full = size >= rule_.block;
     const at::Tensor judged = full.logical_and(in_.numbers[kHistory] > 0);
@@ -141,10 +151,19 @@ class Site {
         at::where(judged, kJumpDecay * in_.numbers[kJumps] + at::minimum(jump, threshold), in_.numbers[kJumps]));
     put(kJumpCount, at::where(judged, kJumpDecay * in_.numbers[kJumpCount] + 1, in_.numbers[kJumpCount]));
     put(kBlockImages, size * full.logical_not());
-    out_.rows = at::stack({block_mean, block_second}) * full.logical_not();
+    out_.rows = sums * full.logical_not();
     const at::Tensor keep = 1 / (1 + judged * (jump / threshold).pow(kJumpSteepness));
-    out_.stream = at::stack({sum, in_.stream[kSites] + 1, in_.stream[kKeepSum] + keep});
+    out_.stream = at::stack({jumps, all, sites, in_.stream[kKeepSum] + keep});
     return keep;
+  }
+
+  /// How far images lie from the mean of their block, as measure_spread() has it, by the means of their squares.
+  static at::Tensor distance_within(const Pair& block, const at::Tensor& means) {
+    const at::Tensor v = block.var() + kVarianceFloor;
+    return ((means[kBlockMeanSquare] - block.m.square()) / (8 * v) +
+            (means[kBlockSecondSquare] - block.q.square()) / (16 * v.square()))
+        .clamp(0, 1)
+        .mean();
   }
 
   void add_to_history(const at::Tensor& keep) {

@@ -7,8 +7,8 @@
 namespace ttscale::stats::auto_state {
 
 /// Rows [C] of a site: sums over the images of the block that is being filled, of mean and second moment in source
-/// units.
-enum Row : std::int64_t { kBlockMean, kBlockSecond, kRows };
+/// units and of the squares of both.
+enum Row : std::int64_t { kBlockMean, kBlockSecond, kBlockMeanSquare, kBlockSecondSquare, kRows };
 
 /// Numbers of a site.
 enum Number : std::int64_t {
@@ -21,9 +21,10 @@ enum Number : std::int64_t {
   kNumbers
 };
 
-/// Numbers of a stream. The first three are of one forward: each site adds to them.
+/// Numbers of a stream. The first four are of one forward: each site adds to them.
 enum Stream : std::int64_t {
   kJumpSum,             ///< distances between block and history at the sites so far
+  kWithinSum,           ///< distances between a block and its images there
   kSites,               ///< how many sites those are
   kKeepSum,             ///< shares of the history that they kept
   kForward,             ///< how many numbers are of one forward
