@@ -84,6 +84,11 @@ struct SiteState {
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
              SiteState& state);
 
+/// step() by operators on tensors, which every rule and device has; step() takes loops over main memory where there are
+/// any (auto).
+Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
+                        SiteState& state);
+
 /// The moments [C] that a stream of this state normalises its next images with, apart from what these images add
 /// themselves. For rules with has_state().
 Moments settled(const rule::Auto& rule, const Moments& source, const at::Tensor& eps, const SiteState& state);

@@ -4,6 +4,7 @@
 
 #include "stats/rule_traits.h"
 #include "stats/rules.h"
+#include "stats/rules/auto_loops.h"
 
 namespace ttscale::stats {
 namespace {
@@ -20,6 +21,15 @@ void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& 
 
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
              SiteState& state) {
+  if (const auto* automatic = std::get_if<rule::Auto>(&rule);
+      automatic != nullptr && lie_in_memory(source, eps, images, state)) {
+    return step_in_loops(*automatic, source, eps, images, state);
+  }
+  return step_in_tensors(rule, source, eps, images, state);
+}
+
+Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
+                        SiteState& state) {
   const StateSize general;  // what every rule has; its own lies behind
   at::Tensor own_rows = state.running.narrow(0, general.rows, state.running.size(0) - general.rows);
   at::Tensor own_numbers = state.counters.narrow(0, general.counters, state.counters.size(0) - general.counters);

@@ -5,9 +5,11 @@
 #include <limits>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "auto_reference.h"
 #include "stats/rules.h"
+#include "stats/rules/auto_loops.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -349,6 +351,95 @@ TEST_F(Auto, SettledIsWhereAnEndlessStreamStays) {
   const Moments fixed = settled(rule_, source(0), at::full({}, kEps, at::kDouble), sites_[0]);
   EXPECT_LT(hellinger({used.mean.mean(0), used.var.mean(0)}, fixed).mean().item<double>(), 1e-3);
   EXPECT_GT(hellinger(source(0), fixed).mean().item<double>(), 1e-2);
+}
+
+/// Two copies of one site, one stepped in loops and one by operators on tensors.
+struct Twice {
+  SiteState loops, tensors;
+
+  Twice(const Rule& rule, std::int64_t channels) {
+    const StateSize size = state_size(rule);
+    for (SiteState* site : {&loops, &tensors}) {
+      *site = {at::zeros({size.rows, channels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+               at::zeros({4, channels}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
+    }
+  }
+};
+
+void expect_close(const at::Tensor& a, const at::Tensor& b, const char* what) {
+  ASSERT_EQ(a.sizes(), b.sizes()) << what;
+  EXPECT_TRUE(a.allclose(b, 1e-9, 1e-11, /*equal_nan=*/true)) << what << ": " << (a - b).abs().max().item<double>();
+}
+
+class AutoInLoops : public ::testing::TestWithParam<std::tuple<std::string, std::int64_t>> {};
+
+TEST_P(AutoInLoops, IsAutoInTensors) {
+  const auto& [text, channels] = GetParam();
+  const Rule rule = parse_rule(text);
+  at::manual_seed(14);
+  const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};
+  source.var[0] = 0;
+  const at::Tensor eps = channels % 2 == 0 ? at::full({}, kEps, at::kDouble) : at::rand({channels}, at::kDouble) * kEps;
+  Twice site(rule, channels);
+  int step_number = 0;
+  for (const std::int64_t n : {1, 1, 6, 16, 3, 16, 32, 8, 1}) {
+    for (SiteState* state : {&site.loops, &site.tensors}) {
+      begin(rule, state->stream, true);
+    }
+    const double shift = step_number < 5 ? 0.5 : -2;
+    Moments images{source.mean + shift + at::randn({n, channels}, at::kDouble) * 0.4,
+                   source.var * at::randn({n, channels}, at::kDouble).exp()};
+    if (step_number == 3) {
+      images.mean[1][0] = std::numeric_limits<double>::quiet_NaN();
+      images.var[2][channels - 1] = std::numeric_limits<double>::infinity();
+    }
+    if (step_number == 4) {
+      images.mean.fill_(std::numeric_limits<double>::infinity());
+    }
+    ASSERT_TRUE(lie_in_memory(source, eps, {images, kPositions}, site.loops));
+    const Moments in_loops = step_in_loops(std::get<rule::Auto>(rule), source, eps, {images, kPositions}, site.loops);
+    const Moments in_tensors = step_in_tensors(rule, source, eps, {images, kPositions}, site.tensors);
+    expect_close(in_loops.mean, in_tensors.mean.expand_as(in_loops.mean), "mean");
+    expect_close(in_loops.var, in_tensors.var.expand_as(in_loops.var), "variance");
+    const at::Tensor scores = at::randn({n, kClasses});
+    for (SiteState* state : {&site.loops, &site.tensors}) {
+      finish(rule, scores, state->stream);
+    }
+    expect_close(site.loops.running, site.tensors.running, "running");
+    expect_close(site.loops.counters, site.tensors.counters, "counters");
+    expect_close(site.loops.last, site.tensors.last, "last");
+    expect_close(site.loops.stream, site.tensors.stream, "stream");
+    ++step_number;
+  }
+  EXPECT_EQ(site.loops.counters[2].item<double>(), 2) << "batches with broken images";
+}
+
+INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
+                         ::testing::Combine(::testing::Values("auto", "auto:spread=0,restraint=0,positions=0",
+                                                              "auto:weight=1,block=1,distinct=0.1,count=0"),
+                                            ::testing::Values(1, 2, 7, 64, 300)));
+
+TEST(AutoLoops, GiveTheSameBitsForAnyNumberOfThreads) {
+  const Rule rule = parse_rule("auto");
+  constexpr std::int64_t kWide = 6000;  // more than a thread's share
+  at::manual_seed(15);
+  const Moments source{at::randn({kWide}, at::kDouble), at::rand({kWide}, at::kDouble) + 0.1};
+  const Moments images{source.mean + at::randn({9, kWide}, at::kDouble),
+                       source.var * 2 + at::rand({9, kWide}, at::kDouble)};
+  const int threads = at::get_num_threads();
+  std::vector<Moments> used;
+  std::vector<SiteState> states;
+  for (const int count : {1, 2}) {
+    at::set_num_threads(count);
+    Twice site(rule, kWide);
+    used.push_back(step(rule, source, at::full({}, kEps, at::kDouble), {images, kPositions}, site.loops));
+    states.push_back(site.loops);
+  }
+  at::set_num_threads(threads);
+  EXPECT_TRUE(used[0].mean.equal(used[1].mean));
+  EXPECT_TRUE(used[0].var.equal(used[1].var));
+  EXPECT_TRUE(states[0].running.equal(states[1].running));
+  EXPECT_TRUE(states[0].counters.equal(states[1].counters));
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 #include <ATen/ATen.h>
 
 #include "stats/rules.h"
+#include "stats/rules/auto_constants.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
 namespace {
 
+using namespace auto_constants;
 using namespace auto_state;
 
 // Moments are kept as (m, q): mean and second moment about the source mean in units of the source's standard deviation
@@ -18,20 +20,7 @@ struct Pair {
   at::Tensor m, q;
   [[nodiscard]] at::Tensor var() const { return (q - m.square()).clamp_min(0); }
   [[nodiscard]] Moments moments() const { return {m, (q - m.square()).clamp_min(kSmallestVariance)}; }
-  /// Far below any variance that matters, so that two constant channels do not count as disjoint.
-  static constexpr double kSmallestVariance = 1e-8;
 };
-
-/// Exponents and phantom observations: they smooth the first estimates and have no other effect.
-constexpr double kJumpSteepness = 6;     // keep = 1 / (1 + (jump / threshold)^6): close to a switch, but smooth
-constexpr double kJumpDecay = 0.95;      // blocks: the usual jump follows the last 20
-constexpr double kPhantomJumps = 2;      // usual jumps that every stream starts with
-constexpr double kPhantomSites = 3;      // sites with a usual jump ahead of the first: none alone decides
-constexpr double kSpreadDecay = 0.98;    // batches: the spread follows the last 50
-constexpr double kPhantomImages = 8;     // images at the spread below that every stream starts with
-constexpr double kPhantomSpread = 0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
-constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
-constexpr double kDistanceFloor = 1e-6;
 
 /// Changes between natural and source units.
 class Units {
@@ -102,7 +91,7 @@ at::Tensor weight(const rule::Auto& rule, const at::Tensor& shift, const at::Ten
 /// Between the source (0, 1) and (m, v) with weight w. Variances are mixed by their logarithms: a linear mix of 1 and a
 /// hundredth is still most of 1, and the outputs of every layer stay as faint as the shift made them.
 Moments mix(const Moments& target, const at::Tensor& w) {
-  return {w * target.mean, target.var.clamp_min(Pair::kSmallestVariance).pow(w)};
+  return {w * target.mean, target.var.clamp_min(kSmallestVariance).pow(w)};
 }
 
 /// What a site makes of a batch, step by step.

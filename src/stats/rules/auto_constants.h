@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Constants of auto that nobody needs to set, and what both of its forms compute of single numbers.
+#pragma once
+
+namespace ttscale::stats::auto_constants {
+
+// Exponents and phantom observations: they smooth the first estimates and have no other effect.
+inline constexpr double kJumpSteepness = 6;   // keep = 1 / (1 + (jump / threshold)^6): close to a switch, but smooth
+inline constexpr double kJumpDecay = 0.95;    // blocks: the usual jump follows the last 20
+inline constexpr double kPhantomJumps = 2;    // usual jumps that every stream starts with
+inline constexpr double kPhantomSites = 3;    // sites with a usual jump ahead of the first: none alone decides
+inline constexpr double kSpreadDecay = 0.98;  // batches: the spread follows the last 50
+inline constexpr double kPhantomImages = 8;   // images at the spread below that every stream starts with
+inline constexpr double kPhantomSpread =
+    0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
+inline constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
+inline constexpr double kDistanceFloor = 1e-6;
+inline constexpr double kSmallestVariance = 1e-8;  // far below any that matters: two constant channels are not disjoint
+
+}  // namespace ttscale::stats::auto_constants
