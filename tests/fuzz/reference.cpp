@@ -16,6 +16,9 @@ bool ttscale::fuzz::reference(std::string_view bytes) {
         require(site.mean.dim() == 1 && site.mean.sizes() == site.var.sizes() &&
                     site.mean.sizes() == site.eps.sizes() && site.mean.isfinite().all().item<bool>(),
                 "moments of another form");
+        require(!site.domain_shift.defined() ||
+                    (site.domain_shift.sizes() == site.mean.sizes() && site.image_spread.sizes() == site.mean.sizes()),
+                "weights of another form");
       }
     });
   }
