@@ -9,7 +9,9 @@
 
 bool ttscale::fuzz::reference(std::string_view bytes) {
   bool accepted = false;
-  for (const std::string& file : {std::string(bytes), archive_of(bytes, {16, 16, 16, 8, 24, 24})}) {
+  // Storages of a reference without weights, and of one with them.
+  for (const std::string& file : {std::string(bytes), archive_of(bytes, {16, 16, 16, 8, 24, 24}),
+                                  archive_of(bytes, {16, 16, 16, 8, 16, 16, 24, 24})}) {
     accepted |= may_refuse([&] {
       const Reference read = parse_reference(file, "clean.reference");
       for (const ReferenceSite& site : read.sites) {
