@@ -113,7 +113,8 @@ class TTSCALE_API Stream {
 /// A rewritten copy of a model. Cheap to copy: copies share weights and graph.
 class TTSCALE_API AdaptedModel {
  public:
-  /// A new stream under the rule of the options, or under another.
+  /// A new stream under the rule of the options, or under another. Throws UsageError for a rule that needs what the
+  /// model or its reference does not have.
   [[nodiscard]] Stream stream() const;
   [[nodiscard]] Stream stream(const Rule& rule) const;
 

@@ -36,8 +36,13 @@ class TTSCALE_API Calibration {
   /// before is then kept.
   void add(const at::Tensor& images);
 
-  /// The moments so far. Throws DataError if fewer than two images were added, ModelError naming a site whose features
-  /// are not finite, or that no image has reached.
+  /// Adds images [N, C, H, W] of a shifted domain, told from others by its name: the clean images under one corruption,
+  /// or what another camera sees. They measure what rule::Ttn weighs channels by, and move no other moments. Throws as
+  /// add() does.
+  void add_shifted(const std::string& domain, const at::Tensor& images);
+
+  /// The moments so far. Throws DataError if fewer than two images were added, clean or of a domain; ModelError naming
+  /// a site whose features are not finite, or that no image has reached.
   [[nodiscard]] Reference result() const;
 
   /// The sites that are watched, in order of execution.

@@ -22,6 +22,11 @@ struct ReferenceSite {
   /// Standard error of the mean over the spread, its median over the channels: how far chance alone may have moved the
   /// reference. 0 where the reference is exact.
   double uncertainty = 0;
+  /// What rule::Ttn weighs channels by [C]; undefined where no shifted images were seen. Mean over the shifted domains
+  /// of the squared distance of the domain's mean from `mean`, less what chance adds to it, >= 0.
+  at::Tensor domain_shift = {};
+  /// Variance of the means of single images within a domain: unbiased, pooled over the shifted domains.
+  at::Tensor image_spread = {};
 };
 
 /// Reference moments of a model.
@@ -30,6 +35,7 @@ struct TTSCALE_API Reference {
   std::string preprocessing;  ///< how the images were made; empty where it was the caller's business
   std::int64_t images = 0;    ///< seen; 0 where the moments come from an unfolded twin of the model
   std::vector<ReferenceSite> sites;
+  std::vector<std::string> domains;  ///< shifted domains that `domain_shift` and `image_spread` were measured on
   at::Tensor input_mean, input_var;  ///< of the model's input [C]; undefined where there were no images
 
   /// Writes the file, whole or not at all: a pickled dictionary that torch.load(weights_only=True) reads. Throws Error

@@ -195,11 +195,16 @@ struct Rotta {
   bool published = false;
 };
 
+/// Source and batch mixed, with a weight of each channel that was found before the stream began (TTN, Lim et al. 2023).
+/// The paper trains the weights with labels; here calibration under shifts measures them (Calibration::add_shifted),
+/// and streams need a reference that has them at every site.
+struct Ttn {};
+
 }  // namespace rule
 
 using Rule = std::variant<rule::Source, rule::Batch, rule::Prior, rule::Alpha, rule::Ema, rule::Cumulative, rule::Dua,
                           rule::Auto, rule::Iabn, rule::Rbn, rule::Tbr, rule::AdaMixBn, rule::UnMixTns, rule::MedBn,
-                          rule::MixNorm, rule::Tema, rule::Rotta>;
+                          rule::MixNorm, rule::Tema, rule::Rotta, rule::Ttn>;
 
 /// Reads `name` or `name:field=value,field=value`; the word `published` may stand beside the fields. Throws UsageError
 /// that lists the valid names, fields or values.

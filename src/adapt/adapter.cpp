@@ -30,6 +30,9 @@ std::string fingerprint_of(const std::vector<ReferenceSite>& sites) {
   std::vector<at::Tensor> tensors;
   for (const ReferenceSite& site : sites) {
     tensors.insert(tensors.end(), {site.mean, site.var, site.eps});
+    if (site.domain_shift.defined()) {
+      tensors.insert(tensors.end(), {site.domain_shift, site.image_spread});
+    }
   }
   return tensors.empty() ? std::string() : graph::fingerprint(tensors);
 }

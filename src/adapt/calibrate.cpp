@@ -2,6 +2,8 @@
 // calibrate(): sums of a probe become reference moments.
 #include "ttscale/calibrate.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include <torch/csrc/jit/api/module.h>
@@ -33,6 +35,58 @@ SumMoments moments_of(const at::Tensor& sums, std::int64_t images) {
   return {mean, var, alive.numel() > 0 ? alive.median().item<double>() : 0.0};
 }
 
+/// Images of a shifted domain: its group in the probe is its position plus one.
+struct Domain {
+  std::string name;
+  std::int64_t images = 0;
+};
+
+/// Sums of one site over the images of one domain.
+struct DomainSums {
+  at::Tensor sums;
+  std::int64_t images = 0;
+};
+
+/// Sets the weights of a site. With d a domain of n_d images, m_d the mean over its images and S the pooled variance
+/// between them,
+///   S = sum_d sum_i (m_di - m_d)^2 / sum_d (n_d - 1),  T = max(0, mean_d ((m_d - m)^2 - S / n_d)).
+/// The last term is what chance alone adds to the square. Where the domains are copies of the clean images, both means
+/// share most of it: then T is a little too small, by at most S / n_d.
+void measure_weights(const std::vector<DomainSums>& domains, ReferenceSite& site) {
+  at::Tensor squares = at::zeros_like(site.mean);
+  at::Tensor degrees = at::zeros_like(site.mean);
+  for (const DomainSums& domain : domains) {
+    squares = squares + domain.sums[3];
+    degrees = degrees + domain.sums[0] - 1;
+  }
+  site.image_spread = squares / degrees;
+  at::Tensor distance = at::zeros_like(site.mean);
+  for (const DomainSums& domain : domains) {
+    // As in moments_of(): passes of a loop are no more independent than the images.
+    const at::Tensor n = domain.sums[0].clamp_max(static_cast<double>(domain.images));
+    distance = distance + (domain.sums[1] - site.mean).square() - site.image_spread / n;
+  }
+  site.domain_shift = (distance / static_cast<double>(domains.size())).clamp_min(0);
+}
+
+/// The sums of a site over `images` images. Throws ModelError if they did not all count; `where` is "" or names the
+/// images.
+at::Tensor complete_sums(const graph::Probe& probe, std::size_t site, std::size_t group, std::int64_t images,
+                         const std::string& where) {
+  const std::string& name = probe.sites()[site].name;
+  const at::Tensor sums = probe.sums(site, group);
+  if (!sums.defined()) {
+    throw ModelError("calibrate: no image" + where + " has reached " + name +
+                     ", which lies in a branch; leave it out with --features");
+  }
+  // In a loop a site sees each image more than once.
+  if (sums[0].lt(static_cast<double>(images)).any().item<bool>()) {
+    throw ModelError("calibrate: the features of " + name + " are NaN or Inf for some images" + where +
+                     ", or some images do not reach it; check the model");
+  }
+  return sums;
+}
+
 /// Normal tensors also under InferenceMode: later calls update them in place, in any mode.
 at::Tensor no_sums() {
   const c10::InferenceMode normal(false);
@@ -45,7 +99,11 @@ struct Calibration::Impl {
   std::string model;
   graph::Probe probe;
   std::int64_t images = 0;
-  at::Tensor input = no_sums();  ///< sums of the input
+  at::Tensor input = no_sums();      ///< sums of the input
+  std::vector<Domain> domains = {};  ///< in the order in which they came
+
+  void check(const at::Tensor& batch) const;
+  [[nodiscard]] ReferenceSite site(std::size_t index) const;
 };
 
 Calibration::Calibration(const torch::jit::Module& module, const std::vector<std::string>& features,
@@ -55,23 +113,55 @@ Calibration::Calibration(Calibration&&) noexcept = default;
 Calibration& Calibration::operator=(Calibration&&) noexcept = default;
 Calibration::~Calibration() = default;
 
+void Calibration::Impl::check(const at::Tensor& batch) const {
+  if (batch.dim() < 2 || !batch.is_floating_point() || batch.numel() == 0) {
+    throw DataError(c10::str("calibrate: expected floating-point images [N, C, H, W], found ", batch.sizes(), " of ",
+                             batch.scalar_type()));
+  }
+  if (!batch.isfinite().all().item<bool>()) {
+    throw DataError("calibrate: the images hold NaN or Inf; check their preprocessing");
+  }
+  if (input.numel() > 0 && input.size(1) != batch.size(1)) {
+    throw DataError(
+        c10::str("calibrate: expected images of ", input.size(1), " channels as before, found ", batch.sizes()));
+  }
+}
+
 void Calibration::add(const at::Tensor& images) {
   const c10::InferenceMode normal(false);  // the sums are updated in place by later calls, in any mode
   const at::NoGradGuard no_grad;           // second: InferenceMode(false) switches gradients on
-  if (images.dim() < 2 || !images.is_floating_point() || images.numel() == 0) {
-    throw DataError(c10::str("calibrate: expected floating-point images [N, C, H, W], found ", images.sizes(), " of ",
-                             images.scalar_type()));
-  }
-  if (!images.isfinite().all().item<bool>()) {
-    throw DataError("calibrate: the images hold NaN or Inf; check their preprocessing");
-  }
-  if (impl_->input.numel() > 0 && impl_->input.size(1) != images.size(1)) {
-    throw DataError(c10::str("calibrate: expected images of ", impl_->input.size(1), " channels as before, found ",
-                             images.sizes()));
-  }
+  impl_->check(images);
   impl_->probe.run(images);
   ops::observe(images.cpu(), impl_->input);
   impl_->images += images.size(0);
+}
+
+void Calibration::add_shifted(const std::string& domain, const at::Tensor& images) {
+  impl_->check(images);
+  std::vector<Domain>& domains = impl_->domains;
+  const auto known = std::find_if(domains.begin(), domains.end(), [&](const Domain& d) { return d.name == domain; });
+  const auto group = static_cast<std::size_t>(known - domains.begin()) + 1;
+  impl_->probe.run(images, group);
+  if (known == domains.end()) {
+    domains.push_back({domain});
+  }
+  domains[group - 1].images += images.size(0);
+}
+
+ReferenceSite Calibration::Impl::site(std::size_t index) const {
+  SumMoments found = moments_of(complete_sums(probe, index, 0, images, ""), images);
+  at::Tensor eps = found.var * stats::kDeadShare;
+  ReferenceSite out{probe.sites()[index].name, std::move(found.mean), std::move(found.var), std::move(eps),
+                    found.uncertainty};
+  std::vector<DomainSums> sums;
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    const Domain& domain = domains[i];
+    sums.push_back({complete_sums(probe, index, i + 1, domain.images, " of " + domain.name), domain.images});
+  }
+  if (!sums.empty()) {
+    measure_weights(sums, out);
+  }
+  return out;
 }
 
 Reference Calibration::result() const {
@@ -82,21 +172,15 @@ Reference Calibration::result() const {
   Reference out;
   out.model = impl_->model;
   out.images = impl_->images;
+  for (const Domain& domain : impl_->domains) {
+    if (domain.images < 2) {
+      throw DataError("calibrate: expected at least two images of " + domain.name + ", found " +
+                      std::to_string(domain.images) + "; a few hundred make good weights");
+    }
+    out.domains.push_back(domain.name);
+  }
   for (std::size_t i = 0; i < impl_->probe.sites().size(); ++i) {
-    const std::string& name = impl_->probe.sites()[i].name;
-    const at::Tensor sums = impl_->probe.sums(i);
-    if (!sums.defined()) {
-      throw ModelError("calibrate: no image has reached " + name +
-                       ", which lies in a branch; leave it out with --features");
-    }
-    // In a loop a site sees each image more than once.
-    if (sums[0].lt(static_cast<double>(impl_->images)).any().item<bool>()) {
-      throw ModelError("calibrate: the features of " + name +
-                       " are NaN or Inf for some images, or some images do not reach it; check the model");
-    }
-    SumMoments found = moments_of(sums, impl_->images);
-    at::Tensor eps = found.var * stats::kDeadShare;
-    out.sites.push_back({name, std::move(found.mean), std::move(found.var), std::move(eps), found.uncertainty});
+    out.sites.push_back(impl_->site(i));
   }
   SumMoments input = moments_of(impl_->input, impl_->images);
   out.input_mean = std::move(input.mean);

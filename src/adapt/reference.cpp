@@ -46,7 +46,16 @@ Reference read(const std::filesystem::path& file, const c10::impl::GenericDict& 
     one.var = variances(file, one.name, site.at("var"), one.mean);
     one.eps = variances(file, one.name, site.at("eps"), one.mean);
     one.uncertainty = site.at("uncertainty").toTensor().item<double>();
+    if (site.contains("domain_shift")) {  // files of before there were weights have none
+      one.domain_shift = variances(file, one.name, site.at("domain_shift"), one.mean);
+      one.image_spread = variances(file, one.name, site.at("image_spread"), one.mean);
+    }
     out.sites.push_back(std::move(one));
+  }
+  if (dictionary.contains("domains")) {
+    for (const c10::IValue& domain : dictionary.at("domains").toListRef()) {
+      out.domains.push_back(domain.toStringRef());
+    }
   }
   if (dictionary.contains("input_mean")) {
     out.input_mean = moments(file, "input", dictionary.at("input_mean"));
@@ -71,9 +80,16 @@ void Reference::save(const std::filesystem::path& file) const {
     entry.insert("eps", site.eps);
     // A tensor: torch.load(weights_only=True) of torch 1.13 reads no plain floats.
     entry.insert("uncertainty", at::scalar_tensor(site.uncertainty, at::kDouble));
+    if (site.domain_shift.defined()) {
+      entry.insert("domain_shift", site.domain_shift);
+      entry.insert("image_spread", site.image_spread);
+    }
     entries.push_back(entry);
   }
   dictionary.insert("sites", entries);
+  if (!domains.empty()) {
+    dictionary.insert("domains", c10::List<std::string>(domains));
+  }
   if (input_mean.defined()) {
     dictionary.insert("input_mean", input_mean);
     dictionary.insert("input_var", input_var);

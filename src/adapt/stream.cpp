@@ -165,7 +165,7 @@ void Stream::Impl::judge(const at::Tensor& unadapted, const at::Tensor& adapted)
       good = state.snapshot();
       break;
     case Watch::Memory::kGoBack:
-      state.go_back(good.defined() ? good : at::zeros_like(state.all()));
+      state.go_back(good.defined() ? good : state.beginning());
       fresh = has_met_nothing(state);
       break;
   }

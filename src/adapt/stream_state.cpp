@@ -5,12 +5,24 @@
 #include <ATen/ATen.h>
 
 #include "ops/site_checks.h"
+#include "ttscale/error.h"
 
 namespace ttscale {
 namespace {
 
 /// Images, batches, batches rejected.
 constexpr std::int64_t kTotals = stats::StateSize{}.counters;
+
+/// The rows that a stream of a rule with weights begins with.
+at::Tensor weights_of(const Rule& rule, const graph::RewrittenSite& site) {
+  if (!site.domain_shift.defined()) {
+    throw UsageError("rule " + to_string(rule) +
+                     ": expected a reference with weights measured under shifts, found none for " + site.site.name +
+                     "; run `ttscale calibrate MODEL --data CLEAN --shift all:3 --out FILE` and give FILE as the "
+                     "reference (--reference)");
+  }
+  return stats::weight_rows(site.domain_shift, site.image_spread);
+}
 
 }  // namespace
 
@@ -34,7 +46,24 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
     tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
   tensors_.stream = all_.narrow(0, offset, size_.stream);
+  if (stats::needs_weights(rule)) {
+    for (std::size_t i = 0; i < sites.size(); ++i) {
+      const at::Tensor weights = weights_of(rule, sites[i]);
+      tensors_.sites[i].running.narrow(0, stats::StateSize{}.rows, weights.size(0)).copy_(weights);
+    }
+    beginning_ = all_.clone();
+  }
 }
+
+void StreamState::clear() {
+  if (beginning_.defined()) {
+    all_.copy_(beginning_);
+  } else {
+    all_.zero_();
+  }
+}
+
+at::Tensor StreamState::beginning() const { return beginning_.defined() ? beginning_.clone() : at::zeros_like(all_); }
 
 void StreamState::go_back(const at::Tensor& snapshot) {
   const at::Tensor rejected = counters(all_).select(0, 0).select(0, 2).clone();

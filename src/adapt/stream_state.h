@@ -17,7 +17,7 @@ namespace ttscale {
 /// what the sites share.
 class StreamState {
  public:
-  /// For streams under `rule`.
+  /// For streams under `rule`. Throws UsageError if the rule needs weights that the reference of a site does not have.
   StreamState(const Rule& rule, const std::vector<graph::RewrittenSite>& sites, const at::Device& device);
 
   /// Views into the state: what the operators advance in place.
@@ -26,7 +26,10 @@ class StreamState {
 
   [[nodiscard]] at::Tensor snapshot() const { return all_.clone(); }
   void restore(const at::Tensor& snapshot) { all_.copy_(snapshot); }
-  void clear() { all_.zero_(); }
+  void clear();
+
+  /// A copy of the state before the first batch.
+  [[nodiscard]] at::Tensor beginning() const;
 
   /// The same, but batches refused since then stay counted.
   void go_back(const at::Tensor& snapshot);
@@ -44,6 +47,7 @@ class StreamState {
   stats::StateSize size_;
   std::int64_t sites_;
   at::Tensor all_;
+  at::Tensor beginning_;  ///< undefined: zeros
   graph::StateTensors tensors_;
 };
 

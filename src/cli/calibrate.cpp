@@ -9,11 +9,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/option_text.h"
 #include "cli/commands.h"
 #include "cli/image_stream.h"
 #include "cli/preprocessing.h"
 #include "cli/streams.h"
 #include "graph/archive.h"
+#include "shift/shift.h"
 #include "ttscale/error.h"
 
 namespace ttscale::cli {
@@ -28,9 +30,33 @@ void check_flags(const CalibrateFlags& flags) {
   if (!flags.from.empty() && !flags.features.empty()) {
     throw UsageError("--features goes with --data; --from takes every convolution that the other model explains");
   }
+  if (!flags.from.empty() && !flags.shifts.empty()) {
+    throw UsageError("--shift goes with --data, whose images it shifts; --from reads none");
+  }
+}
+
+std::vector<shift::Shift> shifts_of(const CalibrateFlags& flags) {
+  return flags.shifts.empty() ? std::vector<shift::Shift>() : shift::parse_shifts(join(flags.shifts, ";"));
+}
+
+/// Adds the images under every shift, a pass each.
+void add_shifted(const CalibrateFlags& flags, const std::vector<shift::Shift>& shifts, shift::Parameters parameters,
+                 const ImageStream& images, Calibration& calibration) {
+  for (std::size_t i = 0; i < shifts.size(); ++i) {
+    const shift::Shift& one = shifts[i];
+    log(LogLevel::kInfo, "measuring weights under " + one.domain() + " (" + std::to_string(i + 1) + " of " +
+                             std::to_string(shifts.size()) + ")");
+    images.for_each_batch([&](const at::Tensor& batch) { calibration.add_shifted(one.domain(), batch); },
+                          [&](const at::Tensor& hwc, const std::filesystem::path& path) {
+                            return shift::apply(hwc, one, parameters,
+                                                shift::image_seed(flags.shift_seed, one, path.generic_string()));
+                          });
+  }
 }
 
 Reference measure(const CalibrateFlags& flags, const torch::jit::Module& module) {
+  const std::vector<shift::Shift> shifts = shifts_of(flags);
+  const shift::Parameters parameters = shift::parse_parameters(flags.shift_parameters);
   const auto config = image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
   Calibration calibration(module, flags.features, flags.call);
@@ -38,6 +64,7 @@ Reference measure(const CalibrateFlags& flags, const torch::jit::Module& module)
   log(LogLevel::kInfo, "calibrating " + std::to_string(calibration.sites().size()) + " sites on " + images.describe());
   log_sources(flags.images.preprocessing, config);
   images.for_each_batch([&](const at::Tensor& batch) { calibration.add(batch); });
+  add_shifted(flags, shifts, parameters, images, calibration);
   Reference reference = calibration.result();
   reference.preprocessing = preprocessing.describe();
   return reference;
@@ -77,6 +104,7 @@ void run(const CalibrateFlags& flags) {
   line << flags.out.string() << ": " << reference.sites.size() << (reference.sites.size() == 1 ? " site, " : " sites, ")
        << (flags.from.empty() ? "from " + std::to_string(reference.images) + " images"
                               : "exact, from " + flags.from.string())
+       << (reference.domains.empty() ? "" : ", weights under " + std::to_string(reference.domains.size()) + " shifts")
        << "; use it with --reference\n";
   write_stdout(line.str());
 }

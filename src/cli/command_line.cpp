@@ -100,6 +100,18 @@ void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
       ->allow_extra_args(false)
       ->take_all()
       ->delimiter(',');
+  const char* const group = "Weights for --rule ttn, which needs them";
+  command
+      ->add_option("--shift", flags.shifts,
+                   "Measure weights on the clean images under these shifts too: KIND:SEVERITY,..., or all:3")
+      ->type_name("SHIFT")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->group(group);
+  command->add_option("--shift-parameters", flags.shift_parameters, "Strengths of imagenet or cifar (imagenet)")
+      ->type_name("NAME")
+      ->group(group);
+  command->add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group);
   add_call_flags(*command, flags.call);
   add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);

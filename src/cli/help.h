@@ -43,6 +43,8 @@ Examples:
   ttscale calibrate folded.pt --from unfolded.pt --out folded.reference
       exact, and needs no images
   ttscale eval folded.pt --data shifted/ --reference folded.reference --rule source --rule batch
+  ttscale calibrate model.pt --data clean/ --out model.reference --shift all:3
+      takes a pass for each of the 19 shifts; then --reference model.reference --rule ttn --batch-size 4
 )help";
 
 inline constexpr const char* kAdaptExamples = R"help(

@@ -27,7 +27,7 @@ void check(const ImageFlags& flags) {
 
 ImageStream::ImageStream(const std::filesystem::path& root, const ImageFlags& flags, image::Preprocessing preprocessing,
                          Verbosity verbosity)
-    : flags_(flags), preprocessing_(std::move(preprocessing)), verbosity_(verbosity) {
+    : root_(root), flags_(flags), preprocessing_(std::move(preprocessing)), verbosity_(verbosity) {
   data::Domain all;
   all.name = root.string();
   for (const auto& path : data::images_below(data::Folder(root))) {
@@ -47,7 +47,7 @@ std::string ImageStream::describe() const {
   return std::to_string(samples_.size()) + " of " + std::to_string(found_) + " images, " + preprocessing_.describe();
 }
 
-void ImageStream::for_each_batch(const std::function<void(const at::Tensor&)>& use) const {
+void ImageStream::for_each_batch(const std::function<void(const at::Tensor&)>& use, const Change& change) const {
   if (flags_.threads > 0) {
     at::set_num_threads(static_cast<int>(flags_.threads));
   }
@@ -57,8 +57,8 @@ void ImageStream::for_each_batch(const std::function<void(const at::Tensor&)>& u
   loading.on_error = data::parse_on_error(flags_.on_error);
   loading.decode.max_pixels = flags_.max_pixels.value_or(loading.decode.max_pixels);
   remember_interrupts();
-  data::Loader loader(samples_, loading, [this](const at::Tensor& hwc, const data::Sample&) {
-    return image::to_input(hwc, preprocessing_);
+  data::Loader loader(samples_, loading, [&](const at::Tensor& hwc, const data::Sample& sample) {
+    return image::to_input(change ? change(hwc, sample.path.lexically_relative(root_)) : hwc, preprocessing_);
   });
   ProgressDisplay display(progress_style(verbosity_), static_cast<std::int64_t>(samples_.size()), 10);
   std::int64_t batches = 0;

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,11 +29,16 @@ class ImageStream {
   /// "400 of 2000 images, 224x224, ...".
   [[nodiscard]] std::string describe() const;
 
-  /// Calls `use` with float32 [n, C, H, W] until all are done; shows progress, warns of images left out. Throws what
-  /// reading them throws, and Error at Ctrl-C.
-  void for_each_batch(const std::function<void(const at::Tensor&)>& use) const;
+  /// uint8 [H, W, 3] of an image and its path below the root -> uint8 [H, W, 3] that takes its place. Called from
+  /// several threads at once.
+  using Change = std::function<at::Tensor(const at::Tensor& hwc, const std::filesystem::path& path)>;
+
+  /// Calls `use` with float32 [n, C, H, W] until all are done; shows progress, warns of images left out. With `change`
+  /// each image is changed before it is preprocessed. Throws what reading them throws, and Error at Ctrl-C.
+  void for_each_batch(const std::function<void(const at::Tensor&)>& use, const Change& change = {}) const;
 
  private:
+  std::filesystem::path root_;
   std::vector<data::Sample> samples_;
   std::size_t found_ = 0;
   const ImageFlags& flags_;

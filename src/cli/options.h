@@ -101,6 +101,9 @@ struct CalibrateFlags {
   std::filesystem::path from;  ///< the model as it was before folding
   std::filesystem::path out;
   std::vector<std::string> features;
+  std::vector<std::string> shifts;  ///< under which the weights of ttn are measured; empty: none are
+  std::string shift_parameters = "imagenet";
+  std::uint64_t shift_seed = 0;
   CallOptions call;
   ImageFlags images;
   Verbosity verbosity = Verbosity::kNormal;

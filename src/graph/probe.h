@@ -17,7 +17,7 @@ struct Module;
 
 namespace ttscale::graph {
 
-/// Sums over images at sites of a model (ops/observe.h).
+/// Sums over images at sites of a model (ops/observe.h), apart for each group of images.
 class Probe {
  public:
   /// Watches the adaptable BatchNorm layers and the chosen feature sites, or all sites whose name or kind passes a
@@ -26,19 +26,21 @@ class Probe {
   /// that selects nothing.
   Probe(const torch::jit::Module& module, const std::vector<std::string>& patterns, CallOptions call);
 
-  /// Runs the model on images, which enter the sums at all sites or, if the model fails (ModelError), at none.
-  void run(const at::Tensor& images);
+  /// Runs the model on images of a group (numbers from 0 on), which enter its sums at all sites or, if the model fails
+  /// (ModelError), at none.
+  void run(const at::Tensor& images, std::size_t group = 0);
 
   [[nodiscard]] const std::vector<Site>& sites() const { return sites_; }
   [[nodiscard]] const at::Device& device() const { return device_; }
 
-  /// The sums of a site [4, C], float64, on the CPU; undefined if no image has reached it.
-  [[nodiscard]] at::Tensor sums(std::size_t site) const;
+  /// The sums of a site over a group [4, C], float64, on the CPU; undefined if no image has reached it.
+  [[nodiscard]] at::Tensor sums(std::size_t site, std::size_t group = 0) const;
 
  private:
   std::shared_ptr<torch::jit::Module> module_;
   CallOptions call_;
   std::vector<Site> sites_;
+  std::vector<std::vector<at::Tensor>> groups_;  ///< sums of each site; the module's attributes are of the last run
   at::Device device_{at::kCPU};
 };
 

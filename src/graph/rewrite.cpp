@@ -149,7 +149,13 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
   name(ops::kRestandardizeStream) = kStreamAttribute;
   insert_at(*copy.graph, selected.found, ops::kRestandardizeOperator, names);
   // The layer itself, where it is a BatchNorm, stays as it was trained: its output is brought back to the reference.
-  RewrittenSite out{site, reference.mean.clone(), reference.var.clone(), reference.eps.clone()};
+  const auto own = [](const at::Tensor& t) { return t.defined() ? t.clone() : t; };
+  RewrittenSite out{site,
+                    reference.mean.clone(),
+                    reference.var.clone(),
+                    reference.eps.clone(),
+                    own(reference.domain_shift),
+                    own(reference.image_spread)};
   out.site.channels = reference.mean.numel();
   out.site.feature = true;
   return out;

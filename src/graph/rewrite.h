@@ -20,11 +20,12 @@ struct Module;
 
 namespace ttscale::graph {
 
-/// A rewritten site: its description and source statistics [C], float64, on the CPU. `eps` [C] is that of a feature
-/// site's reference.
+/// A rewritten site: its description and source statistics [C], float64, on the CPU. The others [C] are those of a
+/// feature site's reference, where it has them.
 struct RewrittenSite {
   Site site;
   at::Tensor mean, var, eps;
+  at::Tensor domain_shift = {}, image_spread = {};
 };
 
 /// The state tensors of one site (ops/norm.h), in the order of the operator's arguments.

@@ -43,7 +43,7 @@ BatchMoments pool(const ImageMoments& images);
 Moments estimate(const BatchMoments& batch, const Moments& source, Variance variance);
 
 /// (1 - w) a + w b, elementwise in mean and variance; Mixing::kTotal adds w(1-w)(a.mean - b.mean)^2 to the variance. w
-/// is [] or a number.
+/// is [], [C] or a number.
 Moments mix(const Moments& a, const Moments& b, const at::Tensor& w, Mixing mixing);
 Moments mix(const Moments& a, const Moments& b, double w, Mixing mixing);
 

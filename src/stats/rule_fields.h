@@ -57,6 +57,7 @@ inline const char* name(const rule::MedBn&) { return "medbn"; }
 inline const char* name(const rule::MixNorm&) { return "mixnorm"; }
 inline const char* name(const rule::Tema&) { return "tema"; }
 inline const char* name(const rule::Rotta&) { return "rotta"; }
+inline const char* name(const rule::Ttn&) { return "ttn"; }
 
 /// The word that asks for what the authors' code does.
 inline constexpr const char* kPublished = "published";

@@ -75,6 +75,9 @@ const char* note(const Rule& rule) {
   if (std::holds_alternative<rule::Rotta>(rule)) {
     return "needs class scores; holds moments of 2 * slots images at each layer";
   }
+  if (std::holds_alternative<rule::Ttn>(rule)) {
+    return "needs weights, which `ttscale calibrate --shift` measures (--reference)";
+  }
   return nullptr;
 }
 

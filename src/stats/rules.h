@@ -20,6 +20,7 @@ StateSize state_size(const Rule& rule);
 StateSize state_size(const rule::UnMixTns& rule);
 StateSize state_size(const rule::Tema& rule);
 StateSize state_size(const rule::Rotta& rule);
+StateSize state_size(const rule::Ttn& rule);
 
 /// What a rule sees at one site for one batch.
 struct RuleInput {
@@ -62,9 +63,10 @@ RuleOutput evaluate(const rule::MedBn& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::MixNorm& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Tema& rule, const RuleInput& in);
 RuleOutput evaluate(const rule::Rotta& rule, const RuleInput& in);
+RuleOutput evaluate(const rule::Ttn& rule, const RuleInput& in);
 
 /// The state of one site in tensors that are updated in place: float64, same device as the activations, of the sizes of
-/// state_size(). All zero is "nothing seen yet".
+/// state_size(). All zero is "nothing seen yet", but for the rows of a rule with needs_weights().
 struct SiteState {
   at::Tensor running;   ///< [2.., C] running mean and variance, rows of the rule
   at::Tensor counters;  ///< [3..] images, batches, batches rejected, numbers of the rule
@@ -72,6 +74,12 @@ struct SiteState {
       last;  ///< [4, C] of the last batch: its mean and biased variance, the mean and variance it was normalised with
   at::Tensor stream;  ///< [..] of the stream: the same tensor at all sites
 };
+
+/// Whether a stream of the rule begins with rows of its own that the reference holds: not all zero.
+bool needs_weights(const Rule& rule);
+
+/// Those rows [.., C] of a site, from what calibration under shifts has measured [C] (ttscale/reference.h).
+at::Tensor weight_rows(const at::Tensor& domain_shift, const at::Tensor& image_spread);
 
 /// Evaluates a rule for a batch, protects degenerate cases and advances the state in place. Returns the moments to
 /// normalise with. `eps` is the layer's, [] or [C].

@@ -16,6 +16,9 @@ StateSize state_size(const Rule& rule) {
   if (const auto* rotta = std::get_if<rule::Rotta>(&rule)) {
     return state_size(*rotta);
   }
+  if (const auto* ttn = std::get_if<rule::Ttn>(&rule)) {
+    return state_size(*ttn);
+  }
   StateSize size;
   if (std::holds_alternative<rule::Auto>(rule)) {
     size.rows += auto_state::kRows;
@@ -24,6 +27,8 @@ StateSize state_size(const Rule& rule) {
   }
   return size;
 }
+
+bool needs_weights(const Rule& rule) { return std::holds_alternative<rule::Ttn>(rule); }
 
 void begin(const Rule& rule, at::Tensor& stream, bool classes) {
   std::visit(

@@ -8,6 +8,7 @@
 #include <torch/script.h>
 
 #include "adapt/message.h"
+#include "graph/fingerprint.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
 #include "ttscale/error.h"
@@ -131,6 +132,25 @@ TEST(Guard, AnswersWithTheBitsOfTheSourceAfterItRolledBack) {
   run(stream, 4, 32);
   const Labelled b = batch(32);
   EXPECT_TRUE(stream.forward(b.images).equal(module.forward({b.images}).toTensor()));
+}
+
+TEST(Guard, RollingBackKeepsTheWeightsOfTtn) {
+  torch::manual_seed(6);
+  const torch::jit::Module module = mismatched();
+  AdaptOptions with_weights = options("ttn", "1");
+  const auto all = [](double value) { return at::full({kClasses}, value, at::kDouble); };
+  Reference reference;
+  reference.model = graph::fingerprint(module);
+  // Domains that move far: nearly all of the weight is the batch's.
+  reference.sites = {{adapt(module).sites()[0].name, all(0), all(1), all(1e-5), 0, all(1e6), all(1)}};
+  with_weights.reference = reference;
+  Stream stream = adapt(module, with_weights).stream();
+  EXPECT_EQ(run(stream, 8, 32), 1);
+  const StreamReport report = stream.report();
+  ASSERT_EQ(report.guard.action, GuardAction::kRollBack);
+  // The model as it is answers; the trials beside it go on from the beginning of the stream.
+  EXPECT_GT(report.sites[0].batch_mean.min().item<double>(), 40);
+  EXPECT_TRUE(report.sites[0].used_mean.allclose(report.sites[0].batch_mean, 1e-3, 1e-3)) << report;
 }
 
 TEST(Guard, SaysWhatItDidInWords) {

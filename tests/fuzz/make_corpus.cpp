@@ -98,6 +98,9 @@ void add_archives(const Corpus& corpus) {
   const fs::path reference = corpus.file("reference", "archive.reference");
   small_reference().save(reference);
   corpus.add("reference", "pickle", pickle_in(bytes_of(reference)));
+  const fs::path weighed = corpus.file("reference", "weights.reference");
+  small_reference(/*weights=*/true).save(weighed);
+  corpus.add("reference", "weights", pickle_in(bytes_of(weighed)));
 }
 
 void add_images(const Corpus& corpus) {

@@ -19,7 +19,7 @@ inline StateFile small_state() {
   return state;
 }
 
-inline Reference small_reference() {
+inline Reference small_reference(bool weights = false) {
   Reference reference;
   reference.model = "0123456789abcdef";
   reference.preprocessing = "{}";
@@ -30,6 +30,11 @@ inline Reference small_reference() {
   site.var = at::ones({2}, at::kDouble);
   site.eps = at::full({2}, 1e-5, at::kDouble);
   site.uncertainty = 0.01;
+  if (weights) {
+    site.domain_shift = at::full({2}, 0.5, at::kDouble);
+    site.image_spread = at::full({2}, 2, at::kDouble);
+    reference.domains = {"fog/3"};
+  }
   reference.sites = {site};
   reference.input_mean = at::arange(3, at::kDouble);
   reference.input_var = at::ones({3}, at::kDouble);

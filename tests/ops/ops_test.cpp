@@ -269,7 +269,7 @@ TEST_F(Norm, ADeadChannelIsNotAmplified) {
 TEST_F(Norm, OneImageOfOnePixelIsFinite) {
   for (const char* rule :
        {"batch", "batch:variance=unbiased", "prior", "alpha", "ema", "cumulative", "dua", "iabn", "rbn", "tbr",
-        "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "tema:published", "rotta"}) {
+        "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "tema:published", "rotta", "ttn"}) {
     State state(4, at::kCPU, rule);
     EXPECT_TRUE(layer_.run(at::randn({1, 4, 1, 1}), rule, state).isfinite().all().item<bool>()) << rule;
     EXPECT_TRUE(state.running.isfinite().all().item<bool>()) << rule;
@@ -282,7 +282,7 @@ TEST(Presets, AreTheSameOnEveryDevice) {
   }
   at::manual_seed(31);
   const Layer layer(4, at::kCPU, at::kFloat);
-  for (const std::string rule : {"iabn:k=1", "rbn", "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema"}) {
+  for (const std::string rule : {"iabn:k=1", "rbn", "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "ttn"}) {
     State here(4, at::kCPU, rule);
     State there(4, at::kCUDA, rule);
     for (const std::int64_t images : {5, 1, 3}) {

@@ -244,7 +244,7 @@ std::vector<std::string> all_rules() {
   }
   // The presets, but for unmixtns, which is not equivariant, and for published variants that are not.
   for (const char* rule : {"iabn:k=0.5", "iabn:published,k=0.5", "rbn", "tbr", "tbr:published", "adamixbn", "medbn",
-                           "mixnorm", "mixnorm:published", "tema"}) {
+                           "mixnorm", "mixnorm:published", "tema", "ttn"}) {
     out.emplace_back(rule);
   }
   return out;
@@ -282,7 +282,7 @@ TEST_F(Restandardized, ANanImageLeavesTheStateUntouchedAndTheOthersFinite) {
   bad[1][2][3][3] = std::numeric_limits<double>::quiet_NaN();
   const at::Tensor good = at::stack({x_[0], x_[2]});
   for (const char* rule : {"batch", "prior", "alpha", "ema", "cumulative", "dua", "iabn", "rbn", "tbr", "adamixbn",
-                           "medbn", "mixnorm", "tema", "unmixtns", "rotta"}) {
+                           "medbn", "mixnorm", "tema", "unmixtns", "rotta", "ttn"}) {
     State poisoned(4, at::kCPU, rule);
     State clean(4, at::kCPU, rule);
     site_.run(x_, rule, poisoned);
@@ -301,7 +301,7 @@ TEST_F(Restandardized, ANanImageLeavesTheStateUntouchedAndTheOthersFinite) {
 TEST_F(Restandardized, OneImageOfOnePixelIsFinite) {
   for (const char* rule :
        {"batch", "batch:variance=unbiased", "prior", "alpha", "ema", "cumulative", "dua", "iabn", "rbn", "tbr",
-        "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "tema:published", "rotta"}) {
+        "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "tema:published", "rotta", "ttn"}) {
     State state(4, at::kCPU, rule);
     EXPECT_TRUE(site_.run(at::randn({1, 4, 1, 1}), rule, state).isfinite().all().item<bool>()) << rule;
     EXPECT_TRUE(state.running.isfinite().all().item<bool>()) << rule;

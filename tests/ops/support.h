@@ -20,13 +20,17 @@ inline std::vector<at::Device> devices() {
   return out;
 }
 
-/// The state of one site under a rule, nothing seen yet.
+/// The state of one site under a rule, nothing seen yet; weights that a rule needs are those of a channel that shifts
+/// move as much as one image differs from another.
 struct State {
   at::Tensor running, counters, last, stream;
   State(std::int64_t channels, at::Device device, const std::string& rule = "batch") {
     const stats::StateSize size = stats::state_size(parse_rule(rule));
     const auto options = at::TensorOptions().dtype(at::kDouble).device(device);
     running = at::zeros({size.rows, channels}, options);
+    if (stats::needs_weights(parse_rule(rule))) {
+      running.narrow(0, stats::StateSize{}.rows, size.rows - stats::StateSize{}.rows).fill_(1);
+    }
     counters = at::zeros({size.counters}, options);
     last = at::zeros({kLastRows, channels}, options);
     stream = at::zeros({size.stream}, options);

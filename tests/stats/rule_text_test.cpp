@@ -88,10 +88,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"tent",
                 {"unknown rule 'tent'",
                  "source, batch, prior, alpha, ema, cumulative, dua, auto, iabn, rbn, tbr, adamixbn, unmixtns, medbn, "
-                 "mixnorm, tema, rotta"}},
+                 "mixnorm, tema, rotta, ttn"}},
         BadText{"ema:published",
                 {"'ema' has no variant 'published'", "iabn, tbr, adamixbn, unmixtns, medbn, mixnorm, tema, rotta"}},
         BadText{"rbn:momentum=0.1,published", {"'rbn' has no variant 'published'"}},
+        BadText{"ttn:published", {"'ttn' has no variant 'published'"}}, BadText{"ttn:weight=1", {"takes none"}},
         BadText{"iabn:publish", {"expected field=value", "'publish'"}},
         BadText{"iabn:published=1", {"'published' takes no value", "iabn:published"}},
         BadText{"tbr:published,published", {"'published' stands twice"}},

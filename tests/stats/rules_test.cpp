@@ -215,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, EveryRule,
                                            "adamixbn:published", "unmixtns", "unmixtns:published",
                                            "unmixtns:components=1", "medbn", "medbn:published", "mixnorm",
                                            "mixnorm:published", "tema", "tema:published", "tema:table=imagenet",
-                                           "rotta", "rotta:published,slots=2"));
+                                           "rotta", "rotta:published,slots=2", "ttn"));
 
 TEST_P(EveryRule, FiniteImagesAreUsedAsIfTheOthersWereNotThere) {
   at::Tensor bad = batch(1);
