@@ -58,6 +58,8 @@ struct GuardDecision {
 struct GuardReport {
   Guard guard;
   std::string unable;         ///< why it cannot watch, in words; empty if it can
+  std::string moments = {};   ///< what calibration found of the statistics that the model stores, in words: that they
+                              ///< are not those of clean images; empty if they are, or without a reference
   std::int64_t compared = 0;  ///< images that both models saw
   std::int64_t classes = 0;   ///< of the model; 0 before the first comparison
   GuardAction action = GuardAction::kKeep;

@@ -22,6 +22,9 @@ struct ReferenceSite {
   /// Standard error of the mean over the spread, its median over the channels: how far chance alone may have moved the
   /// reference. 0 where the reference is exact.
   double uncertainty = 0;
+  /// Squared Hellinger distance of these moments from those that a BatchNorm would give if its running statistics were
+  /// those of the clean images, mean over the channels, 0 to 1; negative where it is not known or the site is none.
+  double stored_distance = -1;
   /// What rule::Ttn weighs channels by [C]; undefined where no shifted images were seen. Mean over the shifted domains
   /// of the squared distance of the domain's mean from `mean`, less what chance adds to it, >= 0.
   at::Tensor domain_shift = {};
@@ -37,6 +40,11 @@ struct TTSCALE_API Reference {
   std::vector<ReferenceSite> sites;
   std::vector<std::string> domains;  ///< shifted domains that `domain_shift` and `image_spread` were measured on
   at::Tensor input_mean, input_var;  ///< of the model's input [C]; undefined where there were no images
+
+  /// A line in words on the BatchNorms whose stored statistics are not those of the clean images; empty if all are, or
+  /// it is not known. Rules that follow the stream take such a difference for a shift, and break the model; with the
+  /// reference they do not, since it says where clean images lie.
+  [[nodiscard]] std::string mismatch() const;
 
   /// Writes the file, whole or not at all: a pickled dictionary that torch.load(weights_only=True) reads. Throws Error
   /// naming the path and the reason.

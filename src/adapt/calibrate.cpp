@@ -35,6 +35,15 @@ SumMoments moments_of(const at::Tensor& sums, std::int64_t images) {
   return {mean, var, alive.numel() > 0 ? alive.median().item<double>() : 0.0};
 }
 
+/// Squared Hellinger distance, mean over the channels that live: two constants are as far apart as can be, however
+/// little that is.
+double distance_of_living(const stats::Moments& measured, const stats::Moments& stored) {
+  constexpr double kLivingShare = 1e-4;  // of the mean variance of the site
+  const at::Tensor living = stored.var > kLivingShare * stored.var.mean();
+  const at::Tensor distances = stats::hellinger(measured, stored).masked_select(living);
+  return distances.numel() > 0 ? distances.mean().item<double>() : -1;
+}
+
 /// Images of a shifted domain: its group in the probe is its position plus one.
 struct Domain {
   std::string name;
@@ -153,6 +162,9 @@ ReferenceSite Calibration::Impl::site(std::size_t index) const {
   at::Tensor eps = found.var * stats::kDeadShare;
   ReferenceSite out{probe.sites()[index].name, std::move(found.mean), std::move(found.var), std::move(eps),
                     found.uncertainty};
+  if (const auto& stored = probe.stored(index)) {
+    out.stored_distance = distance_of_living({out.mean, out.var}, *stored);
+  }
   std::vector<DomainSums> sums;
   for (std::size_t i = 0; i < domains.size(); ++i) {
     const Domain& domain = domains[i];

@@ -89,6 +89,11 @@ std::string describe(const GuardDecision& decision) {
 }
 
 std::string describe(const GuardReport& report) {
+  if (!report.moments.empty()) {
+    GuardReport predictions = report;
+    predictions.moments.clear();
+    return describe(predictions) + "; " + report.moments;
+  }
   if (report.guard.fraction == 0) {
     return "guard off";
   }

@@ -242,7 +242,11 @@ void Stream::load(const std::filesystem::path& file) {
   impl_->watch = watch;
 }
 
-GuardReport Stream::guard() const { return impl_->watch.report(); }
+GuardReport Stream::guard() const {
+  GuardReport out = impl_->watch.report();
+  out.moments = impl_->mismatch;
+  return out;
+}
 
 StreamReport Stream::report() const {
   StreamReport out;
@@ -252,7 +256,7 @@ StreamReport Stream::report() const {
   out.images = count(0);
   out.batches = count(1);
   out.rejected = count(2);
-  out.guard = impl_->watch.report();
+  out.guard = guard();
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     out.sites.push_back(site_report(

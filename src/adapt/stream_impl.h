@@ -34,6 +34,7 @@ struct Stream::Impl {
   StreamState state;
   graph::Instance instance;
   Watch watch;
+  std::string mismatch = {};  ///< Reference::mismatch()
   InputProbe probe = {};
   bool fresh = true;     ///< has met no batch since the last reset; known here so that no device is asked
   at::Tensor good = {};  ///< the state when the guard was last sure of it

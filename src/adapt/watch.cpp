@@ -216,6 +216,8 @@ GuardEvidence Watch::evidence() const {
           found.adapted_classes};
 }
 
-GuardReport Watch::report() const { return {guard_, unable_, compared_, classes_, action(), evidence(), decisions_}; }
+GuardReport Watch::report() const {
+  return {guard_, unable_, {}, compared_, classes_, action(), evidence(), decisions_};
+}
 
 }  // namespace ttscale

@@ -99,6 +99,9 @@ void run(const CalibrateFlags& flags) {
   const Reference reference =
       flags.from.empty() ? measure(flags, module) : reference_from_twin(module, graph::load(flags.from));
   warn_of_few_images(reference);
+  if (const std::string mismatch = reference.mismatch(); !mismatch.empty()) {
+    log(LogLevel::kWarning, mismatch + "; are the images clean, and prepared as in training?");
+  }
   reference.save(flags.out);
   std::ostringstream line;
   line << flags.out.string() << ": " << reference.sites.size() << (reference.sites.size() == 1 ? " site, " : " sites, ")

@@ -219,6 +219,9 @@ std::optional<Reference> read_reference(const std::filesystem::path& file, const
                                 reference.preprocessing + ") than now (" + preprocessing +
                                 "); calibrate with the same");
   }
+  if (const std::string mismatch = reference.mismatch(); !mismatch.empty()) {
+    log(LogLevel::kInfo, mismatch);
+  }
   return reference;
 }
 

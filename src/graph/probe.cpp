@@ -11,6 +11,7 @@
 #include "base/option_text.h"
 #include "graph/call.h"
 #include "graph/model_copy.h"
+#include "graph/stored_moments.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
 #include "ttscale/error.h"
@@ -68,6 +69,7 @@ Probe::Probe(const torch::jit::Module& module, const std::vector<std::string>& p
     const std::string name = attribute(sites_.size());
     copy.module->register_attribute(name, c10::TensorType::get(), at::zeros({0}, at::kDouble));
     insert_at(*copy.graph, found, ops::kObserveOperator, {name});
+    stored_.push_back(stored_moments(found));
     sites_.push_back(std::move(found.site));
   }
   copy.graph->lint();

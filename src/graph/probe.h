@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "stats/moments.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 
@@ -33,6 +35,9 @@ class Probe {
   [[nodiscard]] const std::vector<Site>& sites() const { return sites_; }
   [[nodiscard]] const at::Device& device() const { return device_; }
 
+  /// What a site would give if its running statistics were those of its images; nothing where it is no BatchNorm.
+  [[nodiscard]] const std::optional<stats::Moments>& stored(std::size_t site) const { return stored_.at(site); }
+
   /// The sums of a site over a group [4, C], float64, on the CPU; undefined if no image has reached it.
   [[nodiscard]] at::Tensor sums(std::size_t site, std::size_t group = 0) const;
 
@@ -40,6 +45,7 @@ class Probe {
   std::shared_ptr<torch::jit::Module> module_;
   CallOptions call_;
   std::vector<Site> sites_;
+  std::vector<std::optional<stats::Moments>> stored_;
   std::vector<std::vector<at::Tensor>> groups_;  ///< sums of each site; the module's attributes are of the last run
   at::Device device_{at::kCPU};
 };

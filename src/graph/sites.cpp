@@ -57,9 +57,10 @@ FoundSite batch_norm_site(Node& node, bool forked, const Module& module) {
   found.var = tensor_origin(node, kRunningVar, module);
   Site& site = found.site;
   site.kind = "batch_norm";
-  const auto weight = tensor_origin(node, kWeight, module);
-  site.affine = weight || !is_none(node, kWeight, module);
-  for (const auto& origin : {found.mean, found.var, weight, tensor_origin(node, kBias, module)}) {
+  found.weight = tensor_origin(node, kWeight, module);
+  found.bias = tensor_origin(node, kBias, module);
+  site.affine = found.weight || !is_none(node, kWeight, module);
+  for (const auto& origin : {found.mean, found.var, found.weight, found.bias}) {
     if (origin && site.name.empty()) {
       site.name = owner_name(*origin);
     }

@@ -19,6 +19,7 @@ struct FoundSite {
   Site site;
   torch::jit::Node* node = nullptr;      ///< the batch_norm; for a feature site the node that computes `value`
   std::optional<Origin> mean, var;       ///< running statistics of an adaptable batch_norm
+  std::optional<Origin> weight, bias;    ///< and its parameters, where it has any
   torch::jit::Value* value = nullptr;    ///< what is re-standardised against a reference
   torch::jit::Node* consumer = nullptr;  ///< the one node that takes the re-standardised value; nullptr: all do
   bool suggested = true;                 ///< false: for those only who ask for it by name or kind

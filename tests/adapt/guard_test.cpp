@@ -2,6 +2,7 @@
 // Streams with a guard: a model that its own batch statistics break, one that they mend, and what travels along.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
@@ -11,11 +12,14 @@
 #include "graph/fingerprint.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
+#include "ttscale/calibrate.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using testing::message;
 
 constexpr std::int64_t kClasses = 6;
@@ -125,6 +129,65 @@ TEST(Guard, WatchesOtherRulesWhereAsked) {
   EXPECT_EQ(alone.report().guard.compared, 0);
 }
 
+Reference reference_of(const torch::jit::Module& module) {
+  Calibration calibration(module);
+  calibration.add(batch(64).images);
+  return calibration.result();
+}
+
+TEST(Guard, SaysWhereCleanImagesAreAlreadyFarFromWhatTheModelStores) {
+  torch::manual_seed(7);
+  const Reference reference = reference_of(mismatched());
+  EXPECT_THAT(reference.mismatch(), AllOf(HasSubstr("1 of 1 BatchNorm layers"), HasSubstr("distance 1.00")));
+  for (const char* rule : {"auto", "batch"}) {
+    AdaptOptions with = options(rule, "1/16");
+    with.reference = reference;
+    Stream stream = adapt(mismatched(), with).stream();
+    EXPECT_EQ(run(stream, 6, 32), 1) << rule << ": the reference says where clean images lie";
+    EXPECT_EQ(stream.report().guard.action, GuardAction::kKeep);
+    EXPECT_EQ(stream.guard().moments, reference.mismatch());
+    EXPECT_THAT(describe(stream.guard()), HasSubstr(reference.mismatch()));
+  }
+  EXPECT_EQ(adapt(mismatched(), options("auto", "")).stream().guard().moments, "") << "nothing is known without one";
+}
+
+TEST(Guard, HasNoWordsForStoredStatisticsThatAreThoseOfCleanImages) {
+  torch::manual_seed(8);
+  const Reference reference = reference_of(matched());
+  ASSERT_EQ(reference.sites.size(), 1);
+  EXPECT_GE(reference.sites[0].stored_distance, 0);
+  EXPECT_LT(reference.sites[0].stored_distance, 0.01);
+  EXPECT_EQ(reference.mismatch(), "");
+}
+
+TEST(Guard, TheDistanceOfStoredStatisticsIsThatOfTheFormula) {
+  torch::manual_seed(9);
+  torch::jit::Module module("Layer");
+  module.register_buffer("mean", at::full({1}, 2.0));
+  module.register_buffer("var", at::full({1}, 4.0));
+  module.register_parameter("weight", at::full({1}, 3.0), false);
+  module.register_parameter("bias", at::full({1}, 1.0), false);
+  module.define(R"(
+def forward(self, x):
+    return torch.batch_norm(x, self.weight, self.bias, self.mean, self.var, False, 0.0, 1.0, False)
+)");
+  module.eval();
+  const at::Tensor x = at::randn({16, 1, 8, 8}, at::kDouble).to(at::kFloat);
+  Calibration calibration(module);
+  calibration.add(x);
+  const Reference reference = calibration.result();
+  const double m1 = ((x.to(at::kDouble).mean().item<double>() - 2) / std::sqrt(5.0)) * 3 + 1;
+  const double v1 = x.to(at::kDouble).var(/*unbiased=*/false).item<double>() / 5 * 9;
+  const double v2 = 9 * 4.0 / 5;
+  const double expected =
+      1 - std::sqrt(2 * std::sqrt(v1 * v2) / (v1 + v2)) * std::exp(-(m1 - 1) * (m1 - 1) / 4 / (v1 + v2));
+  EXPECT_NEAR(reference.sites.at(0).stored_distance, expected, 1e-5);
+  const auto file = std::filesystem::path(::testing::TempDir()) / "stored.reference";
+  reference.save(file);
+  EXPECT_EQ(Reference::load(file).sites.at(0).stored_distance, reference.sites.at(0).stored_distance);
+  std::filesystem::remove(file);
+}
+
 TEST(Guard, AnswersWithTheBitsOfTheSourceAfterItRolledBack) {
   torch::manual_seed(3);
   torch::jit::Module module = mismatched();
@@ -142,7 +205,7 @@ TEST(Guard, RollingBackKeepsTheWeightsOfTtn) {
   Reference reference;
   reference.model = graph::fingerprint(module);
   // Domains that move far: nearly all of the weight is the batch's.
-  reference.sites = {{adapt(module).sites()[0].name, all(0), all(1), all(1e-5), 0, all(1e6), all(1)}};
+  reference.sites = {{adapt(module).sites()[0].name, all(0), all(1), all(1e-5), 0, -1, all(1e6), all(1)}};
   with_weights.reference = reference;
   Stream stream = adapt(module, with_weights).stream();
   EXPECT_EQ(run(stream, 8, 32), 1);
