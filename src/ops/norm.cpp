@@ -2,13 +2,12 @@
 // ttscale::norm: moments, rule, apply.
 #include "ops/norm.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <torch/version.h>
 
 #include "ops/affine.h"
+#include "ops/coefficients.h"
 #include "ops/layout.h"
 #include "ops/medians.h"
 #include "ops/moments.h"
@@ -20,16 +19,10 @@ namespace {
 
 using MaybeTensor = c10::optional<at::Tensor>;
 
-at::Tensor in_double(const MaybeTensor& t, const at::Tensor& like, double fallback) {
-  return t && t->defined() ? t->detach().to(at::kDouble) : at::full_like(like, fallback);
-}
-
 at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const stats::Moments& used,
                  double eps) {
-  const at::Tensor scale = in_double(weight, used.var, 1) /
-                           (used.var + eps).clamp_min(std::numeric_limits<float>::min()).sqrt();  // eps may be 0
-  const at::Tensor shift = in_double(bias, used.mean, 0).expand_as(scale);
-  return affine(x, used.mean, scale, shift);
+  const Coefficients k = norm_coefficients(used, weight, bias, eps);
+  return affine(x, k.center, k.scale, k.shift);
 }
 
 /// LibTorch 1.13 has no batch_norm for float16 on the CPU; then source goes through our own kernel.

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "ops/affine.h"
+#include "ops/coefficients.h"
 #include "ops/layout.h"
 #include "ops/medians.h"
 #include "ops/moments.h"
@@ -38,12 +39,6 @@ Rule check(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor&
   return rule;
 }
 
-/// The scale that leads from the moments in use back to the reference; 1 where the reference has no variance.
-at::Tensor restoring_scale(const at::Tensor& source_var, const at::Tensor& used_var, const at::Tensor& eps) {
-  const at::Tensor scale = ((source_var + eps) / (used_var + eps)).sqrt();
-  return at::where(source_var > 0, scale, at::ones({}, scale.options()));
-}
-
 at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                                const at::Tensor& eps, const Rule& rule, stats::SiteState& state) {
   const auto [mean, var] = moments(x);
@@ -51,8 +46,8 @@ at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mea
   const at::Tensor middle = stats::needs_medians(rule) ? medians(x, mean, var) : at::Tensor();
   const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const stats::Moments used = stats::step(rule, source, eps, images, state);
-  const at::Tensor center = at::where(source_var > 0, used.mean, source_mean);  // a dead channel: (x - m) + m
-  return affine(x, center, restoring_scale(source_var, used.var, eps), source_mean.expand_as(center).contiguous());
+  const Coefficients k = reference_coefficients(used, source, eps);
+  return affine(x, k.center, k.scale, k.shift);
 }
 
 }  // namespace
