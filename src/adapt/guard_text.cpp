@@ -99,7 +99,9 @@ std::string describe(const GuardReport& report) {
   }
   const std::string head = "guard " + to_string(report.guard) + ": ";
   if (!report.unable.empty()) {
-    return head + "cannot watch, " + report.unable;
+    const bool left = report.action != GuardAction::kKeep;
+    return head + (left ? std::string(meaning(report.action)) + ", and cannot watch any more, " : "cannot watch, ") +
+           report.unable;
   }
   if (report.compared == 0) {
     return head + "nothing compared yet";

@@ -144,11 +144,23 @@ at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tenso
   const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);
   at::Tensor output = unadapted(images);
   if (!due.empty()) {
-    const at::Tensor trial = adapted(scale_input(some, input), before);
-    state.keep_all_or_nothing(some, before);
-    judge(rows_at(output, due), trial);
+    try_again(some, rows_at(output, due), before);
   }
   return output;
+}
+
+/// Whether adapting would do good by now. A trial that fails is no failure of the stream either.
+void Stream::Impl::try_again(const at::Tensor& images, const at::Tensor& unadapted, const at::Tensor& before) {
+  at::Tensor trial;
+  try {
+    trial = adapted(scale_input(images, input), before);
+    state.keep_all_or_nothing(images, before);
+  } catch (const std::exception& error) {
+    state.restore(before);
+    watch.stay("the model fails on a part of the batch alone: " + shown(error.what()));
+    return;
+  }
+  judge(unadapted, trial);
 }
 
 void Stream::Impl::probe_input(const at::Tensor& images, const at::Tensor& unadapted) {

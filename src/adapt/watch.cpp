@@ -139,6 +139,8 @@ void Watch::give_up(std::string reason) {
   holds_ = false;
 }
 
+void Watch::stay(std::string reason) { unable_ = std::move(reason); }
+
 void Watch::go_back(const Watch& then) {
   const std::string reason = unable_;
   *this = then;

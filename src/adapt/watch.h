@@ -46,6 +46,9 @@ class Watch {
   /// Watches no more, for a reason in words; the stream is adapted as its rule says.
   void give_up(std::string reason);
 
+  /// Watches no more, but the answers stay the source model's where they are: adapting did harm there.
+  void stay(std::string reason);
+
   /// Forgets the stream, but not why it cannot watch.
   void reset();
 

@@ -305,6 +305,29 @@ TEST(Guard, AModelOfAFixedBatchSizeIsAdaptedWithoutIt) {
   EXPECT_EQ(stream.report().images, 3 * 64);
 }
 
+TEST(Guard, AfterAFailedTrialTheSourceModelGoesOnAnswering) {
+  torch::manual_seed(12);
+  torch::jit::Module module("Fails");
+  module.register_buffer("mean", at::zeros({kClasses}));
+  module.register_buffer("var", at::ones({kClasses}));
+  module.define(R"(
+def forward(self, x):
+    assert x.size(0) != 16
+    y = torch.batch_norm(x, None, None, self.mean, self.var, False, 0.0, 1e-5, False)
+    return torch.relu(y - 50.5).mean([2, 3]) * 16.0
+)");
+  module.eval();
+  Stream stream = adapt(module, options("auto", "")).stream();
+  run(stream, 3, 20);
+  ASSERT_EQ(stream.guard().action, GuardAction::kRollBack);
+  for (int i = 0; i < 40; ++i) {
+    const Labelled b = batch(64);
+    EXPECT_EQ(accuracy(stream.forward(b.images), b.labels), 1);
+  }
+  EXPECT_EQ(stream.guard().action, GuardAction::kRollBack);
+  EXPECT_THAT(describe(stream.guard()), AllOf(HasSubstr("cannot watch any more"), HasSubstr("fails on a part")));
+}
+
 TEST(Guard, AFailedForwardLeavesNoTraceInIt) {
   torch::manual_seed(10);
   const AdaptedModel model = adapt(changed("assert x.size(0) != 7", "scores"), options("auto", "1"));
