@@ -10,7 +10,7 @@
 
 namespace ttscale::ops {
 
-/// Elements worth a thread: at 1 ns for ten of them, several times what waking one costs.
+/// Elements worth a thread: a few microseconds of work. LibTorch uses the same for its element-wise kernels.
 constexpr std::int64_t kGrain = 32768;
 
 /// Units of `elements` elements each that one thread takes at least.
