@@ -144,8 +144,8 @@ TTSCALE_INLINE void store_floats(Half* p, typename Of<lanes>::Float v) {
 #endif
 }
 
-/// How far loops ask for memory before they need it. Prefetchers in hardware are tuned to loops that wait for memory
-/// alone; without this, moments of 200 MB took 1.6 times as long (tests/bench/README.md).
+/// How far loops ask for memory before they need it. Prefetchers in hardware do not follow the order in which pixels
+/// are read; rows gain little (tests/bench/README.md).
 constexpr int64_t kPrefetchBytes = 2048;
 
 /// The cache lines of `elements` elements, which may lie beyond the end of the tensor.
