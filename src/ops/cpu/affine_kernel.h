@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// ttscale::affine on a chosen instruction set.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "ops/cpu/isa.h"
+
+namespace ttscale::ops {
+
+/// affine() of a CPU tensor with the loops of `isa`, one of available_isas(); the bits do not depend on it.
+at::Tensor affine_on(Isa isa, const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale,
+                     const at::Tensor& shift);
+
+}  // namespace ttscale::ops
