@@ -7,7 +7,6 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/machine.h"
@@ -60,7 +59,6 @@ void run(const BenchFlags& flags) {
   const auto width = static_cast<std::size_t>(table_options().width);
   std::vector<eval::BatchCost> batches;
   for (const std::int64_t batch_size : options.batch_sizes) {
-    log(LogLevel::kInfo, "timing forwards of batches of " + std::to_string(batch_size));
     batches.push_back(eval::forward_cost(module, options, batch_size));
     write_stdout((batches.size() == 1 ? report::cost_heading(setting, options) : "") + '\n' +
                  report::cost_table(batches.back(), options, width));

@@ -14,6 +14,7 @@
 #include <torch/cuda.h>
 
 #include "adapt/stream_state.h"
+#include "base/log.h"
 #include "eval/option_checks.h"
 #include "graph/archive.h"
 #include "graph/plain_forms.h"
@@ -219,6 +220,14 @@ std::vector<Trial> all_trials(const Bench& bench, const AdaptedModel& unguarded)
   return trials;
 }
 
+Quartiles ratio_of(const FormCost& form, const FormCost& reference) {
+  if (form.guarded) {
+    const double ratio = mean(form.times) / mean(reference.times);
+    return {ratio, ratio, ratio};
+  }
+  return quartiles(ratios(form.times, reference.times));
+}
+
 }  // namespace
 
 image::Size CostOptions::image_size() const { return preprocessing.img_size.value_or(kUsualSize); }
@@ -247,14 +256,9 @@ std::size_t BatchCost::fastest() const {
   return best;
 }
 
-Quartiles BatchCost::ratio(const FormCost& form) const {
-  const std::vector<double>& reference = forms[fastest()].times;
-  if (form.guarded) {
-    const double ratio = mean(form.times) / mean(reference);
-    return {ratio, ratio, ratio};
-  }
-  return quartiles(ratios(form.times, reference));
-}
+Quartiles BatchCost::ratio(const FormCost& form) const { return ratio_of(form, forms[fastest()]); }
+
+Quartiles BatchCost::ratio_to_original(const FormCost& form) const { return ratio_of(form, forms.front()); }
 
 double BatchCost::images_per_second(const FormCost& form) const {
   return static_cast<double>(batch_size) * 1e3 / form.milliseconds();
@@ -270,6 +274,8 @@ std::int64_t stream_bytes(const Rule& rule, const std::vector<Site>& sites) {
 }
 
 BatchCost forward_cost(const torch::jit::Module& module, const CostOptions& options, std::int64_t batch_size) {
+  const std::string title = "batches of " + std::to_string(batch_size) + ": ";
+  log(LogLevel::kInfo, title + "making the forms");
   Bench bench{module, options, random_images(options, batch_size), false};
   bench.on_gpu = bench.images.is_cuda();
   const AdaptedModel unguarded = adapt_model(bench, parse_guard("off"));
@@ -282,6 +288,7 @@ BatchCost forward_cost(const torch::jit::Module& module, const CostOptions& opti
       order.push_back(&trial);
     }
   }
+  log(LogLevel::kInfo, title + "timing " + std::to_string(timed.size()) + " forms");
   std::vector<std::vector<double>> times = measure(timed, options.measuring);
   for (std::size_t i = 0; i < order.size(); ++i) {
     order[i]->cost.times = std::move(times[i]);

@@ -61,6 +61,8 @@ struct BatchCost {
   /// Quartiles over the rounds of a form's time over that of the fastest unadapted form in the same round. Of a guarded
   /// form all three are its mean over the mean of the other. The form must be timed.
   [[nodiscard]] Quartiles ratio(const FormCost& form) const;
+  /// The same over the original in place of the fastest.
+  [[nodiscard]] Quartiles ratio_to_original(const FormCost& form) const;
   /// Images a second at milliseconds().
   [[nodiscard]] double images_per_second(const FormCost& form) const;
 };

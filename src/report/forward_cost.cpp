@@ -20,8 +20,8 @@ constexpr std::size_t kGap = 2;  ///< spaces between columns
 constexpr const char* kFormat = "ttscale bench";
 constexpr int kFormatVersion = 1;
 
-/// Three digits and more.
-std::string milliseconds_text(double value) { return fixed(value, value < 10 ? 3 : value < 100 ? 2 : 1); }
+/// Three digits or more.
+std::string digits(double value) { return fixed(value, value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0); }
 
 std::string kilobytes_text(std::int64_t bytes) { return fixed(static_cast<double>(bytes) / 1e3, 1); }
 
@@ -36,10 +36,11 @@ using Row = std::vector<std::string>;
 Row row_of(const BatchCost& cost, const FormCost& form) {
   const eval::Quartiles ratio = cost.ratio(form);
   return {form.name + (form.guarded ? " (mean)" : ""),
-          milliseconds_text(form.milliseconds()),
+          digits(form.milliseconds()),
+          fixed(cost.ratio_to_original(form).median, 2),
           fixed(ratio.median, 2),
           form.guarded ? "-" : fixed(ratio.first, 2) + " to " + fixed(ratio.third, 2),
-          fixed(cost.images_per_second(form), 1),
+          digits(cost.images_per_second(form)),
           form.state_bytes ? kilobytes_text(*form.state_bytes) : "-"};
 }
 
@@ -90,6 +91,10 @@ const char* kind_text(FormKind kind) {
   return "baked";
 }
 
+Json to_json(const eval::Quartiles& ratio) {
+  return {{"first_quartile", ratio.first}, {"median", ratio.median}, {"third_quartile", ratio.third}};
+}
+
 Json to_json(const BatchCost& cost, const FormCost& form) {
   Json out{{"name", form.name}, {"kind", kind_text(form.kind)}};
   if (form.kind != FormKind::kUnadapted) {
@@ -103,11 +108,11 @@ Json to_json(const BatchCost& cost, const FormCost& form) {
     out["not_timed"] = form.not_timed;
     return out;
   }
-  const eval::Quartiles ratio = cost.ratio(form);
   out["times_ms"] = form.times;
   out["median_ms"] = eval::quartiles(form.times).median;
   out["mean_ms"] = eval::mean(form.times);
-  out["ratio"] = {{"first_quartile", ratio.first}, {"median", ratio.median}, {"third_quartile", ratio.third}};
+  out["ratio_to_fastest_unadapted"] = to_json(cost.ratio(form));
+  out["ratio_to_original"] = to_json(cost.ratio_to_original(form));
   out["images_per_second"] = cost.images_per_second(form);
   out["note"] = form.note;
   return out;
@@ -135,7 +140,7 @@ std::string cost_heading(const CostSetting& setting, const eval::CostOptions& op
 }
 
 std::string cost_table(const BatchCost& cost, const eval::CostOptions& options, std::size_t width) {
-  std::vector<Row> rows{{"form", "median ms", "x fastest", "quartiles", "images/s", "state kB"}};
+  std::vector<Row> rows{{"form", "median ms", "x original", "x fastest", "quartiles", "images/s", "state kB"}};
   std::string below;
   for (const FormCost& form : cost.forms) {
     if (form.timed()) {

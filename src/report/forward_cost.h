@@ -22,9 +22,10 @@ struct CostSetting {
 /// The lines above the tables: model, machine, rounds.
 std::string cost_heading(const CostSetting& setting, const eval::CostOptions& options);
 
-/// A row a form: median (guarded forms: mean) in ms, quartiles of the ratio to the fastest unadapted form in the same
-/// round, images a second, kB of a stream's statistics. Below: forms that were not timed with the reason, notes, and a
-/// sentence on what adapting costs. Sentences are broken at `width`.
+/// A row a form: median (guarded forms: mean) in ms, median of the ratio to the original in the same round, quartiles
+/// of the ratio to the fastest unadapted form in the same round, images a second, kB of a stream's statistics. Below:
+/// forms that were not timed with the reason, notes, and a sentence on what adapting costs. Sentences are broken at
+/// `width`.
 std::string cost_table(const eval::BatchCost& cost, const eval::CostOptions& options, std::size_t width);
 
 /// All of it, with the time of every call, versions and setting. Ends with a newline.
