@@ -167,7 +167,7 @@ bool is_bakeable(const std::string& rule) {
   }
 }
 
-/// The rule to bake: all give the same operations. One that adapts, if there is one.
+/// The rule to bake: all give the same operations. The last that can be, of those that adapt if there are any.
 std::string rule_to_bake(const std::vector<std::string>& rules) {
   std::string chosen = rules.front();
   for (const std::string& rule : rules) {
