@@ -23,11 +23,22 @@
 namespace ttscale::cli {
 namespace {
 
+/// Mean and std of a description that has another number of channels do not fit; any do for random images.
+PreprocessingFlags with_channels(PreprocessingFlags flags, const std::optional<image::ModelConfig>& config) {
+  const image::Preprocessing described = config ? config->preprocessing : image::Preprocessing{};
+  if (flags.in_chans && *flags.in_chans != described.in_chans) {
+    flags.mean = {0.5};
+    flags.std = {0.25};
+  }
+  return flags;
+}
+
 eval::CostOptions to_options(const BenchFlags& flags) {
   eval::CostOptions options;
   options.rules = flags.rules.empty() ? options.rules : flags.rules;
   options.batch_sizes = flags.batch_sizes.empty() ? options.batch_sizes : flags.batch_sizes;
-  options.preprocessing = resolve(flags.preprocessing, image::find_model_config(flags.model));
+  const auto config = image::find_model_config(flags.model);
+  options.preprocessing = resolve(with_channels(flags.preprocessing, config), config);
   options.call = flags.call;
   options.measuring.rounds = flags.rounds;
   options.measuring.warm_up = flags.warm_up;

@@ -2,15 +2,11 @@
 // The machine that the program runs on, by name.
 #pragma once
 
-#include <iosfwd>
 #include <string>
 
 namespace ttscale::cli {
 
-/// The first "model name" in the text of /proc/cpuinfo (Linux; on ARM often missing); "unknown CPU" if there is none.
-std::string cpu_name(std::istream& cpuinfo);
-
-/// The same of this machine.
+/// The first "model name" of /proc/cpuinfo; "unknown CPU" where there is none (not Linux; ARM, often).
 std::string cpu_name();
 
 }  // namespace ttscale::cli

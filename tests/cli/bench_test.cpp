@@ -109,10 +109,10 @@ TEST_F(BenchTest, WhatCannotBeTimedIsOneLine) {
 }
 
 TEST_F(BenchTest, ImagesThatTheModelDoesNotTake) {
-  const Outcome outcome = bench({"--in-chans", "1"});
-  expect_failure(outcome, 2, {"--mean"});
+  expect_failure(bench({"--in-chans", "1"}), 4, {"fails on images [1, 1, 8, 8]", "channels"});
   write_file(path("model.json"), R"({"input_size": [1, 8, 8], "mean": [0.5], "std": [0.5]})");
   expect_failure(bench(), 4, {"fails on images [1, 1, 8, 8]", "channels"});
+  EXPECT_EQ(bench({"--in-chans", "3", "--rule", "ema"}).exit_code, 0);
 }
 
 TEST_F(BenchTest, AFileThatCannotBeWrittenFailsBeforeTheWork) {
