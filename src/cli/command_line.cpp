@@ -178,7 +178,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   } else if (app.get_subcommands().empty()) {
     const std::vector<std::string> rest = app.remaining();
     message = (rest.empty() ? "expected a command" : "unknown command " + rest.front()) +
-              "; use inspect, eval, calibrate, adapt, preprocess, corrupt or merge";
+              "; use inspect, eval, calibrate, adapt, preprocess, bench, corrupt or merge";
   }
   return message + "; see `" + help_command(app) + "`";
 }
@@ -199,6 +199,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   CalibrateFlags calibrate;
   AdaptFlags adapt;
   PreprocessFlags preprocess;
+  BenchFlags bench;
   CorruptFlags corrupt;
   MergeFlags merge;
   add_inspect(app, inspect, invocation.verbosity);
@@ -206,6 +207,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   add_calibrate(app, calibrate, invocation.verbosity);
   add_adapt(app, adapt, invocation.verbosity);
   add_preprocess(app, preprocess, invocation.verbosity);
+  add_bench(app, bench, invocation.verbosity);
   add_corrupt(app, corrupt, invocation.verbosity);
   add_merge(app, merge, invocation.verbosity);
 
@@ -233,6 +235,8 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } else if (app.got_subcommand("adapt")) {
     adapt.verbosity = invocation.verbosity;
     invocation.command = std::move(adapt);
+  } else if (app.got_subcommand("bench")) {
+    invocation.command = std::move(bench);
   } else if (app.got_subcommand("corrupt")) {
     corrupt.verbosity = invocation.verbosity;
     invocation.command = std::move(corrupt);

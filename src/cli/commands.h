@@ -18,6 +18,9 @@ void run(const CalibrateFlags& flags);
 /// Runs a model over a stream and writes it with the statistics it then has.
 void run(const AdaptFlags& flags);
 
+/// Times whole forwards of a model, unadapted and adapted: a table a batch size on stdout, JSON where asked.
+void run(const BenchFlags& flags);
+
 /// Writes the model input made from one image as a tensor that torch.load reads.
 void run(const PreprocessFlags& flags);
 

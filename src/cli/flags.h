@@ -54,6 +54,9 @@ void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels);
 /// `ttscale eval`.
 void add_eval(CLI::App& app, EvalFlags& flags, Verbosity& verbosity);
 
+/// `ttscale bench`.
+void add_bench(CLI::App& app, BenchFlags& flags, Verbosity& verbosity);
+
 /// `ttscale merge`.
 void add_merge(CLI::App& app, MergeFlags& flags, Verbosity& verbosity);
 

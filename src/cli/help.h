@@ -55,6 +55,19 @@ Examples:
       in Python: torch.ops.load_library("libttscale.so"), then torch.jit.load("night.pt")
 )help";
 
+inline constexpr const char* kBenchExamples = R"help(
+Unadapted forms: original, frozen (torch.jit.freeze), optimized (optimize_for_inference), channels_last (weights and
+images, which come in that order). Adapted: each rule without a guard, auto with it, and baked (`ttscale adapt`). All
+take turns in every round; ratios are to the fastest unadapted form in the same round. A guard looks at some batches
+only, so that its row is the mean over whole turns of it. Images are random numbers of the range of normalised pixels:
+times do not depend on what is in the images, except for the guard.
+
+Examples:
+  ttscale bench model.pt
+  ttscale bench resnet50.pt --img-size 224 --batch-size 1 16 64 --rule ema --rule auto --threads 4 --json times.json
+  ttscale bench folded.pt --reference folded.reference
+)help";
+
 inline constexpr const char* kCorruptExamples = R"help(
 Groups: imagenet-c (15 kinds), extra (4), all (both), real (cameras and pipelines).
 

@@ -128,6 +128,21 @@ struct AdaptFlags {
   Verbosity verbosity = Verbosity::kNormal;
 };
 
+/// `ttscale bench`. Unset lists take the defaults of eval::CostOptions.
+struct BenchFlags {
+  std::filesystem::path model;
+  std::vector<std::string> rules;
+  std::vector<std::int64_t> batch_sizes;
+  PreprocessingFlags preprocessing;  ///< of size and channels only
+  CallOptions call;
+  std::filesystem::path reference;
+  std::int64_t rounds = 15;
+  std::int64_t warm_up = 3;
+  std::filesystem::path json;  ///< empty: none
+  std::string device = "cpu";
+  std::int64_t threads = 0;  ///< 0: LibTorch's choice
+};
+
 /// `ttscale preprocess`.
 struct PreprocessFlags {
   std::filesystem::path image;
@@ -167,7 +182,8 @@ struct MergeFlags {
 /// One run of the program.
 struct Invocation {
   Verbosity verbosity = Verbosity::kNormal;
-  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, PreprocessFlags, CorruptFlags,
+  std::variant<std::monostate, InspectFlags, EvalFlags, CalibrateFlags, AdaptFlags, BenchFlags, PreprocessFlags,
+               CorruptFlags,
                MergeFlags>
       command;  ///< monostate: help was all
 };

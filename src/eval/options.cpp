@@ -4,10 +4,9 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <set>
-#include <sstream>
 
 #include "base/message_text.h"
+#include "eval/option_checks.h"
 #include "eval/protocol.h"
 #include "eval/task_options.h"
 #include "ttscale/error.h"
@@ -15,40 +14,6 @@
 
 namespace ttscale::eval {
 namespace {
-
-void check_at_least(const std::string& field, std::int64_t value, std::int64_t least) {
-  if (value < least) {
-    throw UsageError(field + ": expected " + std::to_string(least) + " or more, found " + std::to_string(value));
-  }
-}
-
-void check_rules(const std::vector<std::string>& rules) {
-  if (rules.empty()) {
-    throw UsageError("rules: expected at least one, found none; name one with --rule, for example --rule source");
-  }
-  std::set<std::string> seen;
-  for (const std::string& rule : rules) {
-    parse_rule(rule);
-    if (!seen.insert(rule).second) {
-      throw UsageError("rules: expected each once, found \"" + rule + "\" twice; remove one");
-    }
-  }
-}
-
-template <typename T>
-void check_each_once(const std::string& field, const std::vector<T>& values) {
-  if (values.empty()) {
-    throw UsageError(field + ": expected at least one, found none");
-  }
-  std::set<T> seen;
-  for (const T& value : values) {
-    if (!seen.insert(value).second) {
-      std::ostringstream text;
-      text << field << ": expected each once, found " << value << " twice; remove one";
-      throw UsageError(text.str());
-    }
-  }
-}
 
 void check_protocols(const EvalOptions& options) {
   check_each_once("protocol", options.protocols);

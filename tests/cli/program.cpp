@@ -125,4 +125,23 @@ bool kill_program(const std::vector<std::string>& arguments, std::chrono::millis
   return WIFSIGNALED(status);
 }
 
+Outcome interrupt_program(const std::vector<std::string>& arguments, const std::string& text) {
+  const TemporaryFile out;
+  const TemporaryFile err;
+  const pid_t child = fork();
+  if (child == 0) {
+    become_program(arguments, Stdout::kCapture, out.descriptor(), err.descriptor());
+  }
+  int status = 0;
+  bool sent = false;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (!sent && err.content().find(text) != std::string::npos) {
+      kill(child, SIGINT);
+      sent = true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out.content(), err.content()};
+}
+
 }  // namespace ttscale::testing

@@ -27,4 +27,7 @@ Outcome run_program(const std::vector<std::string>& arguments, Stdout target = S
 /// Runs it, and ends it by SIGKILL after that time. False if it came to its end before.
 bool kill_program(const std::vector<std::string>& arguments, std::chrono::milliseconds after);
 
+/// Runs it, and sends SIGINT as soon as stderr holds the text.
+Outcome interrupt_program(const std::vector<std::string>& arguments, const std::string& text);
+
 }  // namespace ttscale::testing
