@@ -23,7 +23,7 @@ struct ReferenceSite {
   /// reference. 0 where the reference is exact.
   double uncertainty = 0;
   /// Squared Hellinger distance of these moments from those that a BatchNorm would give if its running statistics were
-  /// those of the clean images, mean over the channels, 0 to 1; negative where it is not known or the site is none.
+  /// those of the clean images, mean over the channels that live, 0 to 1; negative where it is not known.
   double stored_distance = -1;
   /// What rule::Ttn weighs channels by [C]; undefined where no shifted images were seen. Mean over the shifted domains
   /// of the squared distance of the domain's mean from `mean`, less what chance adds to it, >= 0.

@@ -53,7 +53,7 @@ Watch watch_of(const AdaptOptions& options, const Rule& rule, const graph::Progr
                       !std::holds_alternative<std::monostate>(options.input);
   Watch watch(adapts ? options.guard.value_or(automatic ? Guard{} : Guard{0}) : Guard{0}, automatic);
   if (program.changes_itself()) {
-    watch.give_up("the model writes into itself, and would not be the same for a second look");
+    watch.stop_watching("the model writes into itself, and would not be the same for a second look");
   }
   return watch;
 }

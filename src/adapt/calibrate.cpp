@@ -60,7 +60,8 @@ struct DomainSums {
 /// between them,
 ///   S = sum_d sum_i (m_di - m_d)^2 / sum_d (n_d - 1),  T = max(0, mean_d ((m_d - m)^2 - S / n_d)).
 /// The last term is what chance alone adds to the square. Where the domains are copies of the clean images, both means
-/// share most of it: then T is a little too small, by at most S / n_d.
+/// share most of it: then T is a little too small, by at most S / n_d. Where they are other images, the mean m of the
+/// clean ones has an error of its own, and T is too large by S over their number.
 void measure_weights(const std::vector<DomainSums>& domains, ReferenceSite& site) {
   at::Tensor squares = at::zeros_like(site.mean);
   at::Tensor degrees = at::zeros_like(site.mean);

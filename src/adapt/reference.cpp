@@ -16,7 +16,11 @@ namespace {
 
 /// Distance of the stored statistics from clean ones that is worth words. A mean off by 0.65 standard deviations, or a
 /// variance by a factor of 2.6; clean test images of sound models lie at 0.002 on average and 0.01 at the first layer.
+/// Few images lie farther off by chance: by an eighth of the squared standard error for their mean, and as much for
+/// their variance.
 constexpr double kMismatched = 0.05;
+/// Fewer say nothing of what the model should store: whole classes are missing among them.
+constexpr std::int64_t kFewestImages = 16;
 
 constexpr DictionaryFormat kFormat{"ttscale-reference", 1, "reference file", "ttscale calibrate"};
 
@@ -54,6 +58,10 @@ Reference read(const std::filesystem::path& file, const c10::impl::GenericDict& 
     one.uncertainty = site.at("uncertainty").toTensor().item<double>();
     if (site.contains("stored_distance")) {  // files of before have none, nor weights
       one.stored_distance = site.at("stored_distance").toTensor().item<double>();
+      if (!(one.stored_distance >= -1 && one.stored_distance <= 1)) {
+        throw DataError(file.string() + " is damaged (" + shown(one.name) + ": expected a distance of 0 to 1, found " +
+                        std::to_string(one.stored_distance) + "); calibrate again");
+      }
     }
     if (site.contains("domain_shift")) {
       one.domain_shift = variances(file, one.name, site.at("domain_shift"), one.mean);
@@ -79,9 +87,12 @@ std::string Reference::mismatch() const {
   const ReferenceSite* worst = nullptr;
   std::size_t found = 0;
   std::size_t known = 0;
+  if (images < kFewestImages) {
+    return {};
+  }
   for (const ReferenceSite& site : sites) {
     known += site.stored_distance >= 0 ? 1 : 0;
-    if (site.stored_distance > kMismatched) {
+    if (site.stored_distance > kMismatched + site.uncertainty * site.uncertainty / 4) {
       ++found;
       worst = worst == nullptr || site.stored_distance > worst->stored_distance ? &site : worst;
     }

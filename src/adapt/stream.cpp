@@ -40,6 +40,8 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
   return out;
 }
 
+constexpr const char* kNoRows = "the output has no row per image";
+
 /// A copy of the images, or rows of an output, at the positions.
 at::Tensor rows_at(const at::Tensor& t, const std::vector<std::int64_t>& positions) {
   return t.index_select(0, at::tensor(positions, at::kLong).to(t.device()));
@@ -116,7 +118,7 @@ at::Tensor Stream::Impl::answer_adapted(const at::Tensor& images, const at::Tens
   at::Tensor output = adapted(scale_input(images, input), before);
   state.keep_all_or_nothing(images, before);
   if (!due.empty() && (output.dim() == 0 || output.size(0) != images.size(0))) {
-    watch.give_up("the output has no row per image");
+    watch.stop_watching(kNoRows);
   } else if (!due.empty()) {
     look_again(some, rows_at(output, due));
   }
@@ -133,7 +135,7 @@ void Stream::Impl::look_again(const at::Tensor& images, const at::Tensor& adapte
     output = unadapted(images.clone());
     probe_input(images, output);
   } catch (const std::exception& error) {
-    watch.give_up("the model fails on a part of the batch alone: " + shown(error.what()));
+    watch.stop_watching("the model fails on a part of the batch alone: " + shown(error.what()));
     return;
   }
   judge(output, adapted);
@@ -144,23 +146,28 @@ at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tenso
   const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);
   at::Tensor output = unadapted(images);
   if (!due.empty()) {
-    try_again(some, rows_at(output, due), before);
+    try_again(some, due, output, before);
   }
   return output;
 }
 
 /// Whether adapting would do good by now. A trial that fails is no failure of the stream either.
-void Stream::Impl::try_again(const at::Tensor& images, const at::Tensor& unadapted, const at::Tensor& before) {
+void Stream::Impl::try_again(const at::Tensor& images, const std::vector<std::int64_t>& due,
+                             const at::Tensor& unadapted, const at::Tensor& before) {
+  if (unadapted.dim() == 0 || unadapted.size(0) <= due.back()) {
+    watch.stop_watching(kNoRows);
+    return;
+  }
   at::Tensor trial;
   try {
     trial = adapted(scale_input(images, input), before);
     state.keep_all_or_nothing(images, before);
   } catch (const std::exception& error) {
     state.restore(before);
-    watch.stay("the model fails on a part of the batch alone: " + shown(error.what()));
+    watch.stop_watching("the model fails on a part of the batch alone: " + shown(error.what()));
     return;
   }
-  judge(unadapted, trial);
+  judge(rows_at(unadapted, due), trial);
 }
 
 void Stream::Impl::probe_input(const at::Tensor& images, const at::Tensor& unadapted) {
@@ -229,7 +236,7 @@ void Stream::rollback(const Snapshot& snapshot) {
 StateFile Stream::Impl::describe() const {
   const auto images = static_cast<std::int64_t>(state.totals()[0].item<double>());
   StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
-  if (watch.on()) {
+  if (watch.asked_for()) {
     out.guard = watch.numbers();
     out.good = good.defined() ? good.to(at::kCPU) : good;
   }
@@ -245,7 +252,7 @@ void Stream::load(const std::filesystem::path& file) {
   const SavedState saved = read_state(file, impl_->describe());
   Watch watch = impl_->watch;
   watch.reset();
-  if (watch.on() && saved.guard.defined() && !watch.from_numbers(saved.guard)) {
+  if (watch.asked_for() && saved.guard.defined() && !watch.from_numbers(saved.guard)) {
     throw DataError("state file " + file.string() + " holds numbers that no guard can have; it is damaged");
   }
   impl_->state.restore(saved.state);

@@ -56,7 +56,8 @@ struct Stream::Impl {
   void probe_input(const at::Tensor& images, const at::Tensor& unadapted);
   at::Tensor answer_adapted(const at::Tensor& images, const at::Tensor& before);
   at::Tensor answer_source(const at::Tensor& images, const at::Tensor& before);
-  void try_again(const at::Tensor& images, const at::Tensor& unadapted, const at::Tensor& before);
+  void try_again(const at::Tensor& images, const std::vector<std::int64_t>& due, const at::Tensor& unadapted,
+                 const at::Tensor& before);
   void look_again(const at::Tensor& images, const at::Tensor& adapted);
   void judge(const at::Tensor& unadapted, const at::Tensor& adapted);
   graph::Instance& instance_now();

@@ -61,7 +61,7 @@ Watch::Memory Watch::add(const at::Tensor& source, const at::Tensor& adapted) {
   const at::Tensor before = stats::class_probabilities(source);
   const at::Tensor after = stats::class_probabilities(adapted);
   if (!before.defined() || !after.defined() || before.sizes() != after.sizes()) {
-    give_up(c10::str("the output of shape ", source.sizes(), " holds no class scores [N, K] or [N, K, H, W]"));
+    stop_watching(c10::str("the output of shape ", source.sizes(), " holds no class scores [N, K] or [N, K, H, W]"));
     return Memory::kGoOn;
   }
   compared_ += before.size(0);
@@ -139,13 +139,19 @@ void Watch::give_up(std::string reason) {
   holds_ = false;
 }
 
-void Watch::stay(std::string reason) { unable_ = std::move(reason); }
+void Watch::stop_watching(std::string reason) {
+  if (answer_ == Answer::kSource) {
+    unable_ = std::move(reason);
+  } else {
+    give_up(std::move(reason));
+  }
+}
 
 void Watch::go_back(const Watch& then) {
   const std::string reason = unable_;
   *this = then;
   if (!reason.empty()) {
-    give_up(reason);
+    stop_watching(reason);
   }
 }
 

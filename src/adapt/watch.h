@@ -23,6 +23,7 @@ class Watch {
   /// `blends` says whether the rule can be weakened.
   Watch(const Guard& guard, bool blends) : guard_(guard), blends_(blends) {}
 
+  [[nodiscard]] bool asked_for() const { return guard_.fraction > 0; }
   [[nodiscard]] bool on() const { return guard_.fraction > 0 && unable_.empty(); }
   [[nodiscard]] Answer answer() const { return answer_; }
   /// Whether the statistics rest.
@@ -43,11 +44,9 @@ class Watch {
   /// Takes the scores of both models for the images that were due, and decides.
   Memory add(const at::Tensor& source, const at::Tensor& adapted);
 
-  /// Watches no more, for a reason in words; the stream is adapted as its rule says.
-  void give_up(std::string reason);
-
-  /// Watches no more, but the answers stay the source model's where they are: adapting did harm there.
-  void stay(std::string reason);
+  /// Watches no more, for a reason in words. Where the source model answers, since adapting did harm, it goes on to;
+  /// else the stream is adapted as its rule says.
+  void stop_watching(std::string reason);
 
   /// Forgets the stream, but not why it cannot watch.
   void reset();
@@ -63,6 +62,7 @@ class Watch {
   [[nodiscard]] GuardReport report() const;
 
  private:
+  void give_up(std::string reason);
   Memory decide();
   Memory watch_adapted();
   void watch_source();

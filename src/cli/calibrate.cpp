@@ -21,12 +21,23 @@
 namespace ttscale::cli {
 namespace {
 
+/// Flags that say how to shift are for those who shift.
+void check_shift_flags(const CalibrateFlags& flags) {
+  shift::parse_parameters(flags.shift_parameters, "shift_parameters");
+  const CalibrateFlags usual;
+  if (flags.shifts.empty() &&
+      (flags.shift_parameters != usual.shift_parameters || flags.shift_seed != usual.shift_seed)) {
+    throw UsageError("--shift-parameters and --shift-seed go with --shift; name the shifts, or leave them out");
+  }
+}
+
 void check_flags(const CalibrateFlags& flags) {
   if (flags.data.empty() == flags.from.empty()) {
     throw UsageError("calibrate needs --data with clean images, or --from with the model before folding, not " +
                      std::string(flags.data.empty() ? "neither" : "both"));
   }
   check(flags.images);
+  check_shift_flags(flags);
   if (!flags.from.empty() && !flags.features.empty()) {
     throw UsageError("--features goes with --data; --from takes every convolution that the other model explains");
   }
@@ -56,7 +67,7 @@ void add_shifted(const CalibrateFlags& flags, const std::vector<shift::Shift>& s
 
 Reference measure(const CalibrateFlags& flags, const torch::jit::Module& module) {
   const std::vector<shift::Shift> shifts = shifts_of(flags);
-  const shift::Parameters parameters = shift::parse_parameters(flags.shift_parameters);
+  const shift::Parameters parameters = shift::parse_parameters(flags.shift_parameters, "shift_parameters");
   const auto config = image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
   Calibration calibration(module, flags.features, flags.call);
@@ -107,7 +118,9 @@ void run(const CalibrateFlags& flags) {
   line << flags.out.string() << ": " << reference.sites.size() << (reference.sites.size() == 1 ? " site, " : " sites, ")
        << (flags.from.empty() ? "from " + std::to_string(reference.images) + " images"
                               : "exact, from " + flags.from.string())
-       << (reference.domains.empty() ? "" : ", weights under " + std::to_string(reference.domains.size()) + " shifts")
+       << (reference.domains.empty() ? ""
+                                     : ", weights under " + std::to_string(reference.domains.size()) +
+                                           (reference.domains.size() == 1 ? " shift" : " shifts"))
        << "; use it with --reference\n";
   write_stdout(line.str());
 }

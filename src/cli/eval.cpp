@@ -68,7 +68,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   for (const std::string& shift : flags.shifts) {
     options.shifts += (options.shifts.empty() ? "" : ";") + shift;
   }
-  options.shift_parameters = shift::parse_parameters(flags.shift_parameters);
+  options.shift_parameters = shift::parse_parameters(flags.shift_parameters, "shift_parameters");
   options.shift_seed = flags.shift_seed;
   options.valid_classes = flags.valid_classes;
   options.workers = flags.workers;

@@ -100,7 +100,10 @@ void EvalLog::log_guard(const eval::Cell& cell) {
     return;
   }
   if (!cell.guard->unable.empty() && unwatched_.insert(cell.rule).second) {
-    log(LogLevel::kWarning, cell.rule + ": the guard cannot watch, " + cell.guard->unable);
+    const bool left = cell.guard->action != GuardAction::kKeep;
+    log(LogLevel::kWarning, cell.rule + ": the guard cannot watch" +
+                                (left ? " any more (" + std::string(to_string(cell.guard->action)) + ")" : "") + ", " +
+                                cell.guard->unable);
   }
   const std::string head =
       (several_ ? setting_words(cell.setting) + ", " : "") + cell.domain + ": guard of " + cell.rule + ", ";

@@ -17,6 +17,9 @@ using MaybeTensor = c10::optional<at::Tensor>;
 /// In divisors: eps may be 0.
 constexpr double kSmallestDivisor = std::numeric_limits<float>::min();
 
+/// Not max(): NaN must stay.
+double divisor(double var) { return var < kSmallestDivisor ? kSmallestDivisor : var; }
+
 bool lie_in_memory(std::initializer_list<at::Tensor> tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) {
     return !t.defined() || (t.is_cpu() && t.scalar_type() == at::kDouble && t.is_contiguous());
@@ -67,9 +70,7 @@ Coefficients norm_coefficients(const stats::Moments& used, const MaybeTensor& we
   double* scale = out.scale.data_ptr<double>();
   double* shift = out.shift.data_ptr<double>();
   for_each_value(used.var, [&](std::int64_t i, std::int64_t c) {
-    // Not max(): NaN must stay.
-    const double sum = var[i] + eps;
-    scale[i] = (w == nullptr ? 1 : w[c]) / std::sqrt(sum < kSmallestDivisor ? kSmallestDivisor : sum);
+    scale[i] = (w == nullptr ? 1 : w[c]) / std::sqrt(divisor(var[i] + eps));
     shift[i] = b == nullptr ? 0 : b[c];
   });
   return out;
@@ -78,9 +79,10 @@ Coefficients norm_coefficients(const stats::Moments& used, const MaybeTensor& we
 Coefficients reference_coefficients_in_tensors(const stats::Moments& used, const stats::Moments& reference,
                                                const at::Tensor& eps) {
   const at::Tensor alive = reference.var > 0;
-  const at::Tensor scale = ((reference.var + eps) / (used.var + eps)).sqrt();
-  return {at::where(alive, used.mean, reference.mean), at::where(alive, scale, at::ones({}, scale.options())),
-          reference.mean.expand_as(scale).contiguous()};
+  const at::Tensor scale = ((reference.var + eps) / (used.var + eps).clamp_min(kSmallestDivisor)).sqrt();
+  const at::Tensor zeros = at::zeros({}, scale.options());
+  return {at::where(alive, used.mean, zeros), at::where(alive, scale, at::ones({}, scale.options())),
+          at::where(alive, reference.mean, zeros).expand_as(scale).contiguous()};
 }
 
 Coefficients reference_coefficients(const stats::Moments& used, const stats::Moments& reference,
@@ -99,10 +101,10 @@ Coefficients reference_coefficients(const stats::Moments& used, const stats::Mom
   double* scale = out.scale.data_ptr<double>();
   double* shift = out.shift.data_ptr<double>();
   for_each_value(used.var, [&](std::int64_t i, std::int64_t c) {
-    const bool alive = var[c] > 0;  // a dead channel: (x - m) + m
-    center[i] = alive ? used_mean[i] : mean[c];
-    scale[i] = alive ? std::sqrt((var[c] + e[c]) / (used_var[i] + e[c])) : 1;
-    shift[i] = mean[c];
+    const bool alive = var[c] > 0;
+    center[i] = alive ? used_mean[i] : 0;
+    scale[i] = alive ? std::sqrt((var[c] + e[c]) / divisor(used_var[i] + e[c])) : 1;
+    shift[i] = alive ? mean[c] : 0;
   });
   return out;
 }

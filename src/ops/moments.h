@@ -12,8 +12,9 @@ namespace ttscale::ops {
 /// bfloat16 or float16 in any layout, N and C > 0. Accurate where the mean is large against the spread: the CPU kernel
 /// sums blocks around the mean of those before and merges them in float64 (cpu/moments_loops.h; Chan, Golub, LeVeque
 /// 1979), with the same bits on every CPU and for any number of threads; CUDA takes ATen's Welford moments of x less
-/// its rounded mean. NaN and Inf in an image make that image's moments non-finite, and so do float32 activations whose
-/// squares or sums overflow. Throws c10::Error for another dtype or shape.
+/// its rounded mean. NaN and Inf in an image make that image's moments non-finite, and so do float32 and bfloat16
+/// activations that lie 1e17 or more apart, whose squares overflow; of such within 1e-20 squares are lost, and the
+/// variance is too small. Throws c10::Error for another dtype or shape.
 std::tuple<at::Tensor, at::Tensor> moments(const at::Tensor& x);
 
 /// Throws c10::Error unless moments() takes x. Every kernel calls it: the dispatcher reaches kernels without moments().

@@ -17,13 +17,11 @@ bool acted(const eval::GuardSummary& guard) { return guard.action != GuardAction
 std::string GuardedRule::summary() const {
   const std::string seen =
       count_of(cells, "cell") + ", " + count_of(static_cast<std::size_t>(compared), "image") + " compared";
-  if (!unable.empty()) {
-    return "could not watch: " + unable;
-  }
   if (acted.empty()) {
-    return "kept adapting as the rule says everywhere (" + seen + ")";
+    return unable.empty() ? "kept adapting as the rule says everywhere (" + seen + ")" : "could not watch: " + unable;
   }
-  return "acted in " + std::to_string(acted.size()) + " of " + seen;
+  return "acted in " + std::to_string(acted.size()) + " of " + seen +
+         (unable.empty() ? "" : "; then it could not watch any more: " + unable);
 }
 
 std::vector<GuardedRule> guarded_rules(const eval::EvalResult& result) {
@@ -36,7 +34,7 @@ std::vector<GuardedRule> guarded_rules(const eval::EvalResult& result) {
       }
       rule.cells += 1;
       rule.compared += cell.guard->compared;
-      rule.unable = cell.guard->unable;
+      rule.unable = cell.guard->unable.empty() ? rule.unable : cell.guard->unable;
       if (acted(*cell.guard)) {
         rule.acted.push_back(&cell);
       }

@@ -91,13 +91,13 @@ std::uint64_t hash(const std::string& text) {
 
 }  // namespace
 
-Parameters parse_parameters(const std::string& text) {
+Parameters parse_parameters(const std::string& text, const std::string& option) {
   for (const auto parameters : {Parameters::kImageNet, Parameters::kCifar}) {
     if (text == to_string(parameters)) {
       return parameters;
     }
   }
-  throw UsageError("parameters: expected imagenet or cifar, found '" + shown(text) + "'");
+  throw UsageError(option + ": expected imagenet or cifar, found '" + shown(text) + "'");
 }
 
 std::string to_string(Parameters parameters) { return parameters == Parameters::kImageNet ? "imagenet" : "cifar"; }

@@ -18,7 +18,7 @@ enum class Parameters {
 };
 
 /// The parameters of that name ("imagenet", "cifar"); throws UsageError for any other text.
-Parameters parse_parameters(const std::string& text);
+Parameters parse_parameters(const std::string& text, const std::string& option = "parameters");
 
 /// The name that parse_parameters() reads.
 std::string to_string(Parameters parameters);

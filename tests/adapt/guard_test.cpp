@@ -151,6 +151,15 @@ TEST(Guard, SaysWhereCleanImagesAreAlreadyFarFromWhatTheModelStores) {
   EXPECT_EQ(adapt(mismatched(), options("auto", "")).stream().guard().moments, "") << "nothing is known without one";
 }
 
+TEST(Guard, FewCleanImagesAreNotTakenForAMismatch) {
+  for (int seed = 0; seed < 5; ++seed) {
+    torch::manual_seed(seed);
+    Calibration calibration(matched());
+    calibration.add(batch(3).images);
+    EXPECT_EQ(calibration.result().mismatch(), "") << seed;
+  }
+}
+
 TEST(Guard, HasNoWordsForStoredStatisticsThatAreThoseOfCleanImages) {
   torch::manual_seed(8);
   const Reference reference = reference_of(matched());
@@ -326,6 +335,16 @@ def forward(self, x):
   }
   EXPECT_EQ(stream.guard().action, GuardAction::kRollBack);
   EXPECT_THAT(describe(stream.guard()), AllOf(HasSubstr("cannot watch any more"), HasSubstr("fails on a part")));
+  // Nor does it begin again when statistics are brought back.
+  stream.rollback(stream.snapshot());
+  EXPECT_EQ(stream.guard().action, GuardAction::kRollBack);
+  const auto file = std::filesystem::path(::testing::TempDir()) / "stays.state";
+  stream.save(file);
+  stream.load(file);
+  std::filesystem::remove(file);
+  EXPECT_EQ(stream.guard().action, GuardAction::kRollBack);
+  const Labelled after = batch(64);
+  EXPECT_EQ(accuracy(stream.forward(after.images), after.labels), 1);
 }
 
 TEST(Guard, AFailedForwardLeavesNoTraceInIt) {

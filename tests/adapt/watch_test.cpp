@@ -157,11 +157,24 @@ TEST_F(Watched, ARuleWithoutAWeightIsRolledBackAtOnce) {
   EXPECT_EQ(action(), GuardAction::kRollBack);
 }
 
-TEST_F(Watched, WhoGivesUpLeavesTheRuleAlone) {
+TEST_F(Watched, WhoStopsWatchingLeavesTheSourceModelAnswering) {
   feed(sure(50), collapsed(50));
   feed(sure(50), collapsed(50));
   ASSERT_EQ(watch_.answer(), Answer::kSource);
-  watch_.give_up("a reason");
+  watch_.stop_watching("a reason");
+  EXPECT_EQ(watch_.answer(), Answer::kSource) << "adapting did harm, and nobody would see it do so again";
+  EXPECT_FALSE(watch_.on());
+  watch_.reset();
+  EXPECT_EQ(watch_.answer(), Answer::kAdapted) << "a new stream";
+}
+
+TEST_F(Watched, WhoStopsWatchingWhileAdaptingLeavesTheRuleAlone) {
+  while (action() == GuardAction::kKeep) {
+    ASSERT_LT(watch_.report().compared, 5000);
+    feed(sure(20), partly(20, 10));
+  }
+  ASSERT_NE(watch_.answer(), Answer::kSource);
+  watch_.stop_watching("a reason");
   EXPECT_EQ(watch_.answer(), Answer::kAdapted);
   EXPECT_FALSE(watch_.holds());
 }
@@ -225,7 +238,7 @@ TEST_F(Watched, ResetForgetsTheStreamButNotWhyItCannotWatch) {
   watch_.reset();
   EXPECT_EQ(watch_.answer(), Answer::kAdapted);
   EXPECT_TRUE(watch_.on());
-  watch_.give_up("a reason");
+  watch_.stop_watching("a reason");
   watch_.reset();
   EXPECT_FALSE(watch_.on());
 }

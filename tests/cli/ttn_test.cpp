@@ -132,7 +132,9 @@ TEST_F(TtnProgram, ShiftsThatCannotBeMadeFailBeforeTheWork) {
   };
   refused({"--shift", "rain:3"}, {"rain", "fog"});
   refused({"--shift", "fog:6"}, {"fog:6", "1 to 5"});
-  refused({"--shift", "fog:3", "--shift-parameters", "mnist"}, {"imagenet or cifar", "mnist"});
+  refused({"--shift", "fog:3", "--shift-parameters", "mnist"}, {"--shift-parameters", "imagenet or cifar", "mnist"});
+  refused({"--shift-parameters", "cifar"}, {"go with --shift"});
+  refused({"--shift-seed", "5"}, {"go with --shift"});
   expect_failure(run_program({"calibrate", model(), "--from", model(), "--shift", "fog:3", "--out", out()}), 2,
                  {"--shift", "--data", "--from"});
   EXPECT_THAT(run_program({"calibrate", "--help"}).out, HasSubstr("--shift"));

@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/affine.h"
 #include "ops/coefficients.h"
 
 namespace ttscale::ops {
@@ -60,11 +61,22 @@ TEST_P(SiteCoefficients, OfAReferenceAgreeAndLeaveDeadChannelsAlone) {
   const at::Tensor eps = at::rand({kChannels}, at::kDouble) * 1e-3;
   const Coefficients k = reference_coefficients(used, reference, eps);
   expect_equal(k, reference_coefficients_in_tensors(used, reference, eps));
-  EXPECT_EQ(k.scale.view(-1)[2].item<double>(), 1);
-  EXPECT_EQ(k.center.view(-1)[2].item<double>(), k.shift.view(-1)[2].item<double>());
+  at::Tensor x = at::randn({3, kChannels, 2, 2}) + 1e-9;
+  x[0][2][0][0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(affine(x, k.center, k.scale, k.shift).select(1, 2).allclose(x.select(1, 2), 0, 0, /*equal_nan=*/true));
   const double e = eps[3].item<double>();
   EXPECT_DOUBLE_EQ(k.scale.view(-1)[3].item<double>(),
                    std::sqrt((reference.var[3].item<double>() + e) / (used.var.view(-1)[3].item<double>() + e)));
+}
+
+TEST_P(SiteCoefficients, OfAReferenceWithoutEpsAreFinite) {
+  stats::Moments used = moments(GetParam());
+  used.var.zero_();
+  const stats::Moments reference{at::randn({kChannels}, at::kDouble), at::ones({kChannels}, at::kDouble)};
+  const at::Tensor none = at::zeros({kChannels}, at::kDouble);
+  const Coefficients k = reference_coefficients(used, reference, none);
+  EXPECT_TRUE(k.scale.isfinite().all().item<bool>());
+  expect_equal(k, reference_coefficients_in_tensors(used, reference, none));
 }
 
 TEST_P(SiteCoefficients, TakeMomentsThatAreNotContiguous) {

@@ -236,6 +236,27 @@ TEST_F(Auto, ADeadChannelOfTheSourceDoesNotOpenTheGate) {
   EXPECT_LT((used.var - quiet.var).abs().max().item<double>(), 1e-9);
 }
 
+TEST_F(Auto, AChannelWithoutUnitsStaysTheSourceAndSpoilsNoOther) {
+  const Moments pruned = source(0);
+  pruned.var[0] = 0;
+  at::Tensor eps = at::full({kChannels}, kEps, at::kDouble);
+  eps[0] = 0;
+  Moments batch = images(20, 2, 1, 0);
+  batch.mean.select(1, 0).fill_(pruned.mean[0].item<double>());
+  batch.mean[3][0] += 5;  // alive here
+  batch.var.select(1, 0).zero_();
+  begin(rule_, stream_, true);
+  const Moments used = step(rule_, pruned, eps, {batch, 64}, sites_[0]);
+  EXPECT_TRUE(used.mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(used.mean.select(1, 0).eq(pruned.mean[0]).all().item<bool>());
+  EXPECT_TRUE(used.var.select(1, 0).eq(0).all().item<bool>());
+  EXPECT_GT(
+      weight_of({used.mean.slice(1, 1), used.var.slice(1, 1)}, {pruned.mean.slice(0, 1), pruned.var.slice(0, 1)}, 2),
+      0.05)
+      << "the others follow";
+  EXPECT_TRUE(sites_[0].running.isfinite().all().item<bool>());
+}
+
 TEST_F(Auto, TrustsManyImagesMoreThanFew) {
   at::manual_seed(6);
   double last = 0;
@@ -379,7 +400,10 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
   at::manual_seed(14);
   const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};
   source.var[0] = 0;
-  const at::Tensor eps = channels % 2 == 0 ? at::full({}, kEps, at::kDouble) : at::rand({channels}, at::kDouble) * kEps;
+  at::Tensor eps = channels % 2 == 0 ? at::full({}, kEps, at::kDouble) : at::rand({channels}, at::kDouble) * kEps;
+  if (eps.dim() == 1 && channels > 1) {
+    eps[0] = 0;  // a dead channel has no units
+  }
   Twice site(rule, channels);
   int step_number = 0;
   for (const std::int64_t n : {1, 1, 6, 16, 3, 16, 32, 8, 1}) {
@@ -393,18 +417,24 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
       images.mean[1][0] = std::numeric_limits<double>::quiet_NaN();
       images.var[2][channels - 1] = std::numeric_limits<double>::infinity();
     }
+    if (step_number == 2) {
+      images.mean[0][channels - 1] = 1e200;  // finite, but not its square
+    }
     if (step_number == 4) {
       images.mean.fill_(std::numeric_limits<double>::infinity());
     }
     ASSERT_TRUE(lie_in_memory(source, eps, {images, kPositions}, site.loops));
     const Moments in_loops = step_in_loops(std::get<rule::Auto>(rule), source, eps, {images, kPositions}, site.loops);
     const Moments in_tensors = step_in_tensors(rule, source, eps, {images, kPositions}, site.tensors);
+    EXPECT_TRUE(in_loops.mean.isfinite().all().item<bool>()) << step_number;
+    EXPECT_TRUE(in_loops.var.isfinite().all().item<bool>()) << step_number;
     expect_close(in_loops.mean, in_tensors.mean.expand_as(in_loops.mean), "mean");
     expect_close(in_loops.var, in_tensors.var.expand_as(in_loops.var), "variance");
     const at::Tensor scores = at::randn({n, kClasses});
     for (SiteState* state : {&site.loops, &site.tensors}) {
       finish(rule, scores, state->stream);
     }
+    EXPECT_TRUE(site.loops.running.isfinite().all().item<bool>()) << step_number;
     expect_close(site.loops.running, site.tensors.running, "running");
     expect_close(site.loops.counters, site.tensors.counters, "counters");
     expect_close(site.loops.last, site.tensors.last, "last");
@@ -421,7 +451,7 @@ INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
 
 TEST(AutoLoops, GiveTheSameBitsForAnyNumberOfThreads) {
   const Rule rule = parse_rule("auto");
-  constexpr std::int64_t kWide = 6000;  // more than a thread's share
+  constexpr std::int64_t kWide = 6001;  // more than a thread's share, and no whole number of vectors
   at::manual_seed(15);
   const Moments source{at::randn({kWide}, at::kDouble), at::rand({kWide}, at::kDouble) + 0.1};
   const Moments images{source.mean + at::randn({9, kWide}, at::kDouble),
@@ -429,17 +459,26 @@ TEST(AutoLoops, GiveTheSameBitsForAnyNumberOfThreads) {
   const int threads = at::get_num_threads();
   std::vector<Moments> used;
   std::vector<SiteState> states;
-  for (const int count : {1, 2}) {
+  for (const int count : {1, 2, 3}) {
     at::set_num_threads(count);
     Twice site(rule, kWide);
-    used.push_back(step(rule, source, at::full({}, kEps, at::kDouble), {images, kPositions}, site.loops));
+    for (const std::int64_t n : {9, 1, 4}) {
+      const Moments some{images.mean.narrow(0, 0, n), images.var.narrow(0, 0, n)};
+      used.push_back(step(rule, source, at::full({}, kEps, at::kDouble), {some, kPositions}, site.loops));
+    }
     states.push_back(site.loops);
   }
   at::set_num_threads(threads);
-  EXPECT_TRUE(used[0].mean.equal(used[1].mean));
-  EXPECT_TRUE(used[0].var.equal(used[1].var));
-  EXPECT_TRUE(states[0].running.equal(states[1].running));
-  EXPECT_TRUE(states[0].counters.equal(states[1].counters));
+  for (std::size_t i = 3; i < used.size(); ++i) {
+    EXPECT_TRUE(used[i].mean.equal(used[i % 3].mean)) << i;
+    EXPECT_TRUE(used[i].var.equal(used[i % 3].var)) << i;
+  }
+  for (std::size_t i = 1; i < states.size(); ++i) {
+    EXPECT_TRUE(states[i].running.equal(states[0].running)) << i;
+    EXPECT_TRUE(states[i].counters.equal(states[0].counters)) << i;
+    EXPECT_TRUE(states[i].last.equal(states[0].last)) << i;
+    EXPECT_TRUE(states[i].stream.equal(states[0].stream)) << i;
+  }
 }
 
 }  // namespace

@@ -28,6 +28,10 @@ struct Moments {
     return {shift + part, rest > 0 ? rest : rest - rest, n};  // rounding may go below 0; NaN stays NaN
   }
   TTSCALE_INLINE void add(const Moments& other) {
+    if (count == 0) {  // the square of its distance from nothing may overflow
+      *this = other;
+      return;
+    }
     const double delta = other.mean - mean;
     const double share = other.count / (count + other.count);
     mean += delta * share;
@@ -214,9 +218,8 @@ struct Channels {
       const double rest = static_cast<double>(squares[i]) - first * part;
       const double block_m2 = rest > 0 ? rest : rest - rest;
       const double block_mean = static_cast<double>(shift[i]) + part;
-      const double before = count == 0 ? 0 : mean[i];
-      const double delta = block_mean - before;
-      mean[i] = before + delta * share;
+      const double delta = count == 0 ? 0 : block_mean - mean[i];  // none yet: its square may overflow
+      mean[i] = count == 0 ? block_mean : mean[i] + delta * share;
       m2[i] = (count == 0 ? 0 : m2[i]) + (block_m2 + delta * delta * weight);
       shift[i] = static_cast<A>(mean[i]);
     }
@@ -247,10 +250,11 @@ template <typename T>
 TTSCALE_INLINE Moments of_few(const T* x, int64_t n, int64_t stride) {
   Moments moments;
   moments.count = static_cast<double>(n);
+  const double first = as_double(x[0]);  // around it sums of constants are exact
   for (int64_t i = 0; i < n; ++i) {
-    moments.mean += as_double(x[i * stride]);
+    moments.mean += as_double(x[i * stride]) - first;
   }
-  moments.mean /= moments.count;
+  moments.mean = first + moments.mean / moments.count;
   for (int64_t i = 0; i < n; ++i) {
     const double d = as_double(x[i * stride]) - moments.mean;
     moments.m2 += d * d;

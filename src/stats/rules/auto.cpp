@@ -26,18 +26,22 @@ struct Pair {
 class Units {
  public:
   Units(const Moments& source, const at::Tensor& eps)
-      : mean_(source.mean), eps_(eps), square_(source.var + eps), unit_(square_.sqrt()) {}
+      : mean_(source.mean),
+        eps_(eps),
+        square_(source.var + eps),
+        unit_(square_.sqrt()),
+        dead_(square_ < kSmallestUnit) {}
 
   [[nodiscard]] Pair to_source(const Moments& x) const {
-    const at::Tensor m = (x.mean - mean_) / unit_;
-    return {m, (x.var + eps_) / square_ + m.square()};
+    const at::Tensor m = ((x.mean - mean_) / unit_).masked_fill(dead_, 0);
+    return {m, ((x.var + eps_) / square_).masked_fill(dead_, 1) + m.square()};
   }
   [[nodiscard]] Moments from_source(const Moments& x) const {
     return {mean_ + x.mean * unit_, (square_ * x.var - eps_).clamp_min(0)};
   }
 
  private:
-  at::Tensor mean_, eps_, square_, unit_;
+  at::Tensor mean_, eps_, square_, unit_, dead_;
 };
 
 at::Tensor distance(const Moments& a, const Moments& b) { return hellinger(a, b).mean(-1); }
@@ -55,7 +59,11 @@ struct Images {
 
 Images images_of(const RuleInput& in, const Units& units) {
   const Pair pair = units.to_source(in.images);
-  const at::Tensor finite = pair.m.isfinite().logical_and_(pair.q.isfinite()).all(1, /*keepdim=*/true);
+  const auto both_finite = [](const at::Tensor& a, const at::Tensor& b) {
+    return a.isfinite().logical_and_(b.isfinite()).all(1, /*keepdim=*/true);
+  };
+  const at::Tensor finite = both_finite(in.images.mean, in.images.var)
+                                .logical_and_(both_finite(pair.m, pair.q));  // dead channels have no units
   const Pair each{at::where(finite, pair.m, at::zeros_like(pair.m)), at::where(finite, pair.q, at::ones_like(pair.q))};
   const at::Tensor weight = finite.to(at::kDouble) / in.batch.images.clamp_min(1);
   const auto mean = [&](const at::Tensor& t) { return (t * weight).sum(0); };
@@ -141,7 +149,8 @@ class Site {
     put(kJumpCount, at::where(judged, kJumpDecay * in_.numbers[kJumpCount] + 1, in_.numbers[kJumpCount]));
     put(kBlockImages, size * full.logical_not());
     out_.rows = sums * full.logical_not();
-    const at::Tensor keep = 1 / (1 + judged * (jump / threshold).pow(kJumpSteepness));
+    const at::Tensor forgets = 1 / (1 + (jump / threshold).pow(kJumpSteepness));
+    const at::Tensor keep = at::where(judged, forgets, at::ones_like(forgets));
     out_.stream = at::stack({jumps, all, sites, in_.stream[kKeepSum] + keep});
     return keep;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Constants of auto that nobody needs to set, and what both of its forms compute of single numbers.
+// Constants of auto that nobody needs to set, shared by its two forms.
 #pragma once
+
+#include <limits>
 
 namespace ttscale::stats::auto_constants {
 
@@ -15,6 +17,10 @@ inline constexpr double kPhantomSpread =
     0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
 inline constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
 inline constexpr double kDistanceFloor = 1e-6;
+/// A channel whose source variance with eps is below this is dead: it has no units to measure in, and stays the
+/// source's.
+inline constexpr double kSmallestUnit = std::numeric_limits<float>::min();
+
 inline constexpr double kSmallestVariance = 1e-8;  // far below any that matters: two constant channels are not disjoint
 
 }  // namespace ttscale::stats::auto_constants

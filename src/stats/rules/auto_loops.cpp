@@ -130,16 +130,18 @@ class Loops {
   [[nodiscard]] double* each_second(int64_t image) const { return row(kScratchRows + images_ + image); }
   [[nodiscard]] double eps(int64_t channel) const { return eps_[channel * eps_step_]; }
 
+  [[nodiscard]] bool all_finite(const double* values) const {
+    double sum = 0;  // of zeros, or NaN
+    for (int64_t c = 0; c < channels_; ++c) {
+      sum += values[c] - values[c];
+    }
+    return sum == 0;
+  }
+
   /// Which images are finite.
   void screen() {
     finite_.resize(static_cast<std::size_t>(images_));
-    const auto all_finite = [this](const double* values) {
-      double sum = 0;  // of zeros, or NaN
-      for (int64_t c = 0; c < channels_; ++c) {
-        sum += values[c] - values[c];
-      }
-      return sum == 0;
-    };
+    usable_.resize(finite_.size());
     for (int64_t i = 0; i < images_; ++i) {
       const bool finite = all_finite(image_mean_ + i * channels_) && all_finite(image_var_ + i * channels_);
       finite_[static_cast<std::size_t>(i)] = finite;
@@ -157,8 +159,9 @@ class Loops {
       unit[c] = std::sqrt(scale);
       const double mean = started ? running_[c] : source_mean_[c];
       const double var = started ? running_[channels_ + c] : source_var_[c];
-      old_m[c] = (mean - source_mean_[c]) / unit[c];
-      old_q[c] = (var + eps(c)) / scale + square(old_m[c]);
+      const bool dead = scale < kSmallestUnit;
+      old_m[c] = dead ? 0 : (mean - source_mean_[c]) / unit[c];
+      old_q[c] = (dead ? 1 : (var + eps(c)) / scale) + square(old_m[c]);
     }
     at::parallel_for(0, images_, grain(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
@@ -174,14 +177,15 @@ class Loops {
     const double* var = image_var_ + i * channels_;
     double* m = each_mean(i);
     double* q = each_second(i);
-    if (!finite_[static_cast<std::size_t>(i)]) {
+    for (int64_t c = 0; c < channels_; ++c) {
+      const bool dead = source_var_[c] + eps(c) < kSmallestUnit;
+      m[c] = dead ? 0 : (mean[c] - source_mean_[c]) / unit[c];
+      q[c] = (dead ? 1 : (var[c] + eps(c)) / square(unit[c])) + square(m[c]);
+    }
+    usable_[static_cast<std::size_t>(i)] = finite_[static_cast<std::size_t>(i)] && all_finite(m) && all_finite(q);
+    if (!usable_[static_cast<std::size_t>(i)]) {
       std::fill_n(m, channels_, 0.0);
       std::fill_n(q, channels_, 1.0);
-      return;
-    }
-    for (int64_t c = 0; c < channels_; ++c) {
-      m[c] = (mean[c] - source_mean_[c]) / unit[c];
-      q[c] = (var[c] + eps(c)) / square(unit[c]) + square(m[c]);
     }
   }
 
@@ -193,7 +197,7 @@ class Loops {
     double* mean_square = row(kBlock + kBlockMeanSquare);
     double* second_square = row(kBlock + kBlockSecondSquare);
     for (int64_t i = 0; i < images_; ++i) {
-      if (!finite_[static_cast<std::size_t>(i)]) {
+      if (!usable_[static_cast<std::size_t>(i)]) {
         continue;
       }
       const double* m = each_mean(i);
@@ -296,7 +300,7 @@ class Loops {
     std::vector<double> each(static_cast<std::size_t>(images_), 0.0);
     at::parallel_for(0, images_, grain(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        if (!finite_[static_cast<std::size_t>(i)]) {
+        if (!usable_[static_cast<std::size_t>(i)]) {
           continue;
         }
         const double* own_m = each_mean(i);
@@ -473,7 +477,7 @@ class Loops {
     stream_[kKeepSum] = keep_sum_;
   }
 
-  [[nodiscard]] int64_t grain() const { return std::max<int64_t>(1, kGrain / channels_); }
+  [[nodiscard]] int64_t grain() const { return std::max<int64_t>(1, kGrain / std::max<int64_t>(channels_, 1)); }
 
   const rule::Auto& rule_;
   int64_t images_, channels_;
@@ -491,6 +495,7 @@ class Loops {
   at::Tensor scratch_;
   Moments used_;
   std::vector<char> finite_;
+  std::vector<char> usable_;  ///< finite in source units, too; others are at the source and weigh nothing
   std::array<double, kNumbers> numbers_{};
   double count_ = 0;  ///< finite images
   double jump_sum_ = 0, within_sum_ = 0, sites_ = 0, keep_sum_ = 0;
