@@ -399,10 +399,15 @@ TEST(Stream, PrintsATable) {
 }
 
 TEST(Stream, ActivationsOfReducedPrecisionKeepTheirType) {
-  const at::Tensor x = golden("net.scripted", "input").to(at::kBFloat16);
-  const at::Tensor output = adapt(load_archive("net.bfloat16"), with("ema")).stream().forward(x);
-  EXPECT_EQ(output.scalar_type(), at::kBFloat16);
-  EXPECT_TRUE(output.isfinite().all().item<bool>());
+  const at::Tensor x = golden("net.scripted", "input") * 3;
+  for (const char* rule : {"ema", "auto"}) {
+    const at::Tensor whole = adapt(load_archive("net.scripted"), with(rule)).stream().forward(x);
+    const at::Tensor output = adapt(load_archive("net.bfloat16"), with(rule)).stream().forward(x.to(at::kBFloat16));
+    EXPECT_EQ(output.scalar_type(), at::kBFloat16) << rule;
+    EXPECT_TRUE(output.isfinite().all().item<bool>()) << rule;
+    EXPECT_LT((output.to(at::kFloat) - whole).abs().max().item<double>(), 0.05 * whole.abs().max().item<double>())
+        << rule << ": 8 bits a number";
+  }
 }
 
 }  // namespace
