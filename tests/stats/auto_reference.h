@@ -70,6 +70,12 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
     }
   }
   // 1. change
+  if (n >= r.block) {
+    s.block_n = 0;
+    for (Row* row : {&s.block_m, &s.block_q, &s.block_mm, &s.block_qq}) {
+      std::fill(row->begin(), row->end(), 0);
+    }
+  }
   s.block_n += n;
   double jump = 0;
   double within = 0;

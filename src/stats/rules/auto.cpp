@@ -127,9 +127,11 @@ class Site {
   /// usually do, or than the images lie from their block, judged over the sites so far. The first notices small changes
   /// of a steady stream, the second goes on noticing large ones where changes are usual.
   at::Tensor detect_change() {
-    const at::Tensor sums =
-        in_.rows + images_.count * at::stack({images_.mean.m, images_.mean.q, images_.square.m, images_.square.q});
-    const at::Tensor size = in_.numbers[kBlockImages] + images_.count;
+    // A batch that is a block by itself is not mixed with what a smaller one before it has left over.
+    const at::Tensor left = (images_.count < rule_.block).to(at::kDouble);
+    const at::Tensor sums = in_.rows * left + images_.count * at::stack({images_.mean.m, images_.mean.q,
+                                                                         images_.square.m, images_.square.q});
+    const at::Tensor size = in_.numbers[kBlockImages] * left + images_.count;
     const at::Tensor means = sums / size.clamp_min(1);
     const Pair block{means[kBlockMean], means[kBlockSecond]};
     const at::Tensor sites = in_.stream[kSites] + 1;

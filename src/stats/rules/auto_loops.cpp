@@ -190,7 +190,11 @@ class Loops {
   }
 
   void sum_images() {
-    std::copy_n(running_ + StateSize{}.rows * channels_, kRows * channels_, row(kBlock));
+    if (count_ < rule_.block) {
+      std::copy_n(running_ + StateSize{}.rows * channels_, kRows * channels_, row(kBlock));
+    } else {
+      std::fill_n(row(kBlock), kRows * channels_, 0.0);
+    }
     std::fill_n(row(kBatchMean), 2 * channels_, 0.0);
     double* mean = row(kBatchMean);
     double* second = row(kBatchSecond);
@@ -222,7 +226,7 @@ class Loops {
 
   /// Site::detect_change() of auto.cpp.
   double detect_change() {
-    const double size = numbers_[kBlockImages] + count_;
+    const double size = (count_ < rule_.block ? numbers_[kBlockImages] : 0) + count_;
     const double divisor = std::max(size, 1.0);
     const double* sums = row(kBlock);
     const double* old_m = row(kOldMean);
