@@ -144,7 +144,7 @@ class Loops {
     usable_.resize(finite_.size());
     for (int64_t i = 0; i < images_; ++i) {
       const bool finite = all_finite(image_mean_ + i * channels_) && all_finite(image_var_ + i * channels_);
-      finite_[static_cast<std::size_t>(i)] = finite;
+      finite_[static_cast<std::size_t>(i)] = finite ? 1 : 0;
       count_ += finite ? 1 : 0;
     }
   }
@@ -182,8 +182,9 @@ class Loops {
       m[c] = dead ? 0 : (mean[c] - source_mean_[c]) / unit[c];
       q[c] = (dead ? 1 : (var[c] + eps(c)) / square(unit[c])) + square(m[c]);
     }
-    usable_[static_cast<std::size_t>(i)] = finite_[static_cast<std::size_t>(i)] && all_finite(m) && all_finite(q);
-    if (!usable_[static_cast<std::size_t>(i)]) {
+    const bool usable = finite_[static_cast<std::size_t>(i)] != 0 && all_finite(m) && all_finite(q);
+    usable_[static_cast<std::size_t>(i)] = usable ? 1 : 0;
+    if (!usable) {
       std::fill_n(m, channels_, 0.0);
       std::fill_n(q, channels_, 1.0);
     }
@@ -201,7 +202,7 @@ class Loops {
     double* mean_square = row(kBlock + kBlockMeanSquare);
     double* second_square = row(kBlock + kBlockSecondSquare);
     for (int64_t i = 0; i < images_; ++i) {
-      if (!usable_[static_cast<std::size_t>(i)]) {
+      if (usable_[static_cast<std::size_t>(i)] == 0) {
         continue;
       }
       const double* m = each_mean(i);
@@ -304,7 +305,7 @@ class Loops {
     std::vector<double> each(static_cast<std::size_t>(images_), 0.0);
     at::parallel_for(0, images_, grain(), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        if (!usable_[static_cast<std::size_t>(i)]) {
+        if (usable_[static_cast<std::size_t>(i)] == 0) {
           continue;
         }
         const double* own_m = each_mean(i);
@@ -428,7 +429,7 @@ class Loops {
     const auto average = [this](const double* values, double* out, bool finite_only, double count) {
       std::fill_n(out, channels_, 0.0);
       for (int64_t i = 0; i < images_; ++i) {
-        if (finite_only && !finite_[static_cast<std::size_t>(i)]) {
+        if (finite_only && finite_[static_cast<std::size_t>(i)] == 0) {
           continue;
         }
         for (int64_t c = 0; c < channels_; ++c) {
@@ -444,7 +445,7 @@ class Loops {
     double* between = row(kBatchMean);  // no longer needed
     std::fill_n(between, channels_, 0.0);
     for (int64_t i = 0; i < images_; ++i) {
-      if (finite_[static_cast<std::size_t>(i)]) {
+      if (finite_[static_cast<std::size_t>(i)] != 0) {
         for (int64_t c = 0; c < channels_; ++c) {
           between[c] += square(image_mean_[i * channels_ + c] - mean[c]);
         }
