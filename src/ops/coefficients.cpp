@@ -9,6 +9,8 @@
 
 #include <ATen/ATen.h>
 
+#include "stats/main_memory.h"
+
 namespace ttscale::ops {
 namespace {
 
@@ -21,9 +23,8 @@ constexpr double kSmallestDivisor = std::numeric_limits<float>::min();
 double divisor(double var) { return var < kSmallestDivisor ? kSmallestDivisor : var; }
 
 bool lie_in_memory(std::initializer_list<at::Tensor> tensors) {
-  return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) {
-    return !t.defined() || (t.is_cpu() && t.scalar_type() == at::kDouble && t.is_contiguous());
-  });
+  return std::all_of(tensors.begin(), tensors.end(),
+                     [](const at::Tensor& t) { return !t.defined() || stats::lies_in_memory(t); });
 }
 
 /// In float64; undefined where there is none.

@@ -12,6 +12,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "stats/main_memory.h"
 #include "stats/rules/auto_constants.h"
 #include "stats/rules/auto_state.h"
 
@@ -508,13 +509,12 @@ class Loops {
   double spread_ = 0;  ///< of the images about their stream
 };
 
-bool plain(const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kDouble && t.is_contiguous(); }
-
 }  // namespace
 
 bool lie_in_memory(const Moments& source, const at::Tensor& eps, const ImageMoments& images, const SiteState& state) {
-  return plain(source.mean) && plain(source.var) && plain(eps) && plain(images.each.mean) && plain(images.each.var) &&
-         plain(state.running) && plain(state.counters) && plain(state.last) && plain(state.stream);
+  return lies_in_memory(source.mean) && lies_in_memory(source.var) && lies_in_memory(eps) &&
+         lies_in_memory(images.each.mean) && lies_in_memory(images.each.var) && lies_in_memory(state.running) &&
+         lies_in_memory(state.counters) && lies_in_memory(state.last) && lies_in_memory(state.stream);
 }
 
 Moments step_in_loops(const rule::Auto& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
