@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ttscale/export.h"
 #include "ttscale/guard.h"
 #include "ttscale/input.h"
 #include "ttscale/reference.h"
@@ -21,6 +22,20 @@ struct CallOptions {
                        ///< dictionary, joined by dots where nested; empty: the first of shape [N, K]
 };
 
+/// What is done for speed beside adapting. The sites compute the same either way.
+enum class Optimize {
+  kNone,  ///< the model's own operators around the sites
+  kAuto,  ///< on the CPU: weights fixed as constants, the addition and the activation that follow a site done in its
+          ///< pass over the activations, convolutions in channels_last with weights in the order that oneDNN wants.
+          ///< Outputs then differ in roundings. At the first images the outcome is compared with that of kNone, and if
+          ///< it differs by more, or LibTorch cannot do it, the stream goes on without, and a warning says why. Never
+          ///< under the rule `source`.
+};
+
+/// Reads "none" or "auto". Throws UsageError for anything else.
+TTSCALE_API Optimize parse_optimize(const std::string& text);
+TTSCALE_API std::string to_string(Optimize optimize);
+
 /// What to adapt and how.
 struct AdaptOptions {
   Rule rule = rule::Auto{};    ///< how statistics follow the stream; each stream may have its own
@@ -33,6 +48,7 @@ struct AdaptOptions {
   std::vector<std::string>
       layers;  ///< name patterns (* ? and [...]) of the sites to adapt; "bn" also means "bn#2"; empty: all
   std::vector<std::string> skip_layers;  ///< name patterns of sites to leave as in training; wins over `layers`
+  Optimize optimize = Optimize::kAuto;   ///< what is done for speed
   bool allow_no_sites = false;           ///< a model that offers nothing to adapt is then no error, and runs as it is
 };
 

@@ -77,7 +77,8 @@ Stream AdaptedModel::stream(const Rule& rule) const {
   StreamState state(rule, impl_->program->sites(), impl_->program->device());
   const std::string text = to_string(rule);
   Watch watch = watch_of(impl_->options, rule, *impl_->program);
-  graph::Instance instance = impl_->program->instantiate(text, state.tensors());
+  graph::Instance instance =
+      impl_->program->instantiate(text, state.tensors(), std::holds_alternative<rule::Source>(rule));
   return Stream(std::make_unique<Stream::Impl>(Stream::Impl{
       impl_->program, impl_->reference, impl_->options.input, rule, text, std::move(state), std::move(instance),
       std::move(watch), impl_->options.reference ? impl_->options.reference->mismatch() : std::string()}));

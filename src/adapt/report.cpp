@@ -39,6 +39,9 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
     text << "\n";
   }
   text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint, - = not measured\n";
+  if (!report.unoptimized.empty()) {
+    text << "not optimised: " << report.unoptimized << "\n";
+  }
   if (report.guard.guard.fraction > 0) {
     text << describe(report.guard) << "\n";
     for (const GuardDecision& decision : report.guard.decisions) {

@@ -88,13 +88,14 @@ at::Tensor Stream::Impl::adapted(const at::Tensor& images, const at::Tensor& bef
   const bool looks =
       fresh && can_look && stats::looks_first(options) && images.dim() > 0 && images.size(0) > stats::kFirstLookImages;
   if (looks) {
-    runner.forward(images.clone());  // a model may write into its input
+    runner.forward(images.clone(), [&] { state.restore(before); });  // a model may write into its input
     const at::Tensor looked = state.tensors().stream.clone();
     state.restore(before);
     at::Tensor stream = state.tensors().stream;
     stats::take_first_look(options, looked, stream);
   }
-  at::Tensor output = runner.forward(images);
+  const at::Tensor start = looks ? state.snapshot() : before;
+  at::Tensor output = runner.forward(images, [&] { state.restore(start); });
   fresh = fresh && images.numel() == 0;
   return output;
 }
@@ -105,7 +106,7 @@ at::Tensor Stream::Impl::unadapted(const at::Tensor& images) {
     source_state.emplace(none, program->sites(), program->device());
     source = program->instantiate(to_string(none), source_state->tensors());
   }
-  return source->forward(images);
+  return source->forward(images, [] {});
 }
 
 at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
@@ -276,6 +277,7 @@ StreamReport Stream::report() const {
   out.batches = count(1);
   out.rejected = count(2);
   out.guard = guard();
+  out.unoptimized = impl_->program->why_not_optimized();
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     out.sites.push_back(site_report(

@@ -25,6 +25,7 @@ AdaptOptions to_options(const AdaptFlags& flags, const image::Preprocessing& pre
   if (!flags.guard.empty()) {
     options.guard = parse_guard(flags.guard);
   }
+  options.optimize = parse_optimize(flags.optimize);
   options.reference = eval::read_reference(flags.reference, preprocessing.describe());
   // `eval` scales pixels and normalises them then; an archive takes normalised images.
   options.input = with_reference(parse_input_scaling(flags.input), InputSpace::kNormalised, preprocessing.mean,

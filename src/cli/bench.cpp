@@ -39,6 +39,7 @@ eval::CostOptions to_options(const BenchFlags& flags) {
   options.batch_sizes = flags.batch_sizes.empty() ? options.batch_sizes : flags.batch_sizes;
   const auto config = image::find_model_config(flags.model);
   options.preprocessing = resolve(with_channels(flags.preprocessing, config), config);
+  options.optimize = parse_optimize(flags.optimize);
   options.call = flags.call;
   options.measuring.rounds = flags.rounds;
   options.measuring.warm_up = flags.warm_up;

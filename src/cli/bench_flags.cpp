@@ -17,6 +17,7 @@ void add_bench(CLI::App& app, BenchFlags& flags, Verbosity& verbosity) {
   add_list("--rule", flags.rules, "How statistics follow the images; repeat it to compare (source, ema, auto)")
       ->type_name("RULE")
       ->group("Adaptation");
+  add_optimize_flag(*command, flags.optimize);
   add_path(*command, "--reference", flags.reference, "Moments of `ttscale calibrate`; models without BatchNorm need it")
       ->type_name("FILE")
       ->group("Adaptation");

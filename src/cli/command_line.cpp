@@ -134,6 +134,7 @@ void add_adapt(CLI::App& app, AdaptFlags& flags, Verbosity& verbosity) {
       ->type_name("RULE")
       ->group(group);
   add_guard_flag(*command, flags.guard);
+  add_optimize_flag(*command, flags.optimize);
   command
       ->add_option("--input", flags.input, "Scaling ahead of the model, which becomes part of it: none or standardize")
       ->type_name("SCALING")

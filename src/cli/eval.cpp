@@ -48,6 +48,7 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   if (!flags.guard.empty()) {
     options.guard = parse_guard(flags.guard);
   }
+  options.optimize = parse_optimize(flags.optimize);
   options.input = parse_input_scaling(flags.input);
   options.preprocessing = resolve(flags.preprocessing, config);
   if (!flags.class_map.empty()) {

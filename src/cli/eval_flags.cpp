@@ -23,6 +23,7 @@ void add_rule_flags(CLI::App& command, EvalFlags& flags) {
       ->allow_extra_args(false)
       ->group(group);
   add_guard_flag(command, flags.guard);
+  add_optimize_flag(command, flags.optimize);
   command.add_option("--input", flags.input, "Scaling ahead of the model: none, standardize or min-max, see below")
       ->type_name("SCALING")
       ->group(group);

@@ -80,6 +80,14 @@ void add_guard_flag(CLI::App& app, std::string& guard) {
       ->group("Adaptation");
 }
 
+void add_optimize_flag(CLI::App& app, std::string& optimize) {
+  app.add_option(
+         "--optimize", optimize,
+         "What is done for speed: auto (fused sites, channels_last, packed weights; checked once) or none (auto)")
+      ->type_name("HOW")
+      ->group("Adaptation");
+}
+
 void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector<std::string>& layers,
                     std::vector<std::string>& skip_layers) {
   const char* const group = "Adaptation";

@@ -35,6 +35,9 @@ void add_geometry_flags(CLI::App& app, PreprocessingFlags& flags, const std::str
 /// Those and --in-chans, --mean and --std.
 void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags);
 
+/// --optimize.
+void add_optimize_flag(CLI::App& app, std::string& optimize);
+
 /// --guard.
 void add_guard_flag(CLI::App& app, std::string& guard);
 

@@ -40,6 +40,7 @@ struct EvalFlags {
   std::optional<std::int64_t> ignore_index;  ///< unset: 255
   std::vector<std::string> rules;            ///< empty: source and prior
   std::string guard;                         ///< empty: what each rule has by itself
+  std::string optimize = "auto";
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;  ///< of `ttscale calibrate`; empty: running statistics of BatchNorm layers
@@ -116,6 +117,7 @@ struct AdaptFlags {
   std::filesystem::path out;
   std::string rule = "auto";
   std::string guard;  ///< empty: what the rule has by itself
+  std::string optimize = "auto";
   std::string input = "none";
   CallOptions call;
   std::filesystem::path reference;
@@ -132,6 +134,7 @@ struct AdaptFlags {
 struct BenchFlags {
   std::filesystem::path model;
   std::vector<std::string> rules;
+  std::string optimize = "auto";
   std::vector<std::int64_t> batch_sizes;
   PreprocessingFlags preprocessing;  ///< of size and channels only
   CallOptions call;

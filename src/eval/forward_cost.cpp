@@ -121,6 +121,13 @@ std::vector<Trial> unadapted(const Bench& bench) {
   return trials;
 }
 
+/// Where the adapted form is not what was asked for.
+std::string optimize_note(const StreamReport& report, const CostOptions& options) {
+  const bool asked =
+      options.optimize == Optimize::kAuto && !std::holds_alternative<rule::Source>(parse_rule(report.rule));
+  return asked && !report.unoptimized.empty() ? "not optimised: " + report.unoptimized : "";
+}
+
 /// What a guard did, where that tells of other times than usual.
 std::string guard_note(const GuardReport& report) {
   if (!report.unable.empty()) {
@@ -148,8 +155,12 @@ Trial adapted(const Bench& bench, const AdaptedModel& model, const std::string& 
     // In 1 / share batches a guard looks at as many images as a batch has, however it groups them.
     trial.period = std::llround(1 / share);
     calls += (kFirstImages + bench.images.size(0) - 1) / bench.images.size(0);
-    trial.finish = [stream](FormCost& cost) { cost.note = guard_note(stream->guard()); };
   }
+  trial.finish = [stream, &bench](FormCost& cost) {
+    const StreamReport report = stream->report();
+    cost.note = cost.guarded ? guard_note(report.guard) : "";
+    cost.note = cost.note.empty() ? optimize_note(report, bench.options) : cost.note;
+  };
   attempt(trial.cost, [&] {
     for (std::int64_t call = 0; call < calls; ++call) {
       bench.run(trial.forward, bench.images);
@@ -201,6 +212,7 @@ Trial baked(const Bench& bench, const AdaptedModel& model) {
 AdaptedModel adapt_model(const Bench& bench, const std::optional<Guard>& guard) {
   AdaptOptions options;
   options.guard = guard;
+  options.optimize = bench.options.optimize;
   options.reference = bench.options.reference;
   options.call = bench.options.call;
   return adapt(bench.module, options);

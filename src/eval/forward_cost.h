@@ -16,6 +16,7 @@ namespace ttscale::eval {
 /// Options of forward_cost().
 struct CostOptions {
   std::vector<std::string> rules{"source", "ema", "auto"};
+  Optimize optimize = Optimize::kAuto;  ///< of the adapted forms
   std::vector<std::int64_t> batch_sizes{1, 16};
   image::Preprocessing preprocessing;  ///< size, channels, mean and std of the images; without a size 224 x 224
   std::optional<Reference> reference;  ///< of calibrate()

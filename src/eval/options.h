@@ -30,9 +30,10 @@ struct EvalOptions {
   std::filesystem::path data;    ///< root of the image tree
   std::filesystem::path labels;  ///< segmentation: root of the label maps; empty: folders `labels` beside `images`
   std::optional<std::int64_t> ignore_index;  ///< segmentation: label of pixels that do not count; none: 255
-  std::vector<std::string> rules;  ///< texts of parse_rule(); results are labelled with them as they are written
-  std::optional<Guard> guard;      ///< see AdaptOptions::guard
-  InputScaling input;              ///< on pixels; the reference of Standardize is set to the preprocessing's
+  std::vector<std::string> rules;       ///< texts of parse_rule(); results are labelled with them as they are written
+  std::optional<Guard> guard;           ///< see AdaptOptions::guard
+  Optimize optimize = Optimize::kAuto;  ///< see AdaptOptions::optimize
+  InputScaling input;                   ///< on pixels; the reference of Standardize is set to the preprocessing's
   image::Preprocessing preprocessing;
   std::optional<std::filesystem::path> class_map;  ///< file of class names by output index; wins over `classes`
   std::vector<std::string> classes;  ///< class names by output index from the model's description, or none

@@ -90,6 +90,7 @@ Json plan_to_json(const EvalPlan& plan) {
   json["reference"] = text_or_null(plan.reference);
   json["input"] = plan.input;
   json["guard"] = text_or_null(plan.guard);
+  json["optimize"] = plan.optimize;
   json["rules"] = array(plan.rules, [](const RulePlan& rule) {
     return Json{{"label", rule.label}, {"resolved", rule.resolved}};
   });
@@ -129,6 +130,7 @@ EvalPlan plan_from_json(const Json& json) {
   plan.reference = read_text(json.at("reference"));
   plan.input = json.at("input");
   plan.guard = read_text(at_or_null(json, "guard"));
+  plan.optimize = json.value("optimize", plan.optimize);
   for (const Json& rule : json.at("rules")) {
     plan.rules.push_back({rule.at("label"), rule.at("resolved")});
   }

@@ -68,6 +68,7 @@ struct EvalPlan {
   std::string classes_file;          ///< where the names came from; empty: from the folders
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
+  std::string optimize = "none";     ///< to_string() of what is done for speed
   std::string guard;                 ///< to_string() of the guard asked for; empty: what each rule has by itself
   image::Preprocessing preprocessing;
   std::string order;                   ///< within a domain; empty: the protocol's own

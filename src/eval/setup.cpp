@@ -65,6 +65,7 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   adapt_options.reference = reference;
   adapt_options.rule = rule::Source{};
   adapt_options.guard = options.guard;
+  adapt_options.optimize = options.optimize;
   if (options.window && !options.guard) {
     adapt_options.guard = Guard{0};  // a window shows the same images again and again: no evidence
   }
@@ -161,6 +162,7 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.classes = tree.classes;
   plan.classes_file = tree.classes_file;
   plan.input = ttscale::to_string(options.input);
+  plan.optimize = ttscale::to_string(options.optimize);
   plan.guard = options.guard ? ttscale::to_string(*options.guard) : std::string();
   plan.preprocessing = options.preprocessing;
   plan.order = options.order;

@@ -115,20 +115,31 @@ void check_signature(const Module& module, const CallOptions& call) {
   }
 }
 
+namespace {
+
+c10::IValue outputs(Module& module, const CallOptions& call, const at::Tensor& images) {
+  if (call.input_index == 0) {
+    return module.forward({images});
+  }
+  const auto& arguments = module.get_method("forward").function().getSchema().arguments();
+  return module.forward({}, {{arguments.at(static_cast<std::size_t>(call.input_index) + 1).name(), images}});
+}
+
+}  // namespace
+
 at::Tensor run_forward(Module& module, const CallOptions& call, const at::Tensor& images) {
   c10::IValue output;
   try {
-    if (call.input_index == 0) {
-      output = module.forward({images});
-    } else {
-      const auto& arguments = module.get_method("forward").function().getSchema().arguments();
-      output = module.forward({}, {{arguments.at(static_cast<std::size_t>(call.input_index) + 1).name(), images}});
-    }
+    output = outputs(module, call, images);
   } catch (const std::exception& error) {
     throw ModelError("the model fails on images " + c10::str(images.sizes()) + ": " + reason(error) +
                      "; check the size, the channels and the preprocessing of the images");
   }
   return choose(output, call.output, images.size(0));
+}
+
+at::Tensor try_forward(Module& module, const CallOptions& call, const at::Tensor& images) {
+  return choose(outputs(module, call, images), call.output, images.size(0));
 }
 
 void prepend_script(Module& module, const CallOptions& call, const std::string& name, const std::string& source) {

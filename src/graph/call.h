@@ -23,6 +23,9 @@ void check_signature(const torch::jit::Module& module, const CallOptions& call);
 /// name is not among the outputs.
 at::Tensor run_forward(torch::jit::Module& module, const CallOptions& call, const at::Tensor& images);
 
+/// The same, but throws what LibTorch throws if the model fails: the images need not be to blame.
+at::Tensor try_forward(torch::jit::Module& module, const CallOptions& call, const at::Tensor& images);
+
 /// Puts a method of ours ahead of the model: `source` defines it under `name`, from images to images. The method itself
 /// does not stay. Must come before the module's first run, and calls must be inlined.
 void prepend_script(torch::jit::Module& module, const CallOptions& call, const std::string& name,

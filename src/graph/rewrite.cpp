@@ -4,15 +4,19 @@
 #include "graph/rewrite.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "base/log.h"
+#include "graph/archive.h"
 #include "graph/call.h"
 #include "graph/fingerprint.h"
 #include "graph/forward_frame.h"
 #include "graph/model_copy.h"
+#include "graph/optimize.h"
 #include "ops/norm.h"
 #include "ops/restandardize.h"
 #include "ttscale/error.h"
@@ -26,6 +30,7 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 constexpr const char* kRuleAttribute = "_ttscale_rule";
+constexpr std::array<const char*, 3> kStateNames{"running", "counters", "last"};
 constexpr const char* kStreamAttribute = "_ttscale_stream";
 
 std::string attribute(std::size_t site, const char* name) { return "_ttscale_" + std::to_string(site) + "_" + name; }
@@ -117,6 +122,17 @@ void select(std::vector<Selected>& sites, const std::vector<std::string>& layers
   }
 }
 
+/// The attributes that set_state() sets.
+std::vector<std::string> kept_attributes(std::size_t sites) {
+  std::vector<std::string> out{kRuleAttribute, kStreamAttribute};
+  for (std::size_t i = 0; i < sites; ++i) {
+    for (const char* name : kStateNames) {
+      out.push_back(attribute(i, name));
+    }
+  }
+  return out;
+}
+
 void register_tensor(Module& module, const std::string& name, const at::Tensor& value) {
   module.register_attribute(name, c10::TensorType::get(), value);
 }
@@ -163,10 +179,21 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
 
 }  // namespace
 
-Instance::Instance(std::shared_ptr<Module> module, CallOptions call)
-    : module_(std::move(module)), call_(std::move(call)) {}
+Instance::Instance(std::shared_ptr<Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
+                   std::shared_ptr<Module> fast)
+    : module_(std::move(module)), call_(std::move(call)), form_(std::move(form)), fast_(std::move(fast)) {}
 
-at::Tensor Instance::forward(const at::Tensor& images) { return run_forward(*module_, call_, images); }
+at::Tensor Instance::forward(const at::Tensor& images, const std::function<void()>& restart) {
+  const auto plain = [&](const at::Tensor& x) { return run_forward(*module_, call_, x); };
+  if (form_ == nullptr) {
+    return plain(images);
+  }
+  const auto fast = [&](const at::Tensor& x) {
+    // What goes in and out lies as callers expect it.
+    return try_forward(*fast_, call_, x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x).contiguous();
+  };
+  return form_->run(images, fast, plain, restart);
+}
 
 Program::Program(const Module& module, const AdaptOptions& options) : call_(options.call) {
   ops::link_operators();
@@ -187,7 +214,7 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
   copy.module->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
   register_tensor(*copy.module, kStreamAttribute, at::zeros({0}, at::kDouble));
   for (std::size_t i = 0; i < sites.size(); ++i) {
-    for (const char* name : {"running", "counters", "last"}) {
+    for (const char* name : kStateNames) {
       register_tensor(*copy.module, attribute(i, name), at::zeros({0}, at::kDouble));
     }
   }
@@ -209,6 +236,27 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
     insert_frame(*copy.graph, call_, kStreamAttribute, kRuleAttribute);
   }
   copy.graph->lint();
+  if (sites_.empty()) {
+    why_not_optimized_ = "the model has no sites";
+  } else if (options.optimize == Optimize::kNone) {
+    why_not_optimized_ = "not asked for";
+  } else if (!device_.is_cpu()) {
+    why_not_optimized_ = "the model is not on the CPU";
+  } else if (changes_itself_) {
+    why_not_optimized_ = "the model writes into itself";
+  } else {
+    try {
+      optimized_ = std::make_shared<OptimizedForm>(
+          std::make_shared<const Module>(optimized_copy(*module_, kept_attributes(sites_.size()))));
+    } catch (const std::exception& error) {
+      why_not_optimized_ = "LibTorch cannot freeze the model: " + reason(error);
+      log(LogLevel::kWarning, "the optimised form of the model is not used: " + why_not_optimized_);
+    }
+  }
+}
+
+std::string Program::why_not_optimized() const {
+  return optimized_ == nullptr ? why_not_optimized_ : optimized_->refusal();
 }
 
 std::string Program::fingerprint() const { return graph::fingerprint(*module_); }
@@ -227,12 +275,17 @@ void set_state(Module& module, const std::string& rule, const StateTensors& stat
 
 }  // namespace
 
-Instance Program::instantiate(const std::string& rule, const StateTensors& state) const {
+Instance Program::instantiate(const std::string& rule, const StateTensors& state, bool exact) const {
   // A shallow copy has attributes of its own and shares weights and code. A model that writes into itself needs a deep
   // one, or streams would meet.
   auto instance = std::make_shared<Module>(changes_itself_ ? module_->deepcopy() : module_->copy());
   set_state(*instance, rule, state);
-  return {std::move(instance), call_};
+  if (optimized_ == nullptr || exact) {
+    return {std::move(instance), call_};
+  }
+  auto fast = std::make_shared<Module>(optimized_->module().copy());
+  set_state(*fast, rule, state);
+  return {std::move(instance), call_, optimized_, std::move(fast)};
 }
 
 Module Program::online(const std::string& rule, const StateTensors& state) const {

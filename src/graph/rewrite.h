@@ -3,6 +3,7 @@
 // ttscale::restandardize, and runs it with a stream's own state.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "graph/optimized_form.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 #include "ttscale/reference.h"
@@ -47,14 +49,19 @@ struct FixedMoments {
 /// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
 class Instance {
  public:
-  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call);
+  /// `fast` is the same in the optimised form; both null without one.
+  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form = nullptr,
+           std::shared_ptr<torch::jit::Module> fast = nullptr);
 
-  /// Runs forward on images (graph/call.h).
-  at::Tensor forward(const at::Tensor& images);
+  /// Runs forward on images (graph/call.h), in the optimised form where there is one that computes the same.
+  /// `restart` must bring the state back to where it was before the call: the two forms may have to be tried.
+  at::Tensor forward(const at::Tensor& images, const std::function<void()>& restart);
 
  private:
   std::shared_ptr<torch::jit::Module> module_;
   CallOptions call_;
+  std::shared_ptr<OptimizedForm> form_;
+  std::shared_ptr<torch::jit::Module> fast_;
 };
 
 /// A rewritten module: immutable, shared by its instances.
@@ -84,8 +91,13 @@ class Program {
   /// Whether its forward writes into the module itself: a second one for the same images is then another.
   [[nodiscard]] bool changes_itself() const { return changes_itself_; }
 
-  /// An instance under a rule (its text), whose sites keep their state in `state`.
-  [[nodiscard]] Instance instantiate(const std::string& rule, const StateTensors& state) const;
+  /// Why instances run the rewritten graph as it is, in words; empty where they run its optimised form, or have not
+  /// run yet.
+  [[nodiscard]] std::string why_not_optimized() const;
+
+  /// An instance under a rule (its text), whose sites keep their state in `state`. `exact` is without the optimised
+  /// form: under `source` equal to the model bit by bit.
+  [[nodiscard]] Instance instantiate(const std::string& rule, const StateTensors& state, bool exact = false) const;
 
   /// A module under a rule with a copy of the state, which shares nothing with this program.
   [[nodiscard]] torch::jit::Module online(const std::string& rule, const StateTensors& state) const;
@@ -96,6 +108,8 @@ class Program {
   at::Device device_{at::kCPU};
   CallOptions call_;
   bool changes_itself_ = false;
+  std::shared_ptr<OptimizedForm> optimized_;  ///< null where there is none
+  std::string why_not_optimized_;
 };
 
 }  // namespace ttscale::graph

@@ -6,8 +6,8 @@
 #include <ATen/Context.h>
 #include <torch/version.h>
 
-#include "ops/affine.h"
 #include "ops/coefficients.h"
+#include "ops/epilogue.h"
 #include "ops/layout.h"
 #include "ops/medians.h"
 #include "ops/moments.h"
@@ -19,22 +19,18 @@ namespace {
 
 using MaybeTensor = c10::optional<at::Tensor>;
 
-at::Tensor apply(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const stats::Moments& used,
-                 double eps) {
-  const Coefficients k = norm_coefficients(used, weight, bias, eps);
-  return affine(x, k.center, k.scale, k.shift);
-}
-
 /// LibTorch 1.13 has no batch_norm for float16 on the CPU; then source goes through our own kernel.
 bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !x.is_cpu() || x.scalar_type() != at::kHalf; }
 
-/// Source: the very operator that the model called, for the very bits. The activations are not read for statistics.
+/// Without `epilogue` the very operator that the model called, for the very bits. The activations are not read for
+/// statistics.
 at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean,
-                       const at::Tensor& var, double eps, at::Tensor& counters) {
+                       const at::Tensor& var, double eps, const Epilogue* epilogue, at::Tensor& counters) {
   counters.select(0, 0).add_(static_cast<double>(x.size(0)));
   counters.select(0, 1).add_(1);
-  if (!aten_can(x)) {
-    return apply(x, weight, bias, {mean.to(at::kDouble), var.to(at::kDouble)}, eps);
+  if (epilogue != nullptr || !aten_can(x)) {
+    const stats::Moments source{mean.detach().to(at::kDouble), var.detach().to(at::kDouble)};
+    return affine_then(x, norm_coefficients(source, weight, bias, eps), epilogue != nullptr ? *epilogue : Epilogue{});
   }
   return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0.0, eps,
                         at::globalContext().userEnabledCuDNN());
@@ -57,19 +53,17 @@ Rule check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bi
   return rule;
 }
 
-}  // namespace
-
-at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-                const at::Tensor& source_var, double eps, const std::string& rule_text, at::Tensor& running,
-                at::Tensor& counters, at::Tensor& last, at::Tensor& stream) {
-  stats::SiteState state{running, counters, last, stream};
+at::Tensor run(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+               const at::Tensor& source_var, double eps, const std::string& rule_text, stats::SiteState state,
+               const Epilogue* epilogue) {
   const Rule rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
   const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
+  const Epilogue then = epilogue != nullptr ? *epilogue : Epilogue{};
   if (x.numel() == 0) {
-    return at::empty_like(x);
+    return epilogue_in_tensors(at::empty_like(x), then);
   }
   if (std::holds_alternative<rule::Source>(rule)) {
-    return source_norm(x, weight, bias, source_mean, source_var, eps, counters);
+    return source_norm(x, weight, bias, source_mean, source_var, eps, epilogue, state.counters);
   }
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
@@ -77,7 +71,22 @@ at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTenso
   const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const double used_eps = stats::eps_override(rule).value_or(eps);
   const stats::Moments used = stats::step(rule, source, at::full({}, used_eps, source.var.options()), images, state);
-  return apply(x, weight, bias, used, used_eps);
+  return affine_then(x, norm_coefficients(used, weight, bias, used_eps), then);
+}
+
+}  // namespace
+
+at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
+                const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running,
+                at::Tensor& counters, at::Tensor& last, at::Tensor& stream) {
+  return run(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream}, nullptr);
+}
+
+at::Tensor norm_then(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
+                     at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
+                     const Epilogue& epilogue) {
+  return run(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream}, &epilogue);
 }
 
 at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,

@@ -10,6 +10,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Optional.h>
 
+#include "ops/epilogue.h"
+
 namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs and in Python (torch.ops.ttscale.norm).
@@ -38,6 +40,13 @@ enum NormInput : std::size_t {
 at::Tensor norm(const at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                 const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
                 at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream);
+
+/// activation(norm(...) + residual): what ttscale::fused_norm does. Under `source` it is equal to the operators one
+/// after the other to rounding only.
+at::Tensor norm_then(const at::Tensor& x, const c10::optional<at::Tensor>& weight,
+                     const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean, const at::Tensor& source_var,
+                     double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
+                     at::Tensor& stream, const Epilogue& epilogue);
 
 /// Shapes only, for meta tensors.
 at::Tensor norm_meta(const at::Tensor& x, const c10::optional<at::Tensor>& weight,

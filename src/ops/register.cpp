@@ -5,9 +5,11 @@
 
 #include "ops/affine.h"
 #include "ops/forward.h"
+#include "ops/fused.h"
 #include "ops/moments.h"
 #include "ops/norm.h"
 #include "ops/observe.h"
+#include "ops/packed_convolution.h"
 #include "ops/restandardize.h"
 
 // The state is declared as written: a call is then neither removed as dead code nor merged with
@@ -22,6 +24,17 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
   m.def(
       "restandardize(Tensor(e) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, "
       "Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream) -> Tensor(e)");
+  // They may write the result into x.
+  m.def(
+      "fused_norm(Tensor(e!) x, Tensor? weight, Tensor? bias, Tensor source_mean, Tensor source_var, float eps, "
+      "str rule, Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor? residual, "
+      "str activation, float a, float b, bool in_place) -> Tensor(e!)");
+  m.def(
+      "fused_restandardize(Tensor(e!) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, "
+      "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor? residual, str activation, "
+      "float a, float b, bool in_place) -> Tensor(e!)");
+  m.class_<ttscale::ops::PackedConvolution>("PackedConvolution");
+  m.def("convolution(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed) -> Tensor");
   m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");
   m.def("finish(Tensor(b) scores, Tensor(a!) stream, str rule) -> Tensor(b)");
   m.def("observe(Tensor(b) x, Tensor(a!) sums) -> Tensor(b)");
@@ -50,6 +63,11 @@ TORCH_LIBRARY_IMPL(ttscale, Meta, m) {
 TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) {
   m.impl("norm", ttscale::ops::norm);
   m.impl("restandardize", ttscale::ops::restandardize);
+  m.impl("fused_norm", ttscale::ops::fused_norm);
+  m.impl("fused_restandardize", ttscale::ops::fused_restandardize);
+  m.impl("convolution", [](const at::Tensor& x, const c10::intrusive_ptr<ttscale::ops::PackedConvolution>& packed) {
+    return packed->forward(x);
+  });
   m.impl("begin", ttscale::ops::begin);
   m.impl("finish", ttscale::ops::finish);
   m.impl("observe", ttscale::ops::observe);
@@ -62,6 +80,9 @@ TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
   m.impl("affine", torch::autograd::autogradNotImplementedFallback());
   m.impl("norm", torch::autograd::autogradNotImplementedFallback());
   m.impl("restandardize", torch::autograd::autogradNotImplementedFallback());
+  m.impl("fused_norm", torch::autograd::autogradNotImplementedFallback());
+  m.impl("fused_restandardize", torch::autograd::autogradNotImplementedFallback());
+  m.impl("convolution", torch::autograd::autogradNotImplementedFallback());
   m.impl("begin", torch::autograd::autogradNotImplementedFallback());
   m.impl("finish", torch::autograd::autogradNotImplementedFallback());
   m.impl("observe", torch::autograd::autogradNotImplementedFallback());

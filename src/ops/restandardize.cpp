@@ -4,8 +4,8 @@
 
 #include <ATen/ATen.h>
 
-#include "ops/affine.h"
 #include "ops/coefficients.h"
+#include "ops/epilogue.h"
 #include "ops/layout.h"
 #include "ops/medians.h"
 #include "ops/moments.h"
@@ -40,35 +40,42 @@ Rule check(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor&
 }
 
 at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
-                               const at::Tensor& eps, const Rule& rule, stats::SiteState& state) {
+                               const at::Tensor& eps, const Rule& rule, stats::SiteState& state,
+                               const Epilogue& epilogue) {
   const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean, source_var};
   const at::Tensor middle = stats::needs_medians(rule) ? medians(x, mean, var) : at::Tensor();
   const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const stats::Moments used = stats::step(rule, source, eps, images, state);
-  const Coefficients k = reference_coefficients(used, source, eps);
-  return affine(x, k.center, k.scale, k.shift);
+  return affine_then(x, reference_coefficients(used, source, eps), epilogue);
 }
 
 }  // namespace
 
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
-                         const at::Tensor& eps, const std::string& rule_text, at::Tensor& running, at::Tensor& counters,
+                         const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                          at::Tensor& last, at::Tensor& stream) {
+  return restandardize_then(x, source_mean, source_var, eps, rule, running, counters, last, stream, {});
+}
+
+at::Tensor restandardize_then(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                              const at::Tensor& eps, const std::string& rule_text, at::Tensor& running,
+                              at::Tensor& counters, at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue) {
   const at::NoGradGuard no_grad;
   stats::SiteState state{running, counters, last, stream};
   const bool mkldnn = x.is_mkldnn();
   const at::Tensor features = mkldnn ? x.to_dense() : x;
+  const auto as_it_is = [&] { return epilogue.does_nothing() ? unchanged(x) : epilogue_in_tensors(x, epilogue); };
   const Rule rule = check(features, source_mean, source_var, eps, rule_text, state);
   if (features.numel() == 0) {
-    return unchanged(x);
+    return as_it_is();
   }
   if (std::holds_alternative<rule::Source>(rule)) {
     counters.select(0, 0).add_(static_cast<double>(features.size(0)));
     counters.select(0, 1).add_(1);
-    return unchanged(x);
+    return as_it_is();
   }
-  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, state);
+  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, state, epilogue);
   return mkldnn ? y.contiguous().to_mkldnn() : y;
 }
 

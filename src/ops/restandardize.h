@@ -8,6 +8,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ops/epilogue.h"
+
 namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs and in Python (torch.ops.ttscale.restandardize).
@@ -38,6 +40,11 @@ enum RestandardizeInput : std::size_t {
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                          const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                          at::Tensor& last, at::Tensor& stream);
+
+/// activation(restandardize(...) + residual): what ttscale::fused_restandardize does.
+at::Tensor restandardize_then(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                              const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                              at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue);
 
 /// Shapes only, for meta tensors.
 at::Tensor restandardize_meta(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,

@@ -21,6 +21,7 @@ namespace {
 using stats::auto_state::kClasses;
 using stats::auto_state::kConcentration;
 using stats::auto_state::kLooked;
+using testing::exactly;
 using testing::golden;
 using testing::load_archive;
 using testing::with;
@@ -64,7 +65,7 @@ TEST_P(AutoOnAnyArchive, AdaptsTowardsTheBatchAndStaysFinite) {
 
 TEST_P(AutoOnAnyArchive, AnOnlineArchiveGoesOnWhereTheStreamIs) {
   const at::Tensor x = golden(GetParam(), "input");
-  Stream stream = adapt(load_archive(GetParam()), with("auto")).stream();
+  Stream stream = adapt(load_archive(GetParam()), exactly("auto")).stream();
   stream.forward(x);
   std::stringstream bytes;
   online(stream).save(bytes);
@@ -114,7 +115,7 @@ TEST(Auto, AResetStreamStartsAnew) {
 TEST(Auto, TheFirstBatchIsLookedAtBeforehand) {
   const at::Tensor x = golden("net.scripted", "input");
   ASSERT_GT(x.size(0), 4);
-  const AdaptedModel model = adapt(load_archive("net.scripted"), with("auto"));
+  const AdaptedModel model = adapt(load_archive("net.scripted"), exactly("auto"));
   Stream stream = model.stream();
   torch::jit::Module cautious = online(stream);  // no first look in an archive: classes count as concentrated
   const at::NoGradGuard no_grad;

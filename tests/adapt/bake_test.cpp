@@ -17,6 +17,7 @@
 namespace ttscale {
 namespace {
 
+using testing::exactly;
 using testing::golden;
 using ::testing::HasSubstr;
 using testing::load_archive;
@@ -97,7 +98,7 @@ TEST_P(Baked, BakedReferencesAreFoldedIntoTheLayer) {
 
 TEST_P(Baked, OnlineGoesOnWhereTheStreamIs) {
   const at::Tensor x = golden(GetParam(), "input");
-  Adapted adapted = after_three_batches(GetParam(), with("ema"), x);
+  Adapted adapted = after_three_batches(GetParam(), exactly("ema"), x);
   torch::jit::Module module = travelled(online(adapted.stream));
   const at::NoGradGuard no_grad;
   for (int batch = 0; batch < 3; ++batch) {

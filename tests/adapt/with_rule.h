@@ -12,4 +12,11 @@ inline AdaptOptions with(const char* rule) {
   return options;
 }
 
+/// Without what is done for speed: for comparisons by bits with what runs the rewritten graph as it is.
+inline AdaptOptions exactly(const char* rule) {
+  AdaptOptions options = with(rule);
+  options.optimize = Optimize::kNone;
+  return options;
+}
+
 }  // namespace ttscale::testing

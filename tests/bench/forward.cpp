@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Time of a forward: the model as it is, adapted under rules, with the default guard, and baked.
+// Time of a forward: the model in every unadapted form of LibTorch's, adapted under rules, optimised and not, with the
+// default guard, and baked.
 //
 // usage: bench_forward [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
 //
 // The variants run in turn within each round, so that what else the machine does meets all alike; ratios are medians
-// over the rounds of the ratio to the original in the same round.
+// over the rounds of the ratio to the original and to the fastest unadapted form (by its median) in the same round.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -16,6 +17,7 @@
 
 #include <torch/script.h>
 
+#include "graph/plain_forms.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
 
@@ -34,6 +36,12 @@ double milliseconds(const Forward& forward, const at::Tensor& images) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+struct Variant {
+  std::string name;
+  Forward forward;
+  bool unadapted = false;
+};
+
 Forward of_module(torch::jit::Module module) {
   return [module](const at::Tensor& images) mutable {
     const at::NoGradGuard no_grad;
@@ -41,44 +49,66 @@ Forward of_module(torch::jit::Module module) {
   };
 }
 
-std::vector<std::pair<const char*, Forward>> variants(const torch::jit::Module& module, std::int64_t edge) {
-  ttscale::AdaptOptions unguarded;
-  unguarded.guard = ttscale::parse_guard("off");
-  const ttscale::AdaptedModel adapted = ttscale::adapt(module, unguarded);
-  const auto of_stream = [](ttscale::Stream stream) {
-    auto shared = std::make_shared<ttscale::Stream>(std::move(stream));
-    return [shared](const at::Tensor& images) { shared->forward(images); };
-  };
-  const auto stream = [&](const char* rule) { return of_stream(adapted.stream(ttscale::parse_rule(rule))); };
+Forward of_stream(ttscale::Stream stream) {
+  auto shared = std::make_shared<ttscale::Stream>(std::move(stream));
+  return [shared](const at::Tensor& images) { shared->forward(images); };
+}
+
+std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edge) {
+  std::vector<Variant> out;
+  for (const ttscale::graph::PlainForm& form : ttscale::graph::plain_forms(module, {})) {
+    if (form.why_not.empty()) {
+      const auto layout = form.images;
+      out.push_back({form.name,
+                     [forward = form.forward, layout](const at::Tensor& images) { forward(images.contiguous(layout)); },
+                     true});
+    }
+  }
+  ttscale::AdaptOptions options;
+  options.guard = ttscale::parse_guard("off");
+  const ttscale::AdaptedModel adapted = ttscale::adapt(module, options);
+  for (const char* rule : {"source", "batch", "ema", "auto"}) {
+    out.push_back({rule, of_stream(adapted.stream(ttscale::parse_rule(rule)))});
+  }
+  options.optimize = ttscale::Optimize::kNone;
+  const ttscale::AdaptedModel plain = ttscale::adapt(module, options);
+  for (const char* rule : {"batch", "ema"}) {
+    out.push_back({std::string(rule) + ", --optimize none", of_stream(plain.stream(ttscale::parse_rule(rule)))});
+  }
+  out.push_back({"auto with guard", of_stream(ttscale::adapt(module).stream())});
   ttscale::Stream seen = adapted.stream(ttscale::rule::Ema{});
   seen.forward(at::rand({16, 3, edge, edge}));
-  return {{"original", of_module(module)},
-          {"source", stream("source")},
-          {"batch", stream("batch")},
-          {"ema", stream("ema")},
-          {"auto", stream("auto")},
-          {"guarded", of_stream(ttscale::adapt(module).stream())},
-          {"baked", of_module(ttscale::bake(seen))}};
+  out.push_back({"baked", of_module(ttscale::bake(seen))});
+  return out;
 }
 
 void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds) {
   constexpr int kWarmUp = 5;
   const at::Tensor images = at::rand({batch, 3, edge, edge});
-  const auto all = variants(module, edge);
+  const std::vector<Variant> all = variants(module, edge);
   std::vector<std::vector<double>> times(all.size());
-  std::vector<std::vector<double>> ratios(all.size());
   for (int round = -kWarmUp; round < rounds; ++round) {
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const double time = milliseconds(all[i].second, images);
+      const double time = milliseconds(all[i].forward, images);
       if (round >= 0) {
         times[i].push_back(time);
-        ratios[i].push_back(time / times[0].back());
       }
     }
   }
+  std::size_t fastest = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    std::printf("batch %3ld  %-9s %8.2f ms  %5.2f of original\n", static_cast<long>(batch), all[i].first,
-                median(times[i]), median(ratios[i]));
+    fastest = all[i].unadapted && median(times[i]) < median(times[fastest]) ? i : fastest;
+  }
+  const auto ratio = [&](std::size_t i, std::size_t to) {
+    std::vector<double> ratios;
+    for (std::size_t round = 0; round < times[i].size(); ++round) {
+      ratios.push_back(times[i][round] / times[to][round]);
+    }
+    return median(ratios);
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::printf("batch %3ld  %-22s %9.2f ms  %5.2f of original  %5.2f of %s\n", static_cast<long>(batch),
+                all[i].name.c_str(), median(times[i]), ratio(i, 0), ratio(i, fastest), all[fastest].name.c_str());
   }
   std::fflush(stdout);
 }

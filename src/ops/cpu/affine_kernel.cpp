@@ -15,19 +15,29 @@ namespace {
 
 using std::int64_t;
 
-struct Coefficients {
+struct Numbers {
   const double* center;
   const double* scale;
   const double* shift;
   int64_t count;  // C, or N * C
 };
 
+/// What follows, of the whole tensor.
+struct Later {
+  const at::Tensor& residual;
+  const Activation& activation;
+
+  [[nodiscard]] Tail from(int64_t element) const {
+    return {residual.defined() ? input_element(residual, element) : nullptr, activation};
+  }
+};
+
 char* output_element(at::Tensor& y, int64_t index) {
   return static_cast<char*>(y.data_ptr()) + index * static_cast<int64_t>(y.element_size());
 }
 
-void row_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y, int64_t rows, int64_t length,
-                const Coefficients& k) {
+void row_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y, int64_t rows, int64_t length, const Numbers& k,
+                const Later& later) {
   const Split split(length, kGrain);
   at::parallel_for(0, rows * split.count, grain(length / split.count), [&](int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end;) {
@@ -37,14 +47,14 @@ void row_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y, int64_t 
       const int64_t i = row % k.count;
       const int64_t together = split.count == 1 ? std::min(end - unit, k.count - i) : 1;
       loops.row_affine(input_element(x, start), output_element(y, start), together, split.length(chunk), k.center + i,
-                       k.scale + i, k.shift + i);
+                       k.scale + i, k.shift + i, later.from(start));
       unit += together;
     }
   });
 }
 
 void channels_last_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y, int64_t images, int64_t channels,
-                          int64_t pixels, const Coefficients& k) {
+                          int64_t pixels, const Numbers& k, const Later& later) {
   // Coefficients of a channel hold for all images as for one with their pixels.
   const int64_t runs = k.count == channels ? 1 : images;
   const int64_t length = images * pixels / runs;
@@ -59,35 +69,49 @@ void channels_last_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y
       const int64_t start = (run * length + along.begin(chunk)) * channels + channel;
       const int64_t i = run * channels + channel;
       loops.pixel_affine(input_element(x, start), output_element(y, start), along.length(chunk), channels,
-                         across.length(unit % across.count), k.center + i, k.scale + i, k.shift + i);
+                         across.length(unit % across.count), k.center + i, k.scale + i, k.shift + i, later.from(start));
     }
   });
 }
 
+/// A copy only where they lie differently. (Strides of dimensions of one element say nothing.)
+at::Tensor in_layout_of(const at::Tensor& x, const at::Tensor& t) {
+  const bool same = (x.is_contiguous() && t.is_contiguous()) || x.strides() == t.strides();
+  return same ? t : at::empty_like(x).copy_(t);
+}
+
 }  // namespace
 
-at::Tensor affine_on(Isa isa, const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale,
-                     const at::Tensor& shift) {
-  check_affine(input, center, scale, shift);
+at::Tensor affine_then_on(Isa isa, const at::Tensor& input, const Coefficients& coefficients,
+                          const Epilogue& epilogue) {
+  check_affine(input, coefficients.center, coefficients.scale, coefficients.shift);
   const at::Tensor x = dense(input);
-  at::Tensor y = at::empty_like(x);
   if (x.numel() == 0) {
-    return y;
+    return at::empty_like(x);
   }
   const int64_t images = x.size(0);
   const int64_t channels = x.size(1);
   const int64_t pixels = x.numel() / (images * channels);
-  const at::Tensor c = center.contiguous();
-  const at::Tensor s = scale.contiguous();
-  const at::Tensor t = shift.contiguous();
-  const Coefficients k{c.data_ptr<double>(), s.data_ptr<double>(), t.data_ptr<double>(), c.numel()};
+  const bool rows = x.is_contiguous() && pixels > 1;
+  const bool overwrites = x.is_same(input) && epilogue.in_place && (!rows || pixels >= kInPlaceLength);
+  at::Tensor y = overwrites ? x : at::empty_like(x);
+  const at::Tensor residual = epilogue.residual.defined() ? in_layout_of(x, epilogue.residual) : at::Tensor();
+  const at::Tensor c = coefficients.center.contiguous();
+  const at::Tensor s = coefficients.scale.contiguous();
+  const at::Tensor t = coefficients.shift.contiguous();
+  const Numbers k{c.data_ptr<double>(), s.data_ptr<double>(), t.data_ptr<double>(), c.numel()};
   const Loops& loops = element_loops(x.scalar_type(), isa);
-  if (x.is_contiguous() && pixels > 1) {
-    row_affine(loops, x, y, images * channels, pixels, k);
+  if (rows) {
+    row_affine(loops, x, y, images * channels, pixels, k, {residual, epilogue.activation});
   } else {
-    channels_last_affine(loops, x, y, images, channels, pixels, k);
+    channels_last_affine(loops, x, y, images, channels, pixels, k, {residual, epilogue.activation});
   }
   return y;
+}
+
+at::Tensor affine_on(Isa isa, const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale,
+                     const at::Tensor& shift) {
+  return affine_then_on(isa, x, {center, scale, shift}, {});
 }
 
 at::Tensor affine_cpu(const at::Tensor& x, const at::Tensor& center, const at::Tensor& scale, const at::Tensor& shift) {

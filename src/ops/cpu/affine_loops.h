@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// y = (x - center) * scale + shift over rows and over pixels. Included by the translation unit of each instruction set.
+// y = tail((x - center) * scale + shift) over rows and over pixels. Included by the translation unit of each
+// instruction set.
 #pragma once
 
+#include <type_traits>
+
+#include "ops/cpu/activation_lanes.h"
 #include "ops/cpu/lanes.h"
 
 namespace ttscale::ops {
@@ -20,38 +24,61 @@ struct Coefficient {
   static TTSCALE_INLINE A plain(double x) { return x == x ? static_cast<A>(x) : static_cast<A>(__builtin_nan("")); }
 };
 
-template <typename T>
-void row_affine(const void* data, void* out, int64_t rows, int64_t length, const double* c, const double* s,
-                const double* t) {
+/// One register of elements in, one out. `residual` is where that of `in` begins.
+template <typename T, Activation::Function function, bool adds>
+struct Pass {
+  using A = typename Arithmetic<T>::Type;
+  using L = Lanes<T, Register<T>::kElements>;
+  Activate<L, A, function> activation;
+
+  TTSCALE_INLINE L operator()(const L& x, const L& center, const L& scale, const L& shift, const T* residual) const {
+    L y = (x - center) * scale + shift;
+    if constexpr (adds) {
+      y += L::load(residual);
+    }
+    return activation(y);
+  }
+};
+
+template <typename T, Activation::Function function, bool adds>
+void row_affine_with(const T* x, T* y, int64_t rows, int64_t length, const double* c, const double* s, const double* t,
+                     const Tail& tail) {
   constexpr int kElements = Register<T>::kElements;
   using L = Lanes<T, kElements>;
-  const T* x = static_cast<const T*>(data);
-  T* y = static_cast<T*>(out);
+  const Pass<T, function, adds> pass{Activate<L, typename Arithmetic<T>::Type, function>(tail.activation)};
+  const T* residual = adds ? static_cast<const T*>(tail.residual) : x;
   const T* const end = x + rows * length;
-  for (int64_t row = 0; row < rows; ++row, x += length, y += length) {
+  for (int64_t row = 0; row < rows; ++row, x += length, y += length, residual += length) {
     const Coefficient<typename Arithmetic<T>::Type> k(c[row], s[row], t[row]);
     const L center = L::all(k.center);
     const L scale = L::all(k.scale);
     const L shift = L::all(k.shift);
-    const auto apply = [&](const T* in, T* to) __attribute__((always_inline)) {
-      ((L::load(in) - center) * scale + shift).store(to);
+    const auto apply = [&](const L& in, const T* add) __attribute__((always_inline)) {
+      return pass(in, center, scale, shift, add);
     };
     if (length >= kElements) {
+      // Where elements are left over, the last register overlaps the one before. What it holds is read before y, which
+      // may be x, is written.
+      const int64_t rest = length - kElements;
+      const L last = L::load(x + rest);
       int64_t i = 0;
       for (; i + kElements <= length; i += kElements) {
-        apply(x + i, y + i);
+        apply(L::load(x + i), residual + i).store(y + i);
       }
       if (i < length) {
-        apply(x + length - kElements, y + length - kElements);  // some elements twice, with the same result
+        apply(last, residual + rest).store(y + rest);
       }
     } else if (end - x >= kElements) {
-      apply(x, y);  // what it writes beyond the row is then overwritten by the rows that follow
+      apply(L::load(x), residual)
+          .store(y);  // what it writes beyond the row is then overwritten by the rows that follow
     } else {
       T padded[kElements] = {};  // NOLINT
+      T added[kElements] = {};   // NOLINT
       for (int64_t j = 0; j < length; ++j) {
         padded[j] = x[j];
+        added[j] = residual[j];
       }
-      apply(padded, padded);
+      apply(L::load(padded), added).store(padded);
       for (int64_t j = 0; j < length; ++j) {
         y[j] = padded[j];
       }
@@ -59,14 +86,14 @@ void row_affine(const void* data, void* out, int64_t rows, int64_t length, const
   }
 }
 
-template <typename T>
-void pixel_affine(const void* data, void* out, int64_t pixels, int64_t stride, int64_t width, const double* c,
-                  const double* s, const double* t) {
+template <typename T, Activation::Function function, bool adds>
+void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t width, const double* c,
+                       const double* s, const double* t, const Tail& tail) {
   using A = typename Arithmetic<T>::Type;
   using L = typename Tiles<T>::L;
   constexpr int64_t kWidth = Tiles<T>::kWidth;
-  const T* x = static_cast<const T*>(data);
-  T* y = static_cast<T*>(out);
+  const Pass<T, function, adds> pass{Activate<L, A, function>(tail.activation)};
+  const T* residual = adds ? static_cast<const T*>(tail.residual) : x;
   const bool narrow = width < kNarrow;
   const int64_t fold = narrow ? narrow_fold(width) : 1;
   const Tiles<T> tiles{fold * width};
@@ -81,32 +108,40 @@ void pixel_affine(const void* data, void* out, int64_t pixels, int64_t stride, i
       shift[tile * kWidth + lane] = k.shift;
     }
   }
-  const auto apply = [&](const T* in, T* to, int64_t lane) __attribute__((always_inline)) {
-    ((L::load(in) - L::read(center + lane)) * L::read(scale + lane) + L::read(shift + lane)).store(to);
+  const auto apply = [&](const L& in, int64_t lane, const T* add) __attribute__((always_inline)) {
+    return pass(in, L::read(center + lane), L::read(scale + lane), L::read(shift + lane), add);
   };
   const int64_t groups = pixels / fold;
   const int64_t whole = tiles.channels / kWidth * kWidth;
+  const int64_t last = tiles.channels - kWidth;
   for (int64_t g = 0; g < groups; ++g) {
-    const T* in = x + g * fold * stride;
-    T* to = y + g * fold * stride;
+    const int64_t start = g * fold * stride;
+    const T* in = x + start;
+    const T* add = residual + start;
+    T* to = y + start;
+    const L overlapping = L::load(in + last);  // before y, which may be x, is written
     for (int64_t i = 0; i < whole; i += kWidth) {
-      apply(in + i, to + i, i);
+      apply(L::load(in + i), i, add + i).store(to + i);
     }
     if (whole < tiles.channels) {
-      apply(in + tiles.channels - kWidth, to + tiles.channels - kWidth, whole);  // some twice, with the same result
+      apply(overlapping, whole, add + last).store(to + last);
     }
   }
   // Narrow pixels that make no group, in steps of a tile, of which the last is filled up.
   const int64_t rest = (pixels - groups * fold) * width;
   for (int64_t i = 0; i < rest; i += kWidth) {
-    const T* in = x + groups * fold * width + i;
-    T* to = y + groups * fold * width + i;
+    const int64_t start = groups * fold * width + i;
+    const T* in = x + start;
+    const T* add = residual + start;
+    T* to = y + start;
     if (i + kWidth <= rest) {
-      apply(in, to, i);
+      apply(L::load(in), i, add).store(to);
     } else {
       T padded[kWidth] = {};  // NOLINT
+      T added[kWidth] = {};   // NOLINT
       for (int64_t j = 0; i + j < rest; ++j) {
         padded[j] = in[j];
+        added[j] = add[j];
       }
       // The tile of these lanes may be the last, which begins earlier: its own coefficients, element by element.
       A own[3][kWidth];  // NOLINT
@@ -117,12 +152,49 @@ void pixel_affine(const void* data, void* out, int64_t pixels, int64_t stride, i
         own[1][lane] = k.scale;
         own[2][lane] = k.shift;
       }
-      ((L::load(padded) - L::read(own[0])) * L::read(own[1]) + L::read(own[2])).store(padded);
+      pass(L::load(padded), L::read(own[0]), L::read(own[1]), L::read(own[2]), added).store(padded);
       for (int64_t j = 0; i + j < rest; ++j) {
         to[j] = padded[j];
       }
     }
   }
+}
+
+/// Calls of(function, adds) with the function of the tail, and whether there is a residual, as constants.
+template <typename Of>
+TTSCALE_INLINE void with_tail(const Tail& tail, const Of& of) {
+  const auto with_function = [&](auto adds) __attribute__((always_inline)) {
+    using Function = Activation::Function;
+    switch (tail.activation.function) {
+      case Function::kLeakyRelu:
+        return of(std::integral_constant<Function, Function::kLeakyRelu>{}, adds);
+      case Function::kHardswish:
+        return of(std::integral_constant<Function, Function::kHardswish>{}, adds);
+      case Function::kSilu:
+        return of(std::integral_constant<Function, Function::kSilu>{}, adds);
+      case Function::kClamp:
+        return of(std::integral_constant<Function, Function::kClamp>{}, adds);
+    }
+  };
+  return tail.residual == nullptr ? with_function(std::false_type{}) : with_function(std::true_type{});
+}
+
+template <typename T>
+void row_affine(const void* x, void* y, int64_t rows, int64_t length, const double* c, const double* s, const double* t,
+                const Tail& tail) {
+  with_tail(tail, [&](auto function, auto adds) {
+    row_affine_with<T, decltype(function)::value, decltype(adds)::value>(static_cast<const T*>(x), static_cast<T*>(y),
+                                                                         rows, length, c, s, t, tail);
+  });
+}
+
+template <typename T>
+void pixel_affine(const void* x, void* y, int64_t pixels, int64_t stride, int64_t width, const double* c,
+                  const double* s, const double* t, const Tail& tail) {
+  with_tail(tail, [&](auto function, auto adds) {
+    pixel_affine_with<T, decltype(function)::value, decltype(adds)::value>(static_cast<const T*>(x), static_cast<T*>(y),
+                                                                           pixels, stride, width, c, s, t, tail);
+  });
 }
 
 }  // namespace

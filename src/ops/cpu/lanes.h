@@ -289,10 +289,34 @@ struct Lanes {
     }
     return v;
   }
+  TTSCALE_INLINE Lanes operator/(const Lanes& other) const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      v.part[i] = part[i] / other.part[i];
+    }
+    return v;
+  }
   TTSCALE_INLINE void operator+=(const Lanes& other) {
     for (int i = 0; i < kParts; ++i) {
       part[i] += other.part[i];
     }
+  }
+  /// Within the bounds; NaN stays NaN.
+  TTSCALE_INLINE Lanes clamped(const Lanes& low, const Lanes& high) const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      const auto raised = part[i] < low.part[i] ? low.part[i] : part[i];
+      v.part[i] = raised > high.part[i] ? high.part[i] : raised;
+    }
+    return v;
+  }
+  /// Lanes that are not above 0 times `slope`.
+  TTSCALE_INLINE Lanes leaky(const Lanes& slope) const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      v.part[i] = part[i] > 0 ? part[i] : part[i] * slope.part[i];
+    }
+    return v;
   }
   TTSCALE_INLINE void add_squares(const Lanes& other) {
     for (int i = 0; i < kParts; ++i) {

@@ -4,12 +4,23 @@
 
 #include <cstdint>
 
+#include "ops/activation.h"
 #include "ops/cpu/isa.h"
 
 namespace ttscale::ops {
 
+/// What a pass over activations does behind the affine map: adds the residual, where there is one, then the
+/// activation.
+struct Tail {
+  const void* residual = nullptr;  ///< of the shape and layout of x; at the first element of x that the loop is given
+  Activation activation;
+};
+
 /// Widest run of channels that pixel_moments and pixel_affine take.
 constexpr std::int64_t kMaxWidth = 256;
+
+/// Shorter rows cannot be overwritten: on some CPU they do not fill a register.
+constexpr std::int64_t kInPlaceLength = 32;
 
 /// The loops for one element type and one instruction set. All of them give the same bits on every instruction set:
 /// the order of sums is fixed, products and sums are rounded separately. (NaN may differ in its sign and payload.)
@@ -20,13 +31,13 @@ struct Loops {
   /// Fewer channels than 32 only where stride == width.
   void (*pixel_moments)(const void* x, std::int64_t pixels, std::int64_t stride, std::int64_t width, double* mean,
                         double* m2);
-  /// y = (x - center) * scale + shift of `rows` rows of `length` elements with coefficients of their own. x and y do
-  /// not overlap.
+  /// y = tail((x - center) * scale + shift) of `rows` rows of `length` elements with coefficients of their own. y is x
+  /// itself, where rows have kInPlaceLength elements, or does not overlap it.
   void (*row_affine)(const void* x, void* y, std::int64_t rows, std::int64_t length, const double* center,
-                     const double* scale, const double* shift);
-  /// The same of channels as in pixel_moments.
+                     const double* scale, const double* shift, const Tail& tail);
+  /// The same of channels as in pixel_moments; y may be x.
   void (*pixel_affine)(const void* x, void* y, std::int64_t pixels, std::int64_t stride, std::int64_t width,
-                       const double* center, const double* scale, const double* shift);
+                       const double* center, const double* scale, const double* shift, const Tail& tail);
 };
 
 /// The loops for every element type.

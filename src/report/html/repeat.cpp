@@ -97,6 +97,7 @@ Markup repeat_section(const Summary& summary, const HtmlOptions& options) {
   add(list, "input scaling", text(plan.input));
   add(list, "rules", rules_of(plan));
   add(list, "guard", text(plan.guard));
+  add(list, "optimise", text(plan.optimize));
   add(list, "settings", settings_of(summary));
   add(list, "window", plan.window ? text(count_words(*plan.window) + " images") : Markup{});
   add(list, "adapted layers",

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A rewritten module made fast: its weights become constants, what follows a site is done in the site's own pass over
+// the activations, and convolutions keep their weights as the CPU wants them, in channels_last.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace torch::jit {
+struct Graph;
+struct Module;
+}  // namespace torch::jit
+
+namespace ttscale::graph {
+
+/// A copy of a rewritten module on the CPU that computes the same to rounding, for images in channels_last. `kept`
+/// names the attributes that its owner will set; everything else is fixed. Throws what LibTorch throws if it cannot be
+/// frozen. Neither its tensors nor its code are shared with the module but for the weights themselves.
+torch::jit::Module optimized_copy(const torch::jit::Module& module, const std::vector<std::string>& kept);
+
+/// Puts ttscale::fused_norm and ttscale::fused_restandardize in the place of sites and of the residual addition and the
+/// activation that follow them, where nothing else takes the values in between. Conditions that do not depend on the
+/// images must be resolved. Returns how many sites.
+std::int64_t fuse_sites(torch::jit::Graph& graph);
+
+/// Puts ttscale::convolution in the place of 2-d convolutions with constant weights; their packed weights become
+/// attributes of the module, which owns the graph. Returns how many.
+std::int64_t pack_convolutions(torch::jit::Module& module, torch::jit::Graph& graph);
+
+}  // namespace ttscale::graph

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Whether the optimised form of a program may stand in for it. That is found out once, on the first images.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+namespace torch::jit {
+struct Module;
+}
+
+namespace ttscale::graph {
+
+/// Shared by all instances of a program; may be used from several threads.
+class OptimizedForm {
+ public:
+  using Run = std::function<at::Tensor(const at::Tensor& images)>;
+
+  explicit OptimizedForm(std::shared_ptr<const torch::jit::Module> module) : module_(std::move(module)) {}
+
+  /// What runs; instances make copies of it.
+  [[nodiscard]] const torch::jit::Module& module() const { return *module_; }
+
+  /// Runs the images through `fast`, or through `plain` where the two have been found to differ. At the first images
+  /// both run, and their outputs are compared (graph/plain_forms.h). If `fast` throws, `plain` runs instead, and if
+  /// that does not throw, it does so for good. `restart` takes back what a run has done to the state. Refusals are
+  /// logged.
+  at::Tensor run(const at::Tensor& images, const Run& fast, const Run& plain, const std::function<void()>& restart);
+
+  /// Why it is not used, in words; empty if it is, or has not been tried.
+  [[nodiscard]] std::string refusal() const;
+
+ private:
+  enum class Verdict { kUnknown, kGood, kRefused };
+
+  at::Tensor try_both(const at::Tensor& images, const Run& fast, const Run& plain,
+                      const std::function<void()>& restart);
+  [[nodiscard]] Verdict verdict() const;
+  void refuse(const std::string& why);
+
+  std::shared_ptr<const torch::jit::Module> module_;
+  mutable std::mutex mutex_;  ///< of what follows
+  std::mutex trial_;          ///< held while both forms run
+  Verdict verdict_ = Verdict::kUnknown;
+  std::string refusal_;
+};
+
+}  // namespace ttscale::graph

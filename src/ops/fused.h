@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The operators ttscale::fused_norm and ttscale::fused_restandardize: a site together with what follows it in the
+// graph. Graphs that run have them (graph/optimize.h); archives hold the plain operators.
+#pragma once
+
+#include <string>
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Optional.h>
+
+namespace ttscale::ops {
+
+/// Qualified names in graphs.
+inline constexpr const char* kFusedNormOperator = "ttscale::fused_norm";
+inline constexpr const char* kFusedRestandardizeOperator = "ttscale::fused_restandardize";
+
+/// activation(norm(...) + residual): the arguments of ttscale::norm, then the residual or None, the activation with its
+/// numbers (ops/epilogue.h), and whether x may be overwritten by the result. Throws as norm() and affine_then() do.
+at::Tensor fused_norm(at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
+                      const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
+                      at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
+                      const c10::optional<at::Tensor>& residual, const std::string& activation, double a, double b,
+                      bool in_place);
+
+/// The same of ttscale::restandardize.
+at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                               const at::Tensor& eps, const std::string& rule, at::Tensor& running,
+                               at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
+                               const c10::optional<at::Tensor>& residual, const std::string& activation, double a,
+                               double b, bool in_place);
+
+}  // namespace ttscale::ops

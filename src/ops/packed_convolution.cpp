@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "ops/packed_convolution.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+namespace ttscale::ops {
+namespace {
+
+/// Streams meet a whole batch and a smaller last one. A copy of the weight is kept for each.
+constexpr std::size_t kKept = 2;
+
+/// One of LibTorch's operators for packed weights, which have no C++ declarations; absent in 1.13.
+c10::optional<c10::OperatorHandle> find(const char* name) {
+  auto found = c10::Dispatcher::singleton().findSchema({name, ""});
+  const bool runs = found && found->hasKernelForAnyDispatchKey(c10::DispatchKeySet(c10::DispatchKey::CPU) |
+                                                               c10::DispatchKeySet(c10::DispatchKey::MkldnnCPU));
+  return runs ? found : c10::nullopt;
+}
+
+at::Tensor call(const c10::OperatorHandle& op, torch::jit::Stack stack) {
+  op.callBoxed(stack);
+  return stack.at(0).toTensor();
+}
+
+/// [C, C_in, 1, 1] in rows of C_in is both layouts; what it is called decides in which one the result lies.
+at::Tensor in_channels_last(const at::Tensor& weight) {
+  return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
+}
+
+}  // namespace
+
+PackedConvolution::PackedConvolution(ConvolutionOptions options) : options_(std::move(options)) {
+  options_.weight = in_channels_last(options_.weight.detach());
+}
+
+at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
+  static const auto pack = find("mkldnn::_reorder_convolution_weight");
+  static const bool runs = find("mkldnn::_convolution_pointwise").has_value();
+  const auto type = x.scalar_type();
+  if (!pack || !runs || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
+      (type != at::kFloat && type != at::kBFloat16) || type != options_.weight.scalar_type()) {
+    return {};
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto same = [&](const Packed& packed) { return x.sizes() == packed.sizes; };
+  const auto found = std::find_if(packed_.begin(), packed_.end(), same);
+  if (found != packed_.end()) {
+    std::rotate(found, found + 1, packed_.end());
+    return packed_.back().weight;
+  }
+  if (packed_.size() == kKept) {
+    packed_.erase(packed_.begin());
+  }
+  Packed packed{x.sizes().vec(), {}};
+  try {
+    packed.weight = call(
+        *pack, {options_.weight, options_.padding, options_.stride, options_.dilation, options_.groups, packed.sizes});
+  } catch (const std::exception&) {
+    packed.weight = at::Tensor();  // not on this CPU; the convolution itself says what else may be wrong
+  }
+  packed_.push_back(packed);
+  return packed.weight;
+}
+
+at::Tensor PackedConvolution::forward(const at::Tensor& x) {
+  const at::Tensor weight = packed_for(x);
+  if (!weight.defined()) {
+    // LibTorch 1.13 cannot convolve nothing with weights in channels_last.
+    return at::conv2d(x, x.numel() == 0 ? options_.weight.contiguous() : options_.weight, options_.bias,
+                      options_.stride, options_.padding, options_.dilation, options_.groups);
+  }
+  static const c10::OperatorHandle convolve = *find("mkldnn::_convolution_pointwise");
+  return call(convolve, {x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_.padding,
+                         options_.stride, options_.dilation, options_.groups, std::string("none"),
+                         c10::List<c10::optional<at::Scalar>>(), std::string()});
+}
+
+}  // namespace ttscale::ops

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// What is fused with a site and what is not, and which convolutions are packed, in graphs written by hand.
+#include "graph/optimize.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include <torch/csrc/jit/ir/irparser.h>
+#include <torch/script.h>
+
+#include "graph/node.h"
+#include "ops/norm.h"
+#include "ops/packed_convolution.h"
+
+namespace ttscale::graph {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using torch::jit::Graph;
+
+/// `body` sees an image %x, a residual %r, and %y = norm(conv(%x)), and sets what is returned.
+std::shared_ptr<Graph> graph_of(
+    const std::string& body, const std::string& result = "%z",
+    const std::string& source = "%c : Tensor = aten::conv2d(%x, %w, %n, %i, %i, %i, %one)") {
+  ops::link_operators();
+  auto graph = std::make_shared<Graph>();
+  torch::jit::parseIR(R"IR(
+graph(%x : Tensor, %r : Tensor, %w : Tensor, %m : Tensor, %v : Tensor, %rule : str, %s1 : Tensor, %s2 : Tensor, %s3 : Tensor, %s4 : Tensor):
+  %n : NoneType = prim::Constant()
+  %one : int = prim::Constant[value=1]()
+  %two : int = prim::Constant[value=2]()
+  %zero : float = prim::Constant[value=0.]()
+  %six : float = prim::Constant[value=6.]()
+  %eps : float = prim::Constant[value=1e-05]()
+  %i : int[] = prim::ListConstruct(%one, %one)
+  )IR" + source + R"IR(
+  %y : Tensor = ttscale::norm(%c, %n, %n, %m, %v, %eps, %rule, %s1, %s2, %s3, %s4)
+)IR" + body + "\n  return (" +
+                          result + ")\n",
+                      graph.get());
+  EXPECT_EQ(fuse_sites(*graph), 1);
+  graph->lint();
+  return graph;
+}
+
+/// The inputs of the one fused node, behind those of the site.
+struct Fused {
+  bool residual = false;
+  std::string activation;
+  double a = 0, b = 0;
+  bool in_place = false;
+};
+
+Fused fused_in(Graph& graph) {
+  Fused out;
+  for_each_node(*graph.block(), [&](torch::jit::Node& node, bool) {
+    if (kind_of(node) == "ttscale::fused_norm") {
+      const auto constant = [&](std::size_t i) { return *torch::jit::toIValue(node.inputs().at(i)); };
+      out.residual = node.inputs().at(11)->type()->kind() == c10::TypeKind::TensorType;
+      out.activation = constant(12).toStringRef();
+      out.a = constant(13).toDouble();
+      out.b = constant(14).toDouble();
+      out.in_place = constant(15).toBool();
+    }
+  });
+  return out;
+}
+
+TEST(FuseSites, TakesTheActivation) {
+  const auto graph = graph_of("  %z : Tensor = aten::relu_(%y)");
+  const Fused fused = fused_in(*graph);
+  EXPECT_EQ(fused.activation, "clamp");
+  EXPECT_EQ(fused.a, 0);
+  EXPECT_GT(fused.b, 1e300);
+  EXPECT_FALSE(fused.residual);
+  EXPECT_TRUE(fused.in_place);
+  EXPECT_THAT(graph->toString(), Not(HasSubstr("aten::relu")));
+}
+
+TEST(FuseSites, KnowsEveryActivation) {
+  EXPECT_EQ(fused_in(*graph_of("  %z : Tensor = aten::hardtanh(%y, %zero, %six)")).b, 6);
+  EXPECT_EQ(fused_in(*graph_of("  %z : Tensor = aten::relu6(%y)")).b, 6);
+  EXPECT_EQ(fused_in(*graph_of("  %z : Tensor = aten::leaky_relu(%y, %eps)")).activation, "leaky_relu");
+  EXPECT_EQ(fused_in(*graph_of("  %z : Tensor = aten::hardswish_(%y)")).activation, "hardswish");
+  EXPECT_EQ(fused_in(*graph_of("  %z : Tensor = aten::silu(%y)")).activation, "silu");
+  const auto other = graph_of("  %z : Tensor = aten::tanh(%y)");
+  EXPECT_EQ(fused_in(*other).activation, "clamp");
+  EXPECT_LT(fused_in(*other).a, -1e300);
+  EXPECT_THAT(other->toString(), HasSubstr("aten::tanh"));
+}
+
+TEST(FuseSites, TakesAResidualFromEitherSide) {
+  for (const char* body : {"  %a : Tensor = aten::add(%y, %r, %one)\n  %z : Tensor = aten::relu(%a)",
+                           "  %a : Tensor = aten::add(%r, %y, %one)\n  %z : Tensor = aten::relu(%a)",
+                           "  %a : Tensor = aten::add_(%y, %r, %one)\n  %z : Tensor = aten::relu_(%a)"}) {
+    const auto graph = graph_of(body);
+    EXPECT_TRUE(fused_in(*graph).residual) << body;
+    EXPECT_THAT(graph->toString(), Not(HasSubstr("aten::add"))) << body;
+    EXPECT_THAT(graph->toString(), Not(HasSubstr("aten::relu"))) << body;
+  }
+}
+
+TEST(FuseSites, LeavesOtherAdditions) {
+  for (const char* body : {"  %z : Tensor = aten::add(%y, %r, %two)",       // twice the residual
+                           "  %z : Tensor = aten::add(%y, %y, %one)",       // both sides
+                           "  %z : Tensor = aten::add_(%r, %y, %one)",      // the residual is written
+                           "  %z : Tensor = aten::add(%y, %six, %one)"}) {  // a number
+    const auto graph = graph_of(body);
+    EXPECT_FALSE(fused_in(*graph).residual) << body;
+    EXPECT_THAT(graph->toString(), HasSubstr("aten::add")) << body;
+  }
+}
+
+TEST(FuseSites, LeavesValuesThatOthersTake) {
+  const auto graph = graph_of("  %a : Tensor = aten::relu(%y)\n  %z : Tensor = aten::add(%a, %y, %one)");
+  EXPECT_LT(fused_in(*graph).a, -1e300) << "the normalised value is needed, too";
+  EXPECT_THAT(graph->toString(), HasSubstr("aten::relu"));
+  const auto returned = graph_of("", "%y");
+  EXPECT_EQ(fused_in(*returned).activation, "clamp");
+}
+
+TEST(FuseSites, OverwritesOnlyWhatNobodyElseHolds) {
+  const char* relu = "  %z : Tensor = aten::relu(%y)";
+  EXPECT_TRUE(fused_in(*graph_of(relu)).in_place);
+  EXPECT_FALSE(fused_in(*graph_of(relu, "%z, %c")).in_place) << "the convolution's output is returned";
+  EXPECT_FALSE(fused_in(*graph_of(relu, "%z", "%c : Tensor = aten::relu(%x)")).in_place);
+  EXPECT_FALSE(fused_in(*graph_of(relu, "%z", "%c : Tensor = aten::view(%x, %i)")).in_place);
+  EXPECT_FALSE(fused_in(*graph_of("  %a : Tensor = aten::relu(%y)\n  %z : Tensor = aten::add(%a, %c, %one)")).in_place);
+}
+
+TEST(FuseSites, DoesNotMoveASiteBehindOtherWork) {
+  // What lies between might write into the residual, or be another site.
+  const auto graph =
+      graph_of("  %b : Tensor = aten::conv2d(%r, %w, %n, %i, %i, %i, %one)\n  %z : Tensor = aten::add(%y, %b, %one)");
+  EXPECT_FALSE(fused_in(*graph).residual);
+  EXPECT_THAT(graph->toString(), HasSubstr("aten::add"));
+}
+
+torch::jit::Module convolutions() {
+  torch::jit::Module module("m");
+  module.register_buffer("w", at::randn({4, 2, 3, 3}));
+  module.register_buffer("b", at::randn({4}));
+  module.define(R"(
+def forward(self, x, y):
+  a = torch.conv2d(x, self.w, self.b, [2, 2], [1, 1], [1, 1], 1)
+  b = torch.conv2d(x, self.w, None, [1, 1], "same", [1, 1], 1)
+  c = torch.conv2d(x, y, None, [1, 1], [1, 1], [1, 1], 1)
+  d = torch.conv_transpose2d(x, y, None, [1, 1], [1, 1])
+  e = torch._convolution(x, self.w, self.b, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, False, False, True, True)
+  return a, b, c, d, e
+)");
+  return module;
+}
+
+TEST(PackConvolutions, TakesThoseWhoseWeightsAreKnown) {
+  ops::link_operators();
+  at::manual_seed(2);
+  torch::jit::Module plain = convolutions();
+  torch::jit::Module module = plain.clone();
+  const auto graph = module.get_method("forward").graph();
+  EXPECT_EQ(pack_convolutions(module, *graph), 2);
+  graph->lint();
+  const at::Tensor x = at::randn({2, 2, 8, 8});
+  const at::Tensor y = at::randn({2, 2, 3, 3});
+  const auto want = plain.forward({x, y}).toTupleRef().elements();
+  const auto got = module.forward({x, y}).toTupleRef().elements();
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    EXPECT_TRUE(at::allclose(want[i].toTensor(), got[i].toTensor(), 1e-4, 1e-4)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace ttscale::graph
