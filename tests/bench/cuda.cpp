@@ -205,9 +205,9 @@ void bench_network(std::int64_t batch, const std::vector<std::string>& rules, in
   std::vector<Call> calls;
   const auto add_module = [&](const char* name, const torch::jit::Module& of) {
     names.emplace_back(name);
-    calls.emplace_back([of, &x]() mutable {
+    calls.emplace_back([module = torch::jit::Module(of), &x]() mutable {
       const at::NoGradGuard no_grad;
-      return of.forward({x}).toTensor();
+      return module.forward({x}).toTensor();
     });
   };
   add_module("folded", torch::jit::freeze(module.clone()));

@@ -217,7 +217,39 @@ TEST_F(CudaStream, InHalfPrecisionAndChannelsLastFollowsTheOneInFloat) {
   }
 }
 
-TEST_F(CudaStream, SavesAndLoadsItsState) {
+TEST_F(CudaStream, WithScaledInputIsCapturedAndDoesNotMakeTheHostWait) {
+  MinMax robust;
+  robust.lower_quantile = 0.01;
+  robust.upper_quantile = 0.99;
+  robust.mean = {0.5, 0.4, 0.3};
+  robust.std = {0.2, 0.3, 0.4};
+  const std::vector<InputScaling> scalings{Standardize{robust.mean, robust.std}, robust};
+  for (std::size_t i = 0; i < scalings.size(); ++i) {
+    AdaptOptions options;
+    options.rule = parse_rule("ema");
+    options.guard = parse_guard("off");
+    options.input = scalings[i];
+    Stream stream = adapt(on_device(), options).stream();
+    at::Tensor x = images(0).cuda();
+    for (int run = 0; run < kWarmUp; ++run) {
+      stream.forward(x);
+    }
+    {
+      const testing::NoSynchronisation none;
+      EXPECT_NO_THROW(stream.forward(x)) << "scaling " << i;
+    }
+    at::Tensor y;
+    const auto graph = capture(stream, x, y);
+    const Snapshot before = stream.snapshot();
+    x.copy_(images(1));
+    graph->replay();
+    const at::Tensor found = y.clone();
+    stream.rollback(before);
+    EXPECT_LE(largest_difference(found, stream.forward(x)), 1e-5) << "scaling " << i;
+  }
+}
+
+TEST_F(CudaStream, GoesBackToASnapshot) {
   const AdaptedModel model = adapted(on_device(), "ema");
   Stream stream = model.stream();
   stream.forward(images(0).cuda());
