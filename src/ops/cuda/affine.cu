@@ -2,10 +2,9 @@
 // y = (x - center) * scale + shift in one read and one write. What `center` loses by rounding to the arithmetic of x's
 // type goes into `shift`, as on the CPU. A thread computes its coefficients once and keeps them for all its elements of
 // a channel.
-#include <cuda_runtime.h>
-
 #include "ops/cuda/elements.cuh"
 #include "ops/cuda/kernels.h"
+#include "ops/cuda/launch.cuh"
 
 namespace ttscale::ops::cuda {
 namespace {
@@ -140,15 +139,9 @@ cudaError_t affine(const Activations& x, const Coefficients& k, void* y, cudaStr
         // Two rounds of pixels at least: a thread's coefficients take as long to make as one.
         const std::int64_t most = length / (2 * kPixels * rows);
         const std::int64_t wanted = blocks_of(kBlocks, runs * tiles);
-        const std::int64_t parts = most < 2 || wanted < 2 ? 1 : most < wanted ? most : wanted;
-        const std::int64_t grid = runs * parts * tiles;
-        if (grid > INT32_MAX) {
-          return cudaErrorInvalidConfiguration;
-        }
-        pixel_affine<T, kWidth>
-            <<<static_cast<unsigned>(grid), dim3(static_cast<unsigned>(columns), static_cast<unsigned>(rows)), 0,
-               stream>>>(from, to, x.channels, length, parts, k);
-        return cudaGetLastError();
+        const std::int64_t parts = parts_of(wanted, most);
+        return launch(pixel_affine<T, kWidth>, runs * parts * tiles, block_of(columns, rows), stream, from, to,
+                      x.channels, length, parts, k);
       }
       const std::int64_t rows = x.images * x.channels;
       const std::int64_t vectors = x.pixels / kWidth;
@@ -156,14 +149,9 @@ cudaError_t affine(const Activations& x, const Coefficients& k, void* y, cudaStr
       const int lanes = power_of_two(blocks_of(vectors, loads), 32);
       const std::int64_t most = vectors / (static_cast<std::int64_t>(loads) * lanes);
       const std::int64_t wanted = blocks_of(kWarps, rows);
-      const std::int64_t parts = most < 2 || wanted < 2 ? 1 : most < wanted ? most : wanted;
-      const std::int64_t grid = blocks_of(rows * parts * lanes, kThreads);
-      if (grid > INT32_MAX) {
-        return cudaErrorInvalidConfiguration;
-      }
-      row_affine<T, kWidth>
-          <<<static_cast<unsigned>(grid), kThreads, 0, stream>>>(from, to, rows, x.channels, x.pixels, parts, lanes, k);
-      return cudaGetLastError();
+      const std::int64_t parts = parts_of(wanted, most);
+      return launch(row_affine<T, kWidth>, blocks_of(rows * parts * lanes, kThreads), block_of(kThreads, 1), stream,
+                    from, to, rows, x.channels, x.pixels, parts, lanes, k);
     });
   });
 }

@@ -9,6 +9,7 @@
 #include <cuda_fp16.h>
 
 #include "ops/cuda/kernels.h"
+#include "ops/cuda/launch.cuh"
 
 namespace ttscale::ops::cuda {
 
@@ -66,7 +67,15 @@ inline int power_of_two(std::int64_t n, int most) {
   return power;
 }
 
+inline dim3 block_of(int x, int y) { return {static_cast<unsigned>(x), static_cast<unsigned>(y), 1}; }
+
 inline std::int64_t blocks_of(std::int64_t n, std::int64_t each) { return (n + each - 1) / each; }
+
+/// How many parts to cut something into: as many as wanted, but no more than `most`.
+inline std::int64_t parts_of(std::int64_t wanted, std::int64_t most) {
+  const std::int64_t parts = wanted < most ? wanted : most;
+  return parts < 1 ? 1 : parts;
+}
 
 /// Part `i` of `count` nearly equal parts of `size`: where it begins. Part `count` begins at the end.
 __host__ __device__ __forceinline__ std::int64_t part_begin(std::int64_t size, std::int64_t count, std::int64_t i) {

@@ -11,10 +11,9 @@
 // Rows (or the pixels of an image) that are too long for one group of threads are cut into parts of a number that
 // depends on the shape alone, and a second kernel merges these by Chan's formula (Chan, Golub, LeVeque 1979) in a fixed
 // order. No atomics: the same bits at every call.
-#include <cuda_runtime.h>
-
 #include "ops/cuda/elements.cuh"
 #include "ops/cuda/kernels.h"
+#include "ops/cuda/launch.cuh"
 
 namespace ttscale::ops::cuda {
 namespace {
@@ -358,7 +357,7 @@ Plan row_plan(const Activations& x) {
   plan.y = power_of_two(blocks_of(plan.size, loads), 32);
   const std::int64_t most = plan.size / (32 * loads * 2);  // a group does not live for less than two rounds of loads
   const std::int64_t wanted = blocks_of(kWarps, rows);
-  plan.parts = most < 2 || wanted < 2 ? 1 : most < wanted ? most : wanted;
+  plan.parts = parts_of(wanted, most);
   plan.grid = blocks_of(rows * plan.parts * plan.y, kThreads);
   return plan;
 }
@@ -378,7 +377,7 @@ Plan pixel_plan(const Activations& x) {
   const std::int64_t tiles = blocks_of(vectors, plan.x);
   const std::int64_t most = x.pixels / (kPixels * plan.y);
   const std::int64_t wanted = blocks_of(kBlocks, x.images * tiles);
-  plan.parts = most < 2 || wanted < 2 ? 1 : most < wanted ? most : wanted;
+  plan.parts = parts_of(wanted, most);
   plan.grid = x.images * plan.parts * tiles;
   return plan;
 }
@@ -394,37 +393,31 @@ std::size_t moments_scratch(const Activations& x) {
 
 cudaError_t moments(const Activations& x, double* mean, double* var, double* scratch, cudaStream_t stream) {
   const Plan plan = plan_of(x);
-  if (plan.grid > INT32_MAX) {
-    return cudaErrorInvalidConfiguration;
-  }
   const std::int64_t rows = x.images * x.channels;
   double* part_mean = plan.parts == 1 ? mean : scratch;
   double* part_spread = plan.parts == 1 ? var : scratch + plan.parts * rows;
-  const auto grid = static_cast<unsigned>(plan.grid);
   const cudaError_t status = with_type(x.element, [&](auto type) {
     using T = decltype(type);
     return with_width<T>(plan.width, [&](auto width) {
       constexpr int kWidth = decltype(width)::value;
       const T* data = static_cast<const T*>(x.data);
-      if (!x.channels_last) {
-        row_moments<T, kWidth>
-            <<<grid, kThreads, 0, stream>>>(data, rows, x.pixels, plan.parts, plan.y, part_mean, part_spread);
-      } else if constexpr (kWidth <= 4) {
-        pixel_moments<T, kWidth>
-            <<<grid, dim3(static_cast<unsigned>(plan.x), static_cast<unsigned>(plan.y)), 0, stream>>>(
-                data, x.images, x.pixels, x.channels, plan.parts, part_mean, part_spread);
+      if constexpr (kWidth <= 4) {
+        if (x.channels_last) {
+          return launch(pixel_moments<T, kWidth>, plan.grid, block_of(plan.x, plan.y), stream, data, x.images, x.pixels,
+                        x.channels, plan.parts, part_mean, part_spread);
+        }
       }
-      return cudaGetLastError();
+      return launch(row_moments<T, kWidth>, plan.grid, block_of(kThreads, 1), stream, data, rows, x.pixels, plan.parts,
+                    plan.y, part_mean, part_spread);
     });
   });
   if (status != cudaSuccess || plan.parts == 1) {
     return status;
   }
-  const auto columns = static_cast<unsigned>(power_of_two(rows, 32));
-  const auto lanes = static_cast<unsigned>(power_of_two(plan.parts, kThreads / static_cast<int>(columns)));
-  merge_parts<<<static_cast<unsigned>(blocks_of(rows, columns)), dim3(columns, lanes), 0, stream>>>(
-      part_mean, part_spread, rows, plan.parts, plan.size, plan.unit, mean, var);
-  return cudaGetLastError();
+  const int columns = power_of_two(rows, 32);
+  const int lanes = power_of_two(plan.parts, kThreads / columns);
+  return launch(merge_parts, blocks_of(rows, columns), block_of(columns, lanes), stream, part_mean, part_spread, rows,
+                plan.parts, plan.size, plan.unit, mean, var);
 }
 
 }  // namespace ttscale::ops::cuda
