@@ -65,6 +65,7 @@ if(NOT _ttscale_no_cuda AND NOT TTSCALE_NVCC_WORKS STREQUAL _ttscale_nvcc)
     set(TTSCALE_NVCC_WORKS "${_ttscale_nvcc}" CACHE INTERNAL "The nvcc that has been tried")
   else()
     set(_ttscale_no_cuda "${_ttscale_nvcc} compiles nothing, see CMakeFiles/CMakeError.log")
+    set(TTSCALE_NVCC "${_ttscale_nvcc}" CACHE FILEPATH "CUDA compiler for our kernels" FORCE)  # the next configuration says the same
   endif()
 endif()
 

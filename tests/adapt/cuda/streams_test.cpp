@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
 
 #include "cuda_test.h"
@@ -69,7 +70,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (wide(a) - wide(b)).abs().max().item<double>() / std::max(1.0, wide(b).abs().max().item<double>());
 }
 
-class CudaStreams : public testing::CudaTest, public ::testing::WithParamInterface<const char*> {
+class CudaModels : public testing::CudaTest {
  protected:
   void SetUp() override {
     CudaTest::SetUp();
@@ -77,8 +78,17 @@ class CudaStreams : public testing::CudaTest, public ::testing::WithParamInterfa
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
     at::globalContext().setBenchmarkCuDNN(false);
+    // It compiles kernels for every new graph, seconds each time; one test has it.
+    before_ = torch::jit::tensorExprFuserEnabled();
+    torch::jit::setTensorExprFuserEnabled(false);
   }
+  void TearDown() override { torch::jit::setTensorExprFuserEnabled(before_); }
+
+ private:
+  bool before_ = true;
 };
+
+class CudaStreams : public CudaModels, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(CudaStreams, AreThoseOfTheCpu) {
   const torch::jit::Module module = network();
@@ -199,7 +209,26 @@ INSTANTIATE_TEST_SUITE_P(Rules, CudaStreams,
                            return name;
                          });
 
-class CudaStream : public testing::CudaTest {};
+class CudaStream : public CudaModels {};
+
+TEST_F(CudaStream, IsCapturedWithFusedOperators) {
+  torch::jit::setTensorExprFuserEnabled(true);
+  const AdaptedModel model = adapted(on_device(), "ema");
+  Stream eager = model.stream();
+  Stream replayed = model.stream();
+  at::Tensor x = images(0).cuda();
+  for (int i = 0; i < kWarmUp; ++i) {
+    eager.forward(x);
+    replayed.forward(x);
+  }
+  at::Tensor y;
+  const auto graph = capture(replayed, x, y);
+  for (int batch = 1; batch < 3; ++batch) {
+    x.copy_(images(batch));
+    graph->replay();
+    EXPECT_LE(largest_difference(y, eager.forward(x)), 1e-5) << "batch " << batch;
+  }
+}
 
 TEST_F(CudaStream, InHalfPrecisionAndChannelsLastFollowsTheOneInFloat) {
   for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
