@@ -37,21 +37,18 @@ __global__ void __launch_bounds__(kThreads)
     row_affine(const T* x, T* y, std::int64_t rows, std::int64_t channels, std::int64_t length, std::int64_t parts,
                int lanes, Coefficients k) {
   constexpr int kLoads = kVectors<T, kWidth>;
-  const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const std::int64_t unit = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / lanes;
-  if (unit >= rows * parts) {
+  const int lane = static_cast<int>(threadIdx.x) & (lanes - 1);
+  const Unit unit(parts, length / kWidth, lanes);
+  const std::int64_t row = unit.row;
+  if (row >= rows) {
     return;
   }
-  const std::int64_t row = unit / parts;
-  const std::int64_t part = unit % parts;
-  const std::int64_t vectors = length / kWidth;
-  const std::int64_t end = part_begin(vectors, parts, part + 1);
+  const std::int64_t end = unit.end;
   const auto* from = reinterpret_cast<const Vector<T, kWidth>*>(x + row * length);
   auto* to = reinterpret_cast<Vector<T, kWidth>*>(y + row * length);
   Triple<Arithmetic<T>> triple;
   triple.read(k, k.per_image ? row : row % channels);
-  for (std::int64_t at = part_begin(vectors, parts, part) + lane; at < end;
-       at += static_cast<std::int64_t>(kLoads) * lanes) {
+  for (std::int64_t at = unit.begin + lane; at < end; at += static_cast<std::int64_t>(kLoads) * lanes) {
     Vector<T, kWidth> values[kLoads];
 #pragma unroll
     for (int load = 0; load < kLoads; ++load) {
@@ -77,14 +74,13 @@ __global__ void __launch_bounds__(kThreads)
 /// Each part of a run of pixels with the same coefficients, for a tile of channels, by one block: x over vectors of
 /// channels, y over pixels.
 template <typename T, int kWidth>
-__global__ void __launch_bounds__(kThreads)
-    pixel_affine(const T* x, T* y, std::int64_t channels, std::int64_t length, std::int64_t parts, Coefficients k) {
+__global__ void __launch_bounds__(kThreads) pixel_affine(const T* x, T* y, std::int64_t channels, std::int64_t length,
+                                                         std::int64_t parts, unsigned tiles, Coefficients k) {
   const std::int64_t columns = static_cast<std::int64_t>(blockDim.x) * kWidth;
-  const std::int64_t tiles = (channels + columns - 1) / columns;
   const std::int64_t tile = blockIdx.x % tiles;
-  const std::int64_t unit = blockIdx.x / tiles;
-  const std::int64_t run = unit / parts;
-  const std::int64_t part = unit % parts;
+  const unsigned unit = blockIdx.x / tiles;
+  const std::int64_t run = parts == 1 ? unit : unit / parts;
+  const std::int64_t part = parts == 1 ? 0 : unit % parts;
   const std::int64_t channel = tile * columns + static_cast<std::int64_t>(threadIdx.x) * kWidth;
   if (channel >= channels) {
     return;
@@ -141,7 +137,7 @@ cudaError_t affine(const Activations& x, const Coefficients& k, void* y, cudaStr
         const std::int64_t wanted = blocks_of(kBlocks, runs * tiles);
         const std::int64_t parts = parts_of(wanted, most);
         return launch(pixel_affine<T, kWidth>, runs * parts * tiles, block_of(columns, rows), stream, from, to,
-                      x.channels, length, parts, k);
+                      x.channels, length, parts, static_cast<unsigned>(tiles), k);
       }
       const std::int64_t rows = x.images * x.channels;
       const std::int64_t vectors = x.pixels / kWidth;

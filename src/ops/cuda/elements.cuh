@@ -83,6 +83,28 @@ __host__ __device__ __forceinline__ std::int64_t part_begin(std::int64_t size, s
   return size / count * i + (i < rest ? i : rest);
 }
 
+/// What a group of `lanes` threads, a power of two, takes of rows that are cut into parts: a row, a part of it and
+/// which vectors. Beyond the last row there is nothing to do. Divisions are slow, and rows are seldom cut.
+struct Unit {
+  std::int64_t row, part, begin, end;
+
+  __device__ __forceinline__ Unit(std::int64_t parts, std::int64_t vectors, int lanes) {
+    const auto groups = static_cast<unsigned>(kThreads) / static_cast<unsigned>(lanes);
+    const std::int64_t unit =
+        static_cast<std::int64_t>(blockIdx.x) * groups + threadIdx.x / static_cast<unsigned>(lanes);
+    row = unit;
+    part = 0;
+    begin = 0;
+    end = vectors;
+    if (parts > 1) {
+      row = unit / parts;
+      part = unit % parts;
+      begin = part_begin(vectors, parts, part);
+      end = part_begin(vectors, parts, part + 1);
+    }
+  }
+};
+
 /// Calls call(T{}) with the type of the elements.
 template <typename Call>
 cudaError_t with_type(Element element, const Call& call) {

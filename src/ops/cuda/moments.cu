@@ -75,33 +75,33 @@ struct Sums {
   }
 };
 
-/// Where there is one part, the variance; else m2, for merge_parts().
-__device__ __forceinline__ void write(double center, double first, double second, double count, bool whole,
+/// Of values whose sums around `center` are `first` and `second`; `inverse` is 1 by their number. Where there is one
+/// part, the variance; else m2, for merge_parts().
+__device__ __forceinline__ void write(double center, double first, double second, double inverse, bool whole,
                                       double* mean, double* spread) {
-  const double part = first / count;
+  const double part = first * inverse;
   const double m2 = not_below_zero(second - first * part);
   *mean = center + part;
-  *spread = whole ? m2 / count : m2;
+  *spread = whole ? m2 * inverse : m2;
 }
 
-/// Each part of a row by a group of `lanes` threads, a power of two up to 32. Results [parts, rows].
+/// Each part of a row by a group of `lanes` threads, a power of two up to 32; `inverse` is 1 / length.
+/// Results [parts, rows].
 template <typename T, int kWidth>
-__global__ void __launch_bounds__(kThreads) row_moments(const T* x, std::int64_t rows, std::int64_t length,
-                                                        std::int64_t parts, int lanes, double* mean, double* spread) {
+__global__ void __launch_bounds__(kThreads)
+    row_moments(const T* x, std::int64_t rows, std::int64_t length, std::int64_t parts, int lanes, double inverse,
+                double* mean, double* spread) {
   using A = Arithmetic<T>;
   constexpr int kLoads = kVectors<T, kWidth>;
-  const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const std::int64_t unit = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) / lanes;
-  if (unit >= rows * parts) {
+  const int lane = static_cast<int>(threadIdx.x) & (lanes - 1);
+  const Unit unit(parts, length / kWidth, lanes);
+  if (unit.row >= rows) {
     return;  // with all of its group
   }
   const unsigned group = (lanes == 32 ? ~0U : (1U << lanes) - 1U) << (threadIdx.x % 32 - static_cast<unsigned>(lane));
-  const std::int64_t row = unit / parts;
-  const std::int64_t part = unit % parts;
-  const std::int64_t vectors = length / kWidth;
-  const std::int64_t begin = part_begin(vectors, parts, part);
-  const std::int64_t end = part_begin(vectors, parts, part + 1);
-  const auto* from = reinterpret_cast<const Vector<T, kWidth>*>(x + row * length);
+  const std::int64_t begin = unit.begin;
+  const std::int64_t end = unit.end;
+  const auto* from = reinterpret_cast<const Vector<T, kWidth>*>(x + unit.row * length);
 
   const auto take = [&](std::int64_t at) {
     A values[kLoads * kWidth];
@@ -153,30 +153,30 @@ __global__ void __launch_bounds__(kThreads) row_moments(const T* x, std::int64_t
     sums.second += __shfl_down_sync(group, sums.second, static_cast<unsigned>(offset), lanes);
   }
   if (lane == 0) {
-    const std::int64_t to = part * rows + row;
-    write(sums.center, sums.first, sums.second, static_cast<double>((end - begin) * kWidth), parts == 1, mean + to,
-          spread + to);
+    const std::int64_t to = unit.part * rows + unit.row;
+    write(sums.center, sums.first, sums.second, parts == 1 ? inverse : 1 / static_cast<double>((end - begin) * kWidth),
+          parts == 1, mean + to, spread + to);
   }
 }
 
-/// Each part of an image's pixels, for a tile of channels, by one block: x over vectors of channels, y over pixels.
+/// Each part of an image's pixels, for a tile of channels, by one block: x over vectors of channels, y over pixels;
+/// `inverse` is 1 / pixels.
 /// Results [parts, images, channels].
 template <typename T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     pixel_moments(const T* x, std::int64_t images, std::int64_t pixels, std::int64_t channels, std::int64_t parts,
-                  double* mean, double* spread) {
+                  unsigned tiles, double inverse, double* mean, double* spread) {
   using A = Arithmetic<T>;
   __shared__ double first[kThreads * kWidth];
   __shared__ double second[kThreads * kWidth];
   __shared__ double centers[kThreads * kWidth];
   const int columns = static_cast<int>(blockDim.x) * kWidth;
-  const std::int64_t tiles = (channels + columns - 1) / columns;
   const std::int64_t tile = blockIdx.x % tiles;
-  const std::int64_t unit = blockIdx.x / tiles;
-  const std::int64_t image = unit / parts;
-  const std::int64_t part = unit % parts;
-  const std::int64_t begin = part_begin(pixels, parts, part);
-  const std::int64_t end = part_begin(pixels, parts, part + 1);
+  const unsigned unit = blockIdx.x / tiles;
+  const std::int64_t image = parts == 1 ? unit : unit / parts;
+  const std::int64_t part = parts == 1 ? 0 : unit % parts;
+  const std::int64_t begin = parts == 1 ? 0 : part_begin(pixels, parts, part);
+  const std::int64_t end = parts == 1 ? pixels : part_begin(pixels, parts, part + 1);
   const std::int64_t stride = blockDim.y;
   const int column = static_cast<int>(threadIdx.x) * kWidth;
   const std::int64_t channel = tile * columns + column;
@@ -275,7 +275,8 @@ __global__ void __launch_bounds__(kThreads)
       total_second += second[y * columns + i];
     }
     const std::int64_t to = (part * images + image) * channels + tile * columns + i;
-    write(centers[i], total_first, total_second, static_cast<double>(end - begin), parts == 1, mean + to, spread + to);
+    write(centers[i], total_first, total_second, parts == 1 ? inverse : 1 / static_cast<double>(end - begin),
+          parts == 1, mean + to, spread + to);
   }
 }
 
@@ -343,6 +344,7 @@ struct Plan {
   std::int64_t parts;  ///< of each row, or of each image's pixels
   std::int64_t size;   ///< what is cut into parts: vectors or pixels
   double unit;         ///< values in one of them
+  unsigned tiles;      ///< of channels
   std::int64_t grid;
 };
 
@@ -375,6 +377,7 @@ Plan pixel_plan(const Activations& x) {
   plan.size = x.pixels;
   plan.unit = 1;
   const std::int64_t tiles = blocks_of(vectors, plan.x);
+  plan.tiles = static_cast<unsigned>(tiles);
   const std::int64_t most = x.pixels / (kPixels * plan.y);
   const std::int64_t wanted = blocks_of(kBlocks, x.images * tiles);
   plan.parts = parts_of(wanted, most);
@@ -396,6 +399,7 @@ cudaError_t moments(const Activations& x, double* mean, double* var, double* scr
   const std::int64_t rows = x.images * x.channels;
   double* part_mean = plan.parts == 1 ? mean : scratch;
   double* part_spread = plan.parts == 1 ? var : scratch + plan.parts * rows;
+  const double inverse = 1 / static_cast<double>(x.pixels);
   const cudaError_t status = with_type(x.element, [&](auto type) {
     using T = decltype(type);
     return with_width<T>(plan.width, [&](auto width) {
@@ -404,11 +408,11 @@ cudaError_t moments(const Activations& x, double* mean, double* var, double* scr
       if constexpr (kWidth <= 4) {
         if (x.channels_last) {
           return launch(pixel_moments<T, kWidth>, plan.grid, block_of(plan.x, plan.y), stream, data, x.images, x.pixels,
-                        x.channels, plan.parts, part_mean, part_spread);
+                        x.channels, plan.parts, plan.tiles, inverse, part_mean, part_spread);
         }
       }
       return launch(row_moments<T, kWidth>, plan.grid, block_of(kThreads, 1), stream, data, rows, x.pixels, plan.parts,
-                    plan.y, part_mean, part_spread);
+                    plan.y, inverse, part_mean, part_spread);
     });
   });
   if (status != cudaSuccess || plan.parts == 1) {
