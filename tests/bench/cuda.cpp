@@ -94,7 +94,12 @@ class Graph {
       throw;
     }
     graph_.capture_end();
+    graph_.instantiate();
+    C10_CUDA_CHECK(cudaGraphGetNodes(graph_.raw_cuda_graph(), nullptr, &nodes_));
   }
+
+  /// Kernels, copies and fills of one call.
+  [[nodiscard]] std::size_t nodes() const { return nodes_ / static_cast<std::size_t>(repeats_); }
 
   /// Milliseconds of one call.
   double time() {
@@ -108,13 +113,19 @@ class Graph {
 
  private:
   int repeats_;
-  at::cuda::CUDAGraph graph_;
+  at::cuda::CUDAGraph graph_{/*keep_graph=*/true};
+  std::size_t nodes_ = 0;
   at::Tensor result_;  // in the graph's memory
 };
 
-/// Medians over rounds in which all take turns. Negative for one that failed, whose reason is printed.
-std::vector<double> race(const std::string& name, const std::vector<Call>& calls, int warm_up, int repeats,
-                         int rounds) {
+struct Outcome {
+  double time;  ///< milliseconds; negative for a form that failed, whose reason has been printed
+  std::size_t nodes;
+};
+
+/// Medians over rounds in which all take turns.
+std::vector<Outcome> race(const std::string& name, const std::vector<Call>& calls, int warm_up, int repeats,
+                          int rounds) {
   std::vector<std::unique_ptr<Graph>> graphs;
   for (const Call& call : calls) {
     try {
@@ -138,9 +149,9 @@ std::vector<double> race(const std::string& name, const std::vector<Call>& calls
       }
     }
   }
-  std::vector<double> out;
-  for (const auto& of_one : times) {
-    out.push_back(of_one.empty() ? -1 : median(of_one));
+  std::vector<Outcome> out;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    out.push_back(graphs[i] == nullptr ? Outcome{-1, 0} : Outcome{median(times[i]), graphs[i]->nodes()});
   }
   return out;
 }
@@ -152,7 +163,7 @@ double copy_bandwidth() {
   const auto options = at::TensorOptions(at::kFloat).device(at::kCUDA);
   const at::Tensor x = at::randn({1 << 28}, options);  // 1 GiB
   at::Tensor y = at::empty_like(x);
-  const double time = race("copy", {[&] { return y.copy_(x); }}, 2, 4, 10)[0];
+  const double time = race("copy", {[&] { return y.copy_(x); }}, 2, 4, 10)[0].time;
   const double rate = gigabytes_a_second(2.0 * static_cast<double>(x.nbytes()), time);
   row("copy 1 GiB", "%.0f GB/s read and written", rate);
   return rate;
@@ -172,13 +183,17 @@ void bench_kernels(const std::vector<std::int64_t>& shape, at::ScalarType type, 
     name += (i == 0 ? "" : "x") + std::to_string(shape[i]);
   }
   const auto first = [](const std::tuple<at::Tensor, at::Tensor>& pair) { return std::get<0>(pair); };
-  const std::vector<double> t = race(
+  const std::vector<Outcome> outcomes = race(
       name,
       {[&] { return first(ttscale::ops::moments_cuda(x)); }, [&] { return first(ttscale::ops::moments_by_aten(x)); },
        [&] { return ttscale::ops::affine_cuda(x, c, c, c); },
        [&] { return ttscale::ops::affine_cuda(x, each, each, each); },
        [&] { return ttscale::ops::affine_by_aten(x, c, c, c); }, [&] { return x.clone(); }},
       2, 5, rounds);
+  std::vector<double> t;
+  for (const Outcome& outcome : outcomes) {
+    t.push_back(outcome.time);
+  }
   const auto rate = [&](std::size_t i, double reads) {
     return t[i] < 0 ? -1 : gigabytes_a_second(reads * bytes, t[i]);
   };
@@ -218,9 +233,10 @@ void bench_network(std::int64_t batch, const std::vector<std::string>& rules, in
     calls.emplace_back([stream, &x] { return stream->forward(x); });
   }
   const std::string name = "ResNet-50 bf16 NHWC batch " + std::to_string(batch) + " ";
-  const std::vector<double> times = race(name, calls, 5, 1, rounds);
+  const std::vector<Outcome> outcomes = race(name, calls, 5, 1, rounds);
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (times[i] < 0) {
+    const double time = outcomes[i].time;
+    if (time < 0) {
       row(name + names[i], "FAILED");
       continue;
     }
@@ -234,8 +250,8 @@ void bench_network(std::int64_t batch, const std::vector<std::string>& rules, in
       stop.record();
       eager.push_back(stop.since(start));
     }
-    row(name + names[i], "%.2f ms as a graph (%.3f of folded), %.0f images/s; %.2f ms without", times[i],
-        times[i] / times[0], static_cast<double>(batch) / times[i] * 1e3, median(eager));
+    row(name + names[i], "%.2f ms as a graph of %zu nodes (%.3f of folded), %.0f images/s; %.2f ms without", time,
+        outcomes[i].nodes, time / outcomes[0].time, static_cast<double>(batch) / time * 1e3, median(eager));
   }
 }
 
