@@ -10,6 +10,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   list(APPEND TTSCALE_WARNINGS -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
 endif()
 
+# The same for what nvcc compiles, as far as its generated code stands them (-Wpedantic it does not). .cu files see no LibTorch: they are C++17 whatever
+# LibTorch asks for, and compile in seconds.
+set(TTSCALE_CUDA_OPTIONS -Xcompiler=-Wall,-Wextra,-Wshadow,-fPIC)
+if(TTSCALE_WERROR)
+  list(APPEND TTSCALE_CUDA_OPTIONS -Werror=all-warnings)
+endif()
+
 if(TTSCALE_SANITIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND TTSCALE_WARNINGS -Wno-maybe-uninitialized)  # false positives under -fsanitize, as GCC's manual says; here in LibTorch's optional
 endif()
@@ -43,9 +50,16 @@ function(ttscale_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT "${TTSCALE_TEST_ENVIRONMENT}")
 endfunction()
 
+# As ttscale_test(), of tests that need a CUDA device: ctest lists the program as skipped where there is none.
+function(ttscale_cuda_test name)
+  ttscale_test(${name} ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "no CUDA device: nothing was run")
+endfunction()
+
 # The precompiled header can be shared only between targets with the same -fPIC or -fPIE: -fPIC everywhere, which programs may use as well.
 function(_ttscale_compile target)
   target_compile_features(${target} PRIVATE cxx_std_17)  # LibTorch may ask for more; clang 14 alone would take 14
-  target_compile_options(${target} PRIVATE ${TTSCALE_WARNINGS} -fPIC)
-  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${TTSCALE_WARNINGS};-fPIC>" "$<$<COMPILE_LANGUAGE:CUDA>:${TTSCALE_CUDA_OPTIONS}>")
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE OFF
+    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden)
 endfunction()

@@ -41,7 +41,12 @@ at::Tensor per_channel(const std::string& field, const std::vector<double>& valu
   }
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[1] = channels;
-  return at::tensor(values, at::TensorOptions().dtype(at::kDouble)).view(shape).to(x.device(), x.scalar_type());
+  // Written one by one: a copy of host memory to a device makes the host wait, and no CUDA graph can hold it.
+  at::Tensor out = at::empty(shape, x.options());
+  for (std::int64_t c = 0; c < channels; ++c) {
+    out.select(1, c).fill_(values[static_cast<std::size_t>(c)]);
+  }
+  return out;
 }
 
 /// Whether each image holds finite values only, [N, 1, ...]. A NaN or Inf makes its image pass through, not the batch.

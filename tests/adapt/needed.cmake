@@ -1,4 +1,4 @@
-# Fails if libttscale.so names a library beyond LibTorch and the compiler's runtime.
+# Fails if libttscale.so names a library beyond LibTorch, the CUDA runtime that LibTorch brings, and the compiler's runtime.
 find_program(READELF readelf REQUIRED)
 execute_process(COMMAND "${READELF}" -d "${LIBRARY}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "NEEDED[^\n]*\\[[^]]+\\]" needed "${dynamic}")
@@ -8,7 +8,7 @@ if(count EQUAL 0)
 endif()
 foreach(line IN LISTS needed)
   string(REGEX REPLACE ".*\\[(.*)\\]" "\\1" name "${line}")
-  if(NOT name MATCHES "^(ld-linux.*|lib(torch|torch_cpu|torch_cuda|c10|gomp|stdc\\+\\+|m|gcc_s|c|pthread|asan|ubsan|tsan))\\.so")
+  if(NOT name MATCHES "^(ld-linux.*|lib(torch|torch_cpu|torch_cuda|c10|c10_cuda|cudart(-[0-9a-f]+)?|gomp|stdc\\+\\+|m|gcc_s|c|pthread|asan|ubsan|tsan))\\.so")
     message(FATAL_ERROR "${LIBRARY} needs ${name}; the plugin may need LibTorch alone")
   endif()
 endforeach()

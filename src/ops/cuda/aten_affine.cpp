@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// CUDA implementation of ttscale::affine by ATen's batch_norm_elemt, (x - mean) * invstd * weight + bias. Compiles
-// without CUDA.
+// ttscale::affine on CUDA by ATen's batch_norm_elemt, (x - mean) * invstd * weight + bias. Compiles without CUDA.
 #include <ATen/ATen.h>
 
 #include "ops/affine.h"
+#include "ops/cuda/aten.h"
 #include "ops/layout.h"
 
 namespace ttscale::ops {
 
-at::Tensor affine_cuda(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale,
-                       const at::Tensor& shift) {
+at::Tensor affine_by_aten(const at::Tensor& input, const at::Tensor& center, const at::Tensor& scale,
+                          const at::Tensor& shift) {
   check_affine(input, center, scale, shift);
   const at::Tensor x = dense(input);
   if (x.numel() == 0) {

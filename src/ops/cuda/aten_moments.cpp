@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// CUDA implementation of ttscale::moments by ATen's Welford reduction (float32 accumulation). Compiles without CUDA:
-// dispatch is at run time.
+// ttscale::moments on CUDA by ATen's Welford reduction (float32 accumulation). Compiles without CUDA: dispatch is at
+// run time.
 #include <ATen/ATen.h>
 
+#include "ops/cuda/aten.h"
 #include "ops/moments.h"
 
 namespace ttscale::ops {
 
-std::tuple<at::Tensor, at::Tensor> moments_cuda(const at::Tensor& x) {
+std::tuple<at::Tensor, at::Tensor> moments_by_aten(const at::Tensor& x) {
   check_moments(x);
   const std::int64_t images = x.size(0);
   const std::int64_t channels = x.size(1);
