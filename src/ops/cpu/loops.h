@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "ops/cpu/isa.h"
+#include "base/isa.h"
 
 namespace ttscale::ops {
 
