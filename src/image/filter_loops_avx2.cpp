@@ -57,8 +57,8 @@ void along_x_colour(const std::uint8_t* const* in, const TapTable& taps, std::ui
     const std::int16_t* high_weights = taps.high + std::ptrdiff_t{output} * taps.stride;
     const std::int16_t* low_weights = taps.low + std::ptrdiff_t{output} * taps.stride;
     const std::ptrdiff_t begin = std::ptrdiff_t{taps.first[output]} * kChannels;
-    __m256i high[kRowsAtOnce] = {};  // NOLINT: std::array is a function shared with other translation units
-    __m256i low[kRowsAtOnce] = {};   // NOLINT
+    __m256i high[kRowsAtOnce] = {};
+    __m256i low[kRowsAtOnce] = {};
     for (int i = 0; i < taps.count[output]; i += 4) {
       const __m256i h = spread_weights(high_weights + i);
       const __m256i l = spread_weights(low_weights + i);
@@ -76,7 +76,6 @@ void along_x_colour(const std::uint8_t* const* in, const TapTable& taps, std::ui
     const auto rows01 = static_cast<std::uint64_t>(_mm256_extract_epi64(bytes, 0));
     const auto rows23 = static_cast<std::uint64_t>(_mm256_extract_epi64(bytes, 2));
     const std::uint32_t pixels[kRowsAtOnce] = {
-        // NOLINT
         static_cast<std::uint32_t>(rows01), static_cast<std::uint32_t>(rows01 >> 32U),
         static_cast<std::uint32_t>(rows23), static_cast<std::uint32_t>(rows23 >> 32U)};
     for (int row = 0; row < kRowsAtOnce; ++row) {
@@ -90,8 +89,8 @@ void along_x_gray(const std::uint8_t* const* in, const TapTable& taps, std::uint
   for (int output = 0; output < taps.outputs; ++output) {
     const std::int16_t* high_weights = taps.high + std::ptrdiff_t{output} * taps.stride;
     const std::int16_t* low_weights = taps.low + std::ptrdiff_t{output} * taps.stride;
-    __m128i high[kRowsAtOnce] = {};  // NOLINT
-    __m128i low[kRowsAtOnce] = {};   // NOLINT
+    __m128i high[kRowsAtOnce] = {};
+    __m128i low[kRowsAtOnce] = {};
     for (int i = 0; i < taps.count[output]; i += 8) {
       const __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(high_weights + i));
       const __m128i l = _mm_loadu_si128(reinterpret_cast<const __m128i*>(low_weights + i));
@@ -103,7 +102,7 @@ void along_x_gray(const std::uint8_t* const* in, const TapTable& taps, std::uint
         low[row] = _mm_add_epi32(low[row], _mm_madd_epi16(pixels, l));
       }
     }
-    __m128i sums[kRowsAtOnce];  // NOLINT
+    __m128i sums[kRowsAtOnce];
     for (int row = 0; row < kRowsAtOnce; ++row) {
       sums[row] = _mm_add_epi32(_mm_slli_epi32(high[row], 16), low[row]);
     }
@@ -139,8 +138,8 @@ constexpr std::ptrdiff_t kStrip = 32;
 void filter_strip(const std::uint8_t* in, std::ptrdiff_t width, const std::int16_t* high_weights,
                   const std::int16_t* low_weights, int count, std::uint8_t* out) {
   const __m256i zero = _mm256_setzero_si256();
-  __m256i high[4] = {};  // NOLINT
-  __m256i low[4] = {};   // NOLINT
+  __m256i high[4] = {};
+  __m256i low[4] = {};
   for (int i = 0; i < count; i += 2, in += 2 * width) {
     const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in));
     const std::uint8_t* next = i + 1 < count ? in + width : in;  // behind the last weight is a zero
@@ -149,7 +148,7 @@ void filter_strip(const std::uint8_t* in, std::ptrdiff_t width, const std::int16
     const __m256i l = two_weights(low_weights + i);
     const __m256i left = _mm256_unpacklo_epi8(a, b);
     const __m256i right = _mm256_unpackhi_epi8(a, b);
-    const __m256i pixels[4] = {_mm256_unpacklo_epi8(left, zero), _mm256_unpackhi_epi8(left, zero),  // NOLINT
+    const __m256i pixels[4] = {_mm256_unpacklo_epi8(left, zero), _mm256_unpackhi_epi8(left, zero),
                                _mm256_unpacklo_epi8(right, zero), _mm256_unpackhi_epi8(right, zero)};
 #pragma GCC unroll 4
     for (int part = 0; part < 4; ++part) {
@@ -157,7 +156,7 @@ void filter_strip(const std::uint8_t* in, std::ptrdiff_t width, const std::int16
       low[part] = _mm256_add_epi32(low[part], _mm256_madd_epi16(pixels[part], l));
     }
   }
-  __m256i sums[4];  // NOLINT
+  __m256i sums[4];
 #pragma GCC unroll 4
   for (int part = 0; part < 4; ++part) {
     sums[part] = rounded(total(high[part], low[part]));

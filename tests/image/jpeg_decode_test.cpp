@@ -47,7 +47,7 @@ std::optional<Numbers> with_opencv(const Numbers& file, Size size) {
   Numbers rgb;
   for (int row = 0; row < bgr.rows; ++row) {
     for (int column = 0; column < bgr.cols; ++column) {
-      const auto pixel = bgr.at<cv::Vec3b>(row, column);
+      const auto& pixel = bgr.at<cv::Vec3b>(row, column);
       rgb.insert(rgb.end(), {pixel[2], pixel[1], pixel[0]});
     }
   }
