@@ -8,6 +8,9 @@ of CPU time, which counts all threads and processes and depends less on what els
 
     bench_loading.py build/release/bin/bench_loading DIR [--passes 5] [--rounds 7] [--workers 2]
 
+--enlarged N measures photographs of 12 megapixels in their place: the N largest files of DIR, enlarged to 4000x3000
+with noise as of a sensor, JPEG quality 90, about 3 MB each; they are made anew at every call.
+
 With --eval MODEL --ttscale PROGRAM the same images go through a model as well, batch statistics in the place of its
 BatchNorm layers' own: `ttscale eval --rule batch` against the loop of bench_eval_python.py. There a round of ttscale
 starts the program, which is not counted: the time is that of its results file.
@@ -27,7 +30,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
@@ -43,6 +48,18 @@ def cpu_seconds(pids: list[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
+
+
+def enlarge(folder: Path, count: int, target: Path) -> None:
+    """Photographs of 12 megapixels in one class folder."""
+    (target / "photographs").mkdir()
+    noise = np.random.default_rng(0)
+    files = sorted((path for path in folder.glob("*/*") if path.is_file()), key=lambda path: -path.stat().st_size)
+    for path in files[:count]:
+        image = Image.open(path).convert("RGB").resize((4000, 3000), Image.BICUBIC)
+        noisy = np.asarray(image, np.float32) + noise.normal(0, 4, (3000, 4000, 1)).astype(np.float32)
+        pixels = noisy.round().clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(target / "photographs" / f"{path.stem}.jpg", quality=90)
 
 
 class Torchvision:
@@ -166,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="bench_loading (-DTTSCALE_BUILD_BENCHMARKS=ON)")
     parser.add_argument("folder", type=Path, help="class folders with images")
+    parser.add_argument("--enlarged", type=int, metavar="N", help="N photographs of 12 megapixels made of the folder's")
     parser.add_argument("--passes", type=int, default=5, help="times that a round goes over the folder")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
@@ -178,7 +196,11 @@ def main() -> None:
         parser.error("--eval needs --ttscale")
     if args.threads > 0:
         torch.set_num_threads(args.threads)
-    run(args)
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.enlarged:
+            enlarge(args.folder, args.enlarged, Path(scratch))
+            args.folder = Path(scratch)
+        run(args)
 
 
 if __name__ == "__main__":
