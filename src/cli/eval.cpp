@@ -201,6 +201,9 @@ void run(const EvalFlags& flags) {
   std::exception_ptr failure;
   attempt(failure, [&] { eval::evaluate(options, observer, result); });
   attempt(failure, [&] { observer.close(); });
+  if (result.seconds) {
+    observer.log_rate(*result.seconds);
+  }
   write_outcome(flags, result, failure);
   if (failure) {
     std::rethrow_exception(failure);

@@ -46,6 +46,8 @@ void EvalLog::resolved(const eval::EvalPlan& plan) {
 
 void EvalLog::resumed(std::int64_t images, std::int64_t predictions_bytes) {
   kept_predictions_ = predictions_bytes;
+  resumed_images_ = images;
+  images_ = images;
   log(LogLevel::kInfo, "resumed from " + flags_.resume.string() + ": " + std::to_string(images) + " images are done");
 }
 
@@ -78,6 +80,7 @@ void EvalLog::predictions(const eval::PredictionBatch& batch) {
 std::int64_t EvalLog::predictions_bytes() { return writer_ ? writer_->sync() : 0; }
 
 void EvalLog::batch_done(const eval::Progress& progress) {
+  images_ = progress.images;
   throw_if_interrupted();
   std::string text = part_ + ": " + std::to_string(progress.part_images) + '/' + std::to_string(part_images_);
   text += task_ == eval::Task::kSegmentation ? ", pixel acc %" : "";
@@ -125,6 +128,16 @@ void EvalLog::cell_done(const eval::Cell& cell) {
     log(LogLevel::kInfo, cell.domain + ": " + std::to_string(cell.scores.images) + " images, " +
                              eval::headline_name(task_) + " %" + scores_);
     scores_.clear();
+  }
+}
+
+void EvalLog::log_rate(double seconds) const {
+  const std::int64_t images = images_ - resumed_images_;
+  if (images > 0 && seconds > 0) {
+    std::ostringstream text;
+    text << images << " images in " << std::fixed << std::setprecision(1) << seconds
+         << " s: " << static_cast<double>(images) / seconds << " images/s";
+    log(LogLevel::kInfo, text.str());
   }
 }
 

@@ -29,6 +29,9 @@ class EvalLog : public eval::EvalObserver {
   void cell_done(const eval::Cell& cell) override;
   std::int64_t predictions_bytes() override;
 
+  /// Logs how many images this run met in that time.
+  void log_rate(double seconds) const;
+
   /// Ends the display, and the predictions file if there is one. Throws Error if the file could not be kept.
   void close();
 
@@ -40,6 +43,8 @@ class EvalLog : public eval::EvalObserver {
   bool several_ = false;  ///< settings
   std::string part_;      ///< the part in work
   std::int64_t part_images_ = 0;
+  std::int64_t resumed_images_ = 0;  ///< met in earlier runs
+  std::int64_t images_ = 0;          ///< met so far, those included
   std::size_t cells_ = 0;            ///< finished in this domain
   std::string scores_;               ///< of the finished cells of this domain
   std::set<std::string> warned_;     ///< warnings given

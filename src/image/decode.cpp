@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Decoding with OpenCV, which shares libjpeg-turbo, libpng and libwebp with Pillow, behind checks of our own.
+// Decoding with libjpeg-turbo, and with OpenCV, which shares libpng and libwebp with Pillow, behind checks of our own.
 #include "image/decode.h"
 
 #include <ATen/ops/empty.h>
@@ -11,6 +11,7 @@
 
 #include "image/file_bytes.h"
 #include "image/format.h"
+#include "image/jpeg_decode.h"
 #include "image/opencv_decode.h"
 #include "image/png_structure.h"
 #include "image/tensor_checks.h"
@@ -28,11 +29,15 @@ cv::Mat saturate_gray16(const cv::Mat& gray) {
   return bgr;
 }
 
+at::Tensor empty_rgb(Size size) {
+  return at::empty({size.height, size.width, 3}, at::TensorOptions().dtype(at::kByte));
+}
+
 at::Tensor to_rgb_tensor(const cv::Mat& bgr, Size expected) {
   if (bgr.empty() || bgr.type() != CV_8UC3 || Size{bgr.rows, bgr.cols} != expected) {
     throw BadImage("damaged image data");
   }
-  at::Tensor rgb = at::empty({bgr.rows, bgr.cols, 3}, at::TensorOptions().dtype(at::kByte));
+  at::Tensor rgb = empty_rgb(expected);
   cv::Mat target(bgr.rows, bgr.cols, CV_8UC3, rgb.data_ptr());
   cv::cvtColor(bgr, target, cv::COLOR_BGR2RGB);
   return rgb;
@@ -60,6 +65,12 @@ at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits)
     }
     const Size size = inspect(view, format);
     check_limits(size, limits, file);
+    if (format == Format::kJpeg) {
+      at::Tensor rgb = empty_rgb(size);
+      if (decode_jpeg(view, size, rgb.data_ptr<std::uint8_t>())) {
+        return rgb;
+      }
+    }
     return to_rgb_tensor(opencv_decode(bytes, kColour), size);
   } catch (const BadImage& problem) {
     throw DataError("image: expected a complete JPEG, PNG, PPM, BMP or WebP, found " + std::string(problem.what()) +

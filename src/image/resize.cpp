@@ -7,173 +7,71 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <vector>
 
 #include "base/message_text.h"
+#include "image/filter_loops.h"
+#include "image/filter_taps.h"
 #include "image/tensor_checks.h"
 #include "ttscale/error.h"
 
 namespace ttscale::image {
 namespace {
 
-constexpr int kPrecisionBits = 22;  // 8 bits of pixel and 2 of head room (bicubic overshoots) leave 22 of an int
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 24;
-
-struct Filter {
-  double support;
-  double (*weight)(double);
-};
-
-double triangle(double x) {
-  x = std::abs(x);
-  return x < 1.0 ? 1.0 - x : 0.0;
-}
-
-// Keys' cubic with a = -0.5. OpenCV and PyTorch use -0.75.
-double cubic(double x) {
-  constexpr double kA = -0.5;
-  x = std::abs(x);
-  if (x < 1.0) {
-    return ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1.0;
-  }
-  return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * kA : 0.0;
-}
-
-double box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
-
-Filter filter_of(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::kBox:
-      return {0.5, box};
-    case Interpolation::kBilinear:
-      return {1.0, triangle};
-    default:
-      return {2.0, cubic};
-  }
-}
-
-// Weights of the input pixels behind each output pixel of one axis.
-struct Taps {
-  int stride = 0;            // weights reserved for an output pixel
-  std::vector<int> first;    // first input pixel
-  std::vector<int> count;    // input pixels in use
-  std::vector<int> weights;  // fixed point
-
-  [[nodiscard]] int outputs() const { return static_cast<int>(first.size()); }
-  [[nodiscard]] const int* of(int output) const { return weights.data() + std::ptrdiff_t{output} * stride; }
-  [[nodiscard]] int input_begin() const { return first.front(); }
-  [[nodiscard]] int input_end() const { return first.back() + count.back(); }  // the window moves right only
-};
-
-int fixed_point(double weight) { return static_cast<int>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kPrecisionBits)); }
-
-// Near a border the window is cut and its weights are scaled up to sum to one again.
-void add_output(Taps& taps, double centre, double filter_scale, const Filter& filter, int in) {
-  const double support = filter.support * filter_scale;
-  const int first = std::max(0, static_cast<int>(centre - support + 0.5));
-  const int count = std::min(in, static_cast<int>(centre + support + 0.5)) - first;
-  const double inverse_scale = 1.0 / filter_scale;
-  std::vector<double> weights(static_cast<std::size_t>(taps.stride), 0.0);
-  double sum = 0.0;
-  for (int i = 0; i < count; ++i) {
-    const double weight = filter.weight((i + first - centre + 0.5) * inverse_scale);
-    weights[static_cast<std::size_t>(i)] = weight;
-    sum += weight;
-  }
-  for (const double weight : weights) {
-    taps.weights.push_back(fixed_point(sum != 0.0 ? weight / sum : weight));
-  }
-  taps.first.push_back(first);
-  taps.count.push_back(count);
-}
-
-// Taps of the output pixels begin .. begin + count - 1 of an axis that goes from `in` to `out` pixels.
-Taps make_taps(int in, int out, int begin, int count, const Filter& filter) {
-  const double scale = static_cast<double>(in) / out;
-  const double filter_scale = std::max(scale, 1.0);
-  Taps taps;
-  taps.stride = static_cast<int>(std::ceil(filter.support * filter_scale)) * 2 + 1;
-  taps.weights.reserve(static_cast<std::size_t>(count) * static_cast<std::size_t>(taps.stride));
-  for (int output = begin; output < begin + count; ++output) {
-    add_output(taps, (output + 0.5) * scale, filter_scale, filter, in);
-  }
-  return taps;
-}
-
-std::uint8_t to_pixel(int sum) { return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
-
-constexpr int kHalf = 1 << (kPrecisionBits - 1);
-
-template <int kChannels>
-void filter_row(const std::uint8_t* in, const Taps& taps, std::uint8_t* out) {
-  for (int output = 0; output < taps.outputs(); ++output) {
-    const int* weights = taps.of(output);
-    const int count = taps.count[static_cast<std::size_t>(output)];
-    const std::uint8_t* pixel = in + std::ptrdiff_t{taps.first[static_cast<std::size_t>(output)]} * kChannels;
-    std::array<int, kChannels> sums;
-    sums.fill(kHalf);
-    for (int i = 0; i < count; ++i, pixel += kChannels) {
-      for (std::size_t c = 0; c < kChannels; ++c) {
-        sums[c] += pixel[c] * weights[i];
-      }
-    }
-    for (std::size_t c = 0; c < kChannels; ++c) {
-      *out++ = to_pixel(sums[c]);
-    }
-  }
-}
-
-// Strips of a row keep the sums in registers and give the compiler a loop of fixed length to vectorise.
-constexpr std::int64_t kStrip = 64;
-
-void filter_strip(const std::uint8_t* in, std::int64_t row_bytes, const int* weights, int count, std::int64_t width,
-                  std::uint8_t* out) {
-  std::array<int, kStrip> sums;
-  sums.fill(kHalf);
-  for (int i = 0; i < count; ++i, in += row_bytes) {
-    if (width == kStrip) {
-      for (std::size_t x = 0; x < kStrip; ++x) {
-        sums[x] += in[x] * weights[i];
-      }
-    } else {
-      for (std::size_t x = 0; x < static_cast<std::size_t>(width); ++x) {
-        sums[x] += in[x] * weights[i];
-      }
-    }
-  }
-  for (std::size_t x = 0; x < static_cast<std::size_t>(width); ++x) {
-    out[x] = to_pixel(sums[x]);
-  }
-}
 
 at::Tensor empty_image(std::int64_t height, std::int64_t width, std::int64_t channels) {
   return at::empty({height, width, channels}, at::TensorOptions().dtype(at::kByte));
 }
 
+// Rows as the loops may read them: those at the end of an image are copied to where the loops may read on.
+class ReadableRows {
+ public:
+  // Rows begin .. end - 1 of `hwc`, which lie without gaps.
+  ReadableRows(const at::Tensor& hwc, std::int64_t begin, std::int64_t end)
+      : row_bytes_(hwc.stride(0)), first_(hwc.data_ptr<std::uint8_t>()) {
+    const std::int64_t copied = std::min(end - begin, kRowSlack / row_bytes_ + 1);
+    first_copied_ = end - copied;
+    copies_.resize(static_cast<std::size_t>(copied * row_bytes_ + kRowSlack));
+    std::copy_n(first_ + first_copied_ * row_bytes_, copied * row_bytes_, copies_.data());
+  }
+
+  [[nodiscard]] const std::uint8_t* at(std::int64_t row) const {
+    return row < first_copied_ ? first_ + row * row_bytes_ : copies_.data() + (row - first_copied_) * row_bytes_;
+  }
+
+ private:
+  std::int64_t row_bytes_;
+  const std::uint8_t* first_;
+  std::int64_t first_copied_ = 0;
+  std::vector<std::uint8_t> copies_;
+};
+
 // Rows begin .. end - 1 of `hwc`, filtered along x.
-at::Tensor filter_horizontally(const at::Tensor& hwc, int begin, int end, const Taps& taps) {
-  const std::int64_t channels = hwc.size(2);
-  at::Tensor result = empty_image(end - begin, taps.outputs(), channels);
-  const auto filter = channels == 1 ? filter_row<1> : channels == 3 ? filter_row<3> : filter_row<4>;
-  for (std::int64_t row = begin; row < end; ++row) {
-    filter(hwc.data_ptr<std::uint8_t>() + row * hwc.stride(0), taps,
-           result.data_ptr<std::uint8_t>() + (row - begin) * result.stride(0));
+at::Tensor filter_horizontally(const at::Tensor& hwc, std::int64_t begin, std::int64_t end, const Taps& taps, Isa isa) {
+  at::Tensor result = empty_image(end - begin, taps.outputs(), hwc.size(2));
+  const ReadableRows rows(hwc, begin, end);
+  for (std::int64_t row = begin; row < end; row += kRowsAtOnce) {
+    std::array<const std::uint8_t*, kRowsAtOnce> in{};
+    std::array<std::uint8_t*, kRowsAtOnce> out{};
+    for (std::int64_t i = 0; i < kRowsAtOnce; ++i) {
+      const std::int64_t here = std::min(row + i, end - 1);
+      in[static_cast<std::size_t>(i)] = rows.at(here);
+      out[static_cast<std::size_t>(i)] = result.data_ptr<std::uint8_t>() + (here - begin) * result.stride(0);
+    }
+    filter_loops(isa).along_x(in.data(), taps.table(), static_cast<int>(hwc.size(2)), out.data());
   }
   return result;
 }
 
 // Filters along y; row 0 of `hwc` is input row `offset` of the taps.
-at::Tensor filter_vertically(const at::Tensor& hwc, int offset, const Taps& taps) {
+at::Tensor filter_vertically(const at::Tensor& hwc, int offset, const Taps& taps, Isa isa) {
   const std::int64_t row_bytes = hwc.size(1) * hwc.size(2);
   at::Tensor result = empty_image(taps.outputs(), hwc.size(1), hwc.size(2));
   for (int row = 0; row < taps.outputs(); ++row) {
-    const auto index = static_cast<std::size_t>(row);
-    const std::uint8_t* in = hwc.data_ptr<std::uint8_t>() + (taps.first[index] - offset) * row_bytes;
-    std::uint8_t* out = result.data_ptr<std::uint8_t>() + row * row_bytes;
-    for (std::int64_t x = 0; x < row_bytes; x += kStrip) {
-      filter_strip(in + x, row_bytes, taps.of(row), taps.count[index], std::min(kStrip, row_bytes - x), out + x);
-    }
+    const std::uint8_t* in =
+        hwc.data_ptr<std::uint8_t>() + (taps.first[static_cast<std::size_t>(row)] - offset) * row_bytes;
+    filter_loops(isa).along_y(in, row_bytes, taps.table(), row, result.data_ptr<std::uint8_t>() + row * row_bytes);
   }
   return result;
 }
@@ -183,7 +81,7 @@ at::Tensor crop(const at::Tensor& hwc, const Window& window) {
 }
 
 // A pass whose axis keeps its size is left out, as in Pillow: it would round nothing but cost time.
-at::Tensor filter_window(const at::Tensor& hwc, Size size, Window window, const Filter& filter) {
+at::Tensor filter_window(const at::Tensor& hwc, Size size, const Window& window, Interpolation interpolation, Isa isa) {
   const auto height = static_cast<int>(hwc.size(0));
   const auto width = static_cast<int>(hwc.size(1));
   at::Tensor image = hwc;
@@ -191,7 +89,7 @@ at::Tensor filter_window(const at::Tensor& hwc, Size size, Window window, const 
   int begin = 0;
   if (height != size.height) {
     rows = make_taps(height, static_cast<int>(size.height), static_cast<int>(window.top),
-                     static_cast<int>(window.size.height), filter);
+                     static_cast<int>(window.size.height), interpolation);
     begin = rows.input_begin();
   } else {
     image = image.narrow(0, window.top, window.size.height);
@@ -200,11 +98,12 @@ at::Tensor filter_window(const at::Tensor& hwc, Size size, Window window, const 
   if (width != size.width) {
     image = filter_horizontally(image, begin, end,
                                 make_taps(width, static_cast<int>(size.width), static_cast<int>(window.left),
-                                          static_cast<int>(window.size.width), filter));
+                                          static_cast<int>(window.size.width), interpolation),
+                                isa);
   } else {
     image = crop(image, {begin, window.left, {end - begin, window.size.width}});
   }
-  return rows.outputs() > 0 ? filter_vertically(image, begin, rows) : image;
+  return rows.outputs() > 0 ? filter_vertically(image, begin, rows, isa) : image;
 }
 
 at::Tensor nearest_window(const at::Tensor& hwc, Size size, const Window& window) {
@@ -276,6 +175,11 @@ at::Tensor resize(const at::Tensor& hwc, Size size, Interpolation interpolation)
 }
 
 at::Tensor resize_window(const at::Tensor& hwc, Size size, const Window& window, Interpolation interpolation) {
+  return resize_window_on(available_isas().back(), hwc, size, window, interpolation);
+}
+
+at::Tensor resize_window_on(Isa isa, const at::Tensor& hwc, Size size, const Window& window,
+                            Interpolation interpolation) {
   check_image(hwc, "resize");
   check_window(size, window);
   if (hwc.size(0) == size.height && hwc.size(1) == size.width) {
@@ -285,7 +189,7 @@ at::Tensor resize_window(const at::Tensor& hwc, Size size, const Window& window,
   if (interpolation == Interpolation::kNearest) {
     return nearest_window(image, size, window);
   }
-  return filter_window(image, size, window, filter_of(interpolation));
+  return filter_window(image, size, window, interpolation, isa);
 }
 
 }  // namespace ttscale::image

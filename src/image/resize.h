@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/isa.h"
+
 namespace ttscale::image {
 
 /// Filters with the names that timm and torchvision use: "nearest", "bilinear", "bicubic", "box".
@@ -44,6 +46,10 @@ at::Tensor resize(const at::Tensor& hwc, Size size, Interpolation interpolation)
 /// The pixels of `window` of resize(hwc, size, interpolation), computing only those: [window.height, window.width, C].
 /// Throws UsageError if the window does not lie inside `size`.
 at::Tensor resize_window(const at::Tensor& hwc, Size size, const Window& window, Interpolation interpolation);
+
+/// resize_window() with the loops for `isa`, one of available_isas(); the pixels do not depend on it.
+at::Tensor resize_window_on(Isa isa, const at::Tensor& hwc, Size size, const Window& window,
+                            Interpolation interpolation);
 
 /// The input pixel that each output pixel takes under kNearest on an axis that goes from `in` to `out` pixels.
 std::vector<std::int64_t> nearest_sources(std::int64_t in, std::int64_t out);

@@ -25,7 +25,7 @@
 
 namespace {
 
-using ttscale::ops::Isa;
+using ttscale::Isa;
 using Call = std::function<void()>;
 
 double seconds(const Call& call) {
@@ -154,13 +154,13 @@ void register_all() {
                                 {"16x512x28x28", {16, 512, 28, 28}, true},  {"16x1024x14x14", {16, 1024, 14, 14}, true},
                                 {"16x2048x7x7", {16, 2048, 7, 7}, true},    {"1x2048x7x7", {1, 2048, 7, 7}, true},
                                 {"1x3x1024x1024", {1, 3, 1024, 1024}, true}};
-  for (const Isa isa : ttscale::ops::available_isas()) {
+  for (const Isa isa : ttscale::available_isas()) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
         for (const auto& size : sizes) {
-          const std::string name = std::string("/") + ttscale::ops::isa_name(isa) + "/" + at::toString(type) + "/" +
+          const std::string name = std::string("/") + ttscale::isa_name(isa) + "/" + at::toString(type) + "/" +
                                    (format == at::MemoryFormat::Contiguous ? "NCHW/" : "NHWC/") + size.name;
-          const bool fastest = isa == ttscale::ops::available_isas().back();
+          const bool fastest = isa == ttscale::available_isas().back();
           benchmark::RegisterBenchmark(("moments" + name).c_str(),
                                        [=](benchmark::State& state) {
                                          bench_moments(state, isa, size.shape, type, format,

@@ -10,6 +10,7 @@
 namespace ttscale::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -227,7 +228,9 @@ TEST_F(EvalTest, SkippedLayersStayAtTheSource) {
 TEST_F(EvalTest, TimesAreInTheResultsOnlyWhenAsked) {
   ASSERT_EQ(eval({"--results-file", results()}).exit_code, 0);
   EXPECT_THAT(read_file(results()), Not(HasSubstr("seconds")));
-  ASSERT_EQ(eval({"--results-file", results(), "--timings"}).exit_code, 0);
+  const Outcome timed = eval({"--results-file", results(), "--timings"});
+  ASSERT_EQ(timed.exit_code, 0);
+  EXPECT_THAT(timed.err, ContainsRegex("12 images in [0-9.]+ s: [0-9.]+ images/s"));
   EXPECT_THAT(read_file(results()), HasSubstr("seconds"));
 }
 

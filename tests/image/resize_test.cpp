@@ -4,10 +4,14 @@
 
 #include <ATen/Functions.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
+#include <utility>
 
 #include "temp_folder.h"
 #include "ttscale/error.h"
@@ -87,6 +91,75 @@ TEST(Resize, FollowsTheObviousAlgorithm) {
     }
   }
   EXPECT_LT(sum_of_means / 180, 0.01);
+}
+
+class ResizeLoops : public ::testing::TestWithParam<Isa> {
+ protected:
+  static void expect_pixels_of_plain_loops(const at::Tensor& image, Size size, const Window& window) {
+    for (const auto interpolation : {Interpolation::kBilinear, Interpolation::kBicubic, Interpolation::kBox}) {
+      const at::Tensor plain = resize_window_on(Isa::kBaseline, image, size, window, interpolation);
+      EXPECT_TRUE(resize_window_on(GetParam(), image, size, window, interpolation).equal(plain))
+          << image.sizes() << " to " << size.height << 'x' << size.width << ", " << to_string(interpolation);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, ResizeLoops, ::testing::ValuesIn(available_isas()),
+                         [](const auto& instance) { return "Isa" + std::to_string(instance.index); });
+
+TEST_P(ResizeLoops, GiveThePixelsOfThePlainLoops) {
+  std::mt19937 engine(4);
+  for (int round = 0; round < 150; ++round) {
+    const auto below = [&engine](std::int64_t bound) { return static_cast<std::int64_t>(engine()) % bound; };
+    const std::int64_t channels = std::vector<std::int64_t>{1, 3, 4}[engine() % 3];
+    const at::Tensor image = random_image(engine, below(120) + 1, below(120) + 1, channels);
+    const Size size{below(120) + 1, below(120) + 1};
+    Window window{below(size.height), below(size.width), {}};
+    window.size = {below(size.height - window.top) + 1, below(size.width - window.left) + 1};
+    expect_pixels_of_plain_loops(image, size, window);
+  }
+}
+
+TEST_P(ResizeLoops, AgreeOnExtremeSizes) {
+  std::mt19937 engine(5);
+  for (const std::int64_t channels : {1, 3, 4}) {
+    for (const auto& [from, to] : std::vector<std::pair<Size, Size>>{{{1, 1}, {70, 90}},
+                                                                     {{1, 4000}, {3, 2}},
+                                                                     {{4000, 1}, {2, 3}},
+                                                                     {{3, 5000}, {9, 1}},
+                                                                     {{700, 900}, {1, 1}},
+                                                                     {{2, 2}, {1, 1000}},
+                                                                     {{5, 7}, {5, 70}},
+                                                                     {{5, 7}, {70, 7}}}) {
+      expect_pixels_of_plain_loops(random_image(engine, from.height, from.width, channels), to, {0, 0, to});
+      // All weights meet the largest pixel: the largest sums, and their overshoot.
+      expect_pixels_of_plain_loops(at::full({from.height, from.width, channels}, 255, at::kByte), to, {0, 0, to});
+    }
+  }
+}
+
+// The image ends where memory that nobody may read begins.
+TEST_P(ResizeLoops, ReadNothingBehindTheImage) {
+  std::mt19937 engine(6);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t bytes = 16 * page;
+  void* memory = ::mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  ASSERT_EQ(::mprotect(static_cast<char*>(memory) + bytes, page, PROT_NONE), 0);
+  for (const std::int64_t channels : {1, 3, 4}) {
+    for (const std::int64_t width : {1, 2, 5, 6, 31, 100}) {
+      for (const std::int64_t height : {1, 3, 8, 50}) {
+        const at::Tensor pixels = random_image(engine, height, width, channels);
+        char* begin = static_cast<char*>(memory) + bytes - pixels.nbytes();
+        std::memcpy(begin, pixels.data_ptr(), pixels.nbytes());
+        const at::Tensor image = at::from_blob(begin, pixels.sizes(), at::TensorOptions().dtype(at::kByte));
+        expect_pixels_of_plain_loops(image, {9, 40}, {0, 0, {9, 40}});
+        expect_pixels_of_plain_loops(image, {height, 3}, {0, 0, {height, 3}});
+        expect_pixels_of_plain_loops(image, {2, width}, {0, 0, {2, width}});
+      }
+    }
+  }
+  ::munmap(memory, bytes + page);
 }
 
 TEST(Resize, WindowEqualsCropOfTheWhole) {

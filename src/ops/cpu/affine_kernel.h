@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ops/cpu/isa.h"
+#include "base/isa.h"
 #include "ops/epilogue.h"
 
 namespace ttscale::ops {

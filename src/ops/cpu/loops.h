@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "base/isa.h"
 #include "ops/activation.h"
-#include "ops/cpu/isa.h"
 
 namespace ttscale::ops {
 

@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ops/cpu/isa.h"
+#include "base/isa.h"
 
 namespace ttscale::ops {
 

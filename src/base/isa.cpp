@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "ops/cpu/isa.h"
+#include "base/isa.h"
 
 #ifdef TTSCALE_X86_KERNELS
 #include <cpuid.h>
 #endif
 
-namespace ttscale::ops {
+namespace ttscale {
 namespace {
 
 #ifdef TTSCALE_X86_KERNELS
@@ -53,4 +53,4 @@ const char* isa_name(Isa isa) {
   return "baseline";
 }
 
-}  // namespace ttscale::ops
+}  // namespace ttscale
