@@ -37,6 +37,8 @@ struct BatchMoments {
 /// Pools the images of a batch: the variance is the mean of their variances plus the variance of their means (law of
 /// total variance). With no finite image the pooled moments are NaN.
 BatchMoments pool(const ImageMoments& images);
+/// The same by operators on tensors on any device; to rounding.
+BatchMoments pool_in_tensors(const ImageMoments& images);
 
 /// The batch's moments with the variance estimate asked for. The unbiased variance of a single value is undefined:
 /// `source.var` stands in.

@@ -92,8 +92,8 @@ at::Tensor weight_rows(const at::Tensor& domain_shift, const at::Tensor& image_s
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
              SiteState& state);
 
-/// step() by operators on tensors, which every rule and device has; step() takes loops over main memory where there are
-/// any (auto).
+/// step() by operators on tensors, which every device has. Over main memory step() takes loops for what is around the
+/// rule, and for auto itself.
 Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
                         SiteState& state);
 

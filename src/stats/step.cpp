@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One step of a site's statistics: rule, protection of degenerate cases, state update.
+#include <algorithm>
+#include <cstddef>
+
 #include <ATen/ATen.h>
 
 #include "stats/rule_traits.h"
@@ -17,15 +20,84 @@ void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& 
   target.copy_(at::where(condition, value, target));
 }
 
+/// The rule itself is on tensors; what is around it, the same for all rules, in loops over main memory.
+Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
+                       SiteState& state) {
+  const StateSize general;
+  const std::int64_t channels = source.mean.numel();
+  const auto size = static_cast<std::size_t>(channels);
+  double* counters = state.counters.data_ptr<double>();
+  double* rows = state.running.data_ptr<double>();
+  double* last = state.last.data_ptr<double>();
+  at::Tensor own_rows = state.running.narrow(0, general.rows, state.running.size(0) - general.rows);
+  at::Tensor own_numbers = state.counters.narrow(0, general.counters, state.counters.size(0) - general.counters);
+  // Copies: what the rule hands back may be what it was given, and the state is written below.
+  const bool begun = counters[1] > 0;
+  const Moments running =
+      begun ? Moments{state.running.select(0, 0).clone(), state.running.select(0, 1).clone()} : source;
+  RuleInput in{source,
+               eps,
+               images.each,
+               pool(images),
+               images.medians,
+               running,
+               state.counters.select(0, 0),
+               state.counters.select(0, 1),
+               own_rows,
+               own_numbers,
+               state.stream};
+  const Moments measured = in.batch.pooled;
+  in.batch.pooled.var = measured.var.clone();
+  double* var = in.batch.pooled.var.data_ptr<double>();
+  const double* source_var = source.var.data_ptr<double>();
+  for (std::size_t c = 0; c < size; ++c) {
+    var[c] = var[c] < kDeadShare * source_var[c] ? source_var[c] : var[c];
+  }
+  const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
+
+  const double finite = in.batch.images.data_ptr<double>()[0];
+  const Moments chosen = finite > 0 ? out.used : running;
+  const Moments used = select_part(rule, source, {chosen.mean.clone(), chosen.var.clone()});
+  const auto write = [&](const at::Tensor& value, double* target) {
+    const at::Tensor row = (value.dim() == 2 ? value.mean(0) : value).contiguous();
+    std::copy_n(row.data_ptr<double>(), size, target);
+  };
+  const bool complete = finite == static_cast<double>(in.batch.offered);
+  if (complete) {
+    write(out.running.mean, rows);
+    write(out.running.var, rows + channels);
+    const auto write_own = [](const at::Tensor& value, at::Tensor target) {
+      if (value.defined()) {
+        target.copy_(value);
+      }
+    };
+    write_own(out.rows, own_rows);
+    write_own(out.numbers, own_numbers);
+    if (out.stream.defined()) {
+      write_own(out.stream, state.stream.narrow(0, 0, out.stream.size(0)));
+    }
+    counters[0] += finite;
+    counters[1] += 1;
+  } else {
+    counters[2] += 1;
+  }
+  write(measured.mean, last);
+  write(measured.var, last + channels);
+  write(used.mean, last + 2 * channels);
+  write(used.var, last + 3 * channels);
+  return used;
+}
+
 }  // namespace
 
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
              SiteState& state) {
-  if (const auto* automatic = std::get_if<rule::Auto>(&rule);
-      automatic != nullptr && lie_in_memory(source, eps, images, state)) {
-    return step_in_loops(*automatic, source, eps, images, state);
+  if (!lie_in_memory(source, eps, images, state)) {
+    return step_in_tensors(rule, source, eps, images, state);
   }
-  return step_in_tensors(rule, source, eps, images, state);
+  const auto* automatic = std::get_if<rule::Auto>(&rule);
+  return automatic != nullptr ? step_in_loops(*automatic, source, eps, images, state)
+                              : step_in_memory(rule, source, eps, images, state);
 }
 
 Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,

@@ -33,6 +33,20 @@ TEST(Pool, EqualsTheMomentsOfAllPixels) {
   EXPECT_EQ(batch.offered, 5);
 }
 
+TEST(Pool, LoopsDoWhatTensorsDo) {
+  at::Tensor x = images(7, 33, 5);
+  x[3][2][1] = std::numeric_limits<double>::infinity();
+  for (const std::int64_t n : {1, 3, 7}) {
+    const BatchMoments loops = pool(per_image(x.narrow(0, 0, n)));
+    const BatchMoments tensors = pool_in_tensors(per_image(x.narrow(0, 0, n)));
+    EXPECT_TRUE(at::allclose(loops.pooled.mean, tensors.pooled.mean, 1e-13, 1e-13));
+    EXPECT_TRUE(at::allclose(loops.pooled.var, tensors.pooled.var, 1e-13, 1e-13));
+    EXPECT_TRUE(loops.images.equal(tensors.images));
+  }
+  const BatchMoments none = pool(per_image(x.narrow(0, 3, 1)));
+  EXPECT_TRUE(none.pooled.mean.isnan().all().item<bool>() && none.pooled.var.isnan().all().item<bool>());
+}
+
 TEST(Pool, LeavesOutImagesThatAreNotFinite) {
   at::Tensor x = images(5, 3, 7);
   const BatchMoments expected = pool(per_image(at::cat({x.narrow(0, 0, 1), x.narrow(0, 3, 2)})));

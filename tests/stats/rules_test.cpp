@@ -235,6 +235,41 @@ TEST_P(EveryRule, FiniteImagesAreUsedAsIfTheOthersWereNotThere) {
   EXPECT_TRUE(known(with.var).allclose(without.var, 1e-12, 1e-12));
 }
 
+/// Equal to rounding; NaN where the other is.
+void expect_same(const at::Tensor& a, const at::Tensor& b, const char* what, int index) {
+  EXPECT_TRUE(a.sizes() == b.sizes() && at::allclose(a, b, 1e-10, 1e-12, /*equal_nan=*/true)) << what << index;
+}
+
+TEST_P(EveryRule, LoopsDoWhatTensorsDo) {
+  constexpr std::int64_t kChannels = 5;
+  SiteState loops = testing::fresh_state(rule_, kChannels);
+  SiteState tensors = testing::fresh_state(rule_, kChannels);
+  at::manual_seed(77);
+  const Moments source{at::randn({kChannels}, at::kDouble), at::rand({kChannels}, at::kDouble) + 0.3};
+  const at::Tensor eps = at::full({}, 1e-5, at::kDouble);
+  for (int i = 0; i < 12; ++i) {
+    at::Tensor x = at::randn({i % 4 == 3 ? 1 : 6, kChannels, kPixels}, at::kDouble) * (1 + i % 3) + 0.2 * i;
+    if (i == 4) {
+      x[1][2][0] = std::numeric_limits<double>::quiet_NaN();
+    } else if (i == 6) {
+      x.fill_(std::numeric_limits<double>::infinity());
+    } else if (i == 8) {
+      x.select(1, 3).mul_(1e-6);  // dead
+    }
+    begin(rule_, loops.stream, true);
+    begin(rule_, tensors.stream, true);
+    const ImageMoments images = testing::image_moments(x);
+    const Moments a = step(rule_, source, eps, images, loops);
+    const Moments b = step_in_tensors(rule_, source, eps, images, tensors);
+    expect_same(a.mean.expand_as(b.mean), b.mean, "mean", i);  // without a finite image all have the same
+    expect_same(a.var.expand_as(b.var), b.var, "variance", i);
+    expect_same(loops.running, tensors.running, "running", i);
+    expect_same(loops.counters, tensors.counters, "counters", i);
+    expect_same(loops.last, tensors.last, "last", i);
+    expect_same(loops.stream, tensors.stream, "stream", i);
+  }
+}
+
 TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   // Contrast at severity 5 of ImageNet-C leaves 0.05 of the spread, 0.0025 of the variance.
   SiteState state = testing::fresh_state(rule::Batch{}, 1);
