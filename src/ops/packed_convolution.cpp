@@ -27,7 +27,13 @@ at::Tensor call(const c10::OperatorHandle& op, torch::jit::Stack stack) {
   return stack.at(0).toTensor();
 }
 
-/// [C, C_in, 1, 1] in rows of C_in is both layouts; what it is called decides in which one the result lies.
+/// LibTorch's operator that packs, where it also has the one that takes what it packs.
+const c10::optional<c10::OperatorHandle>& packer() {
+  static const auto op =
+      find("mkldnn::_convolution_pointwise") ? find("mkldnn::_reorder_convolution_weight") : c10::nullopt;
+  return op;
+}
+
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
 }
@@ -35,14 +41,16 @@ at::Tensor in_channels_last(const at::Tensor& weight) {
 }  // namespace
 
 PackedConvolution::PackedConvolution(ConvolutionOptions options) : options_(std::move(options)) {
-  options_.weight = in_channels_last(options_.weight.detach());
+  options_.weight = options_.weight.detach();
+  if (!packer()) {  // else a copy for nothing
+    options_.weight = in_channels_last(options_.weight);
+  }
 }
 
 at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
-  static const auto pack = find("mkldnn::_reorder_convolution_weight");
-  static const bool runs = find("mkldnn::_convolution_pointwise").has_value();
+  const auto& pack = packer();
   const auto type = x.scalar_type();
-  if (!pack || !runs || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
+  if (!pack || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
       (type != at::kFloat && type != at::kBFloat16) || type != options_.weight.scalar_type()) {
     return {};
   }
