@@ -44,8 +44,8 @@ struct StreamReport {
   std::int64_t batches = 0;   ///< batches likewise
   std::int64_t rejected = 0;  ///< batches that left the statistics untouched because they held NaN or Inf
   GuardReport guard;
-  std::string unoptimized;  ///< why the stream runs as under Optimize::kNone, in words; empty if it does not, or has
-                            ///< not run yet
+  bool optimized = false;             ///< whether its batches run in the optimised form (Optimize::kAuto) by now
+  std::string unoptimized;            ///< why not, in words; empty if they do, or it has not been found out yet
   std::vector<std::string> warnings;  ///< where scaling statistics cannot help this stream, in words
   std::vector<SiteReport> sites;
 };

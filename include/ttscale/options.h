@@ -22,7 +22,7 @@ struct CallOptions {
                        ///< dictionary, joined by dots where nested; empty: the first of shape [N, K]
 };
 
-/// What is done for speed beside adapting. The sites compute the same either way.
+/// What is done for speed beside adapting. The statistics are the same either way.
 enum class Optimize {
   kNone,  ///< the model's own operators around the sites
   kAuto,  ///< on the CPU: weights fixed as constants, the addition and the activation that follow a site done in its

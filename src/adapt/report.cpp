@@ -39,7 +39,7 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
     text << "\n";
   }
   text << "squared Hellinger distance, mean over channels: 0 = same statistics, 1 = disjoint, - = not measured\n";
-  if (!report.unoptimized.empty()) {
+  if (!report.unoptimized.empty() && report.rule != "source") {
     text << "not optimised: " << report.unoptimized << "\n";
   }
   if (report.guard.guard.fraction > 0) {

@@ -100,13 +100,16 @@ at::Tensor Stream::Impl::adapted(const at::Tensor& images, const at::Tensor& bef
   return output;
 }
 
-at::Tensor Stream::Impl::unadapted(const at::Tensor& images) {
-  if (!source) {
-    const Rule none = rule::Source{};
+at::Tensor Stream::Impl::unadapted(const at::Tensor& images, bool exact) {
+  const Rule none = rule::Source{};
+  if (!source_state) {
     source_state.emplace(none, program->sites(), program->device());
-    source = program->instantiate(to_string(none), source_state->tensors());
   }
-  return source->forward(images, [] {});
+  std::optional<graph::Instance>& runner = exact ? exact_source : source;
+  if (!runner) {
+    runner = program->instantiate(to_string(none), source_state->tensors(), exact);
+  }
+  return runner->forward(images, [] {});
 }
 
 at::Tensor Stream::Impl::forward(const at::Tensor& images, const at::Tensor& before) {
@@ -145,7 +148,7 @@ void Stream::Impl::look_again(const at::Tensor& images, const at::Tensor& adapte
 at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tensor& before) {
   const std::vector<std::int64_t> due = watch.due(images.dim() > 0 ? images.size(0) : 0);
   const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);
-  at::Tensor output = unadapted(images);
+  at::Tensor output = unadapted(images, /*exact=*/true);
   if (!due.empty()) {
     try_again(some, due, output, before);
   }
@@ -277,7 +280,9 @@ StreamReport Stream::report() const {
   out.batches = count(1);
   out.rejected = count(2);
   out.guard = guard();
-  out.unoptimized = impl_->program->why_not_optimized();
+  const bool exact = std::holds_alternative<rule::Source>(impl_->options);
+  out.optimized = !exact && impl_->program->is_optimized();
+  out.unoptimized = exact ? "the rule is source" : impl_->program->why_not_optimized();
   const auto& sites = impl_->program->sites();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     out.sites.push_back(site_report(

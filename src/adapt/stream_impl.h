@@ -38,7 +38,7 @@ struct Stream::Impl {
   InputProbe probe = {};
   bool fresh = true;     ///< has met no batch since the last reset; known here so that no device is asked
   at::Tensor good = {};  ///< the state when the guard was last sure of it
-  std::optional<graph::Instance> blended = {}, source = {};  ///< made when first needed
+  std::optional<graph::Instance> blended = {}, source = {}, exact_source = {};  ///< made when first needed
   std::optional<StreamState> source_state = {};
 
   /// Answers for a batch and moves the statistics; `before` is the state ahead of it.
@@ -52,7 +52,8 @@ struct Stream::Impl {
 
  private:
   at::Tensor adapted(const at::Tensor& images, const at::Tensor& before);
-  at::Tensor unadapted(const at::Tensor& images);
+  /// The model as it is; `exact` bit by bit.
+  at::Tensor unadapted(const at::Tensor& images, bool exact = false);
   void probe_input(const at::Tensor& images, const at::Tensor& unadapted);
   at::Tensor answer_adapted(const at::Tensor& images, const at::Tensor& before);
   at::Tensor answer_source(const at::Tensor& images, const at::Tensor& before);

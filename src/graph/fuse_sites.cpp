@@ -28,6 +28,7 @@ using torch::jit::Value;
 /// What was found below a site.
 struct Fusion {
   Value* residual = nullptr;
+  bool keeps_dtype = false;  ///< added in place
   Activation activation;
   std::vector<Node*> nodes;  ///< that the fused site replaces, in order of execution
 };
@@ -90,8 +91,17 @@ bool adjacent(const Node& first, const Node& second) {
   return true;
 }
 
-/// The other operand of an addition of two tensors, one to one; `value` is one of them. One that is written in place
-/// must be `value`.
+/// Whether the value is a tensor of its own that nobody else holds or reads: it may be overwritten.
+bool is_free(const Value& value, const Node& user) {
+  const Node& maker = *value.node();
+  const std::string kind = kind_of(maker);
+  const bool fresh = is_convolution(maker) || kind == "aten::cat" || kind == "aten::linear" || kind == "aten::addmm" ||
+                     kind == ops::kFusedNormOperator || kind == ops::kNormOperator;
+  return fresh && maker.owningBlock() == user.owningBlock() && value.uses().size() == 1;
+}
+
+/// The other operand of an addition of two tensors, one to one; `value` is one of them. What is written in place must
+/// be `value`, or a tensor that nobody else holds.
 Value* other_operand(Node& node, const Value& value) {
   if (!is(node, "aten::add") || node.inputs().size() != 3 || number(node, 2) != 1.0) {
     return nullptr;
@@ -102,7 +112,8 @@ Value* other_operand(Node& node, const Value& value) {
   Value* other = left == &value ? right : left;
   const bool tensors =
       left->type()->isSubtypeOf(*c10::TensorType::get()) && right->type()->isSubtypeOf(*c10::TensorType::get());
-  return !tensors || left == right || (in_place && left != &value) ? nullptr : other;
+  const bool writes_other = in_place && left != &value;
+  return !tensors || left == right || (writes_other && !is_free(*left, node)) ? nullptr : other;
 }
 
 Fusion follow(Node& site) {
@@ -112,6 +123,7 @@ Fusion follow(Node& site) {
   if (user != nullptr && adjacent(*last, *user)) {
     if (Value* residual = other_operand(*user, *site.output())) {
       out.residual = residual;
+      out.keeps_dtype = kind_of(*user) == "aten::add_";
       out.nodes.push_back(user);
       last = user;
       user = only_user(*user->output(), site);
@@ -126,16 +138,8 @@ Fusion follow(Node& site) {
   return out;
 }
 
-/// Whether the value is a tensor of its own that nobody else holds or reads: it may be overwritten.
-bool is_free(const Value& value, const Node& site) {
-  const Node& maker = *value.node();
-  const std::string kind = kind_of(maker);
-  const bool fresh = is_convolution(maker) || kind == "aten::cat" || kind == "aten::linear" || kind == "aten::addmm";
-  return fresh && maker.owningBlock() == site.owningBlock() && value.uses().size() == 1;
-}
-
 void replace(Graph& graph, Node& site, const char* op, const Fusion& fusion) {
-  // The site goes down to the last node: the residual may be made after it.
+  // The site goes down to the last node, over nothing that matters (adjacent()).
   Node& last = fusion.nodes.empty() ? site : *fusion.nodes.back();
   const torch::jit::WithInsertPoint here(&last);
   std::vector<Value*> inputs = site.inputs().vec();
@@ -145,6 +149,7 @@ void replace(Graph& graph, Node& site, const char* op, const Fusion& fusion) {
   inputs.push_back(graph.insertConstant(fusion.activation.a));
   inputs.push_back(graph.insertConstant(fusion.activation.b));
   inputs.push_back(graph.insertConstant(free));
+  inputs.push_back(graph.insertConstant(fusion.keeps_dtype));
   Node* fused = graph.insertNode(graph.create(c10::Symbol::fromQualString(op), inputs, 1));
   fused->copyMetadata(&site);
   fused->output()->setType(c10::TensorType::get());

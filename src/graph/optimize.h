@@ -3,6 +3,7 @@
 // the activations, and convolutions keep their weights as the CPU wants them, in channels_last.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,8 +17,12 @@ namespace ttscale::graph {
 
 /// A copy of a rewritten module on the CPU that computes the same to rounding, for images in channels_last. `kept`
 /// names the attributes that its owner will set; everything else is fixed. Throws what LibTorch throws if it cannot be
-/// frozen. Neither its tensors nor its code are shared with the module but for the weights themselves.
+/// frozen, c10::Error if it writes into itself. Neither its tensors nor its code are shared with the module but for the
+/// weights themselves.
 torch::jit::Module optimized_copy(const torch::jit::Module& module, const std::vector<std::string>& kept);
+
+/// Whether forward may write into its argument `input` (0: the module itself).
+bool writes_into_input(const torch::jit::Module& module, std::size_t input);
 
 /// Puts ttscale::fused_norm and ttscale::fused_restandardize in the place of sites and of the residual addition and the
 /// activation that follow them, where nothing else takes the values in between. Conditions that do not depend on the

@@ -18,6 +18,8 @@ OptimizedForm::Verdict OptimizedForm::verdict() const {
   return verdict_;
 }
 
+bool OptimizedForm::in_use() const { return verdict() == Verdict::kGood; }
+
 std::string OptimizedForm::refusal() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return refusal_;
@@ -26,6 +28,9 @@ std::string OptimizedForm::refusal() const {
 void OptimizedForm::refuse(const std::string& why) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (verdict_ == Verdict::kRefused) {
+      return;  // by another stream, meanwhile
+    }
     verdict_ = Verdict::kRefused;
     refusal_ = why;
   }
@@ -48,7 +53,7 @@ at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const R
     return plain(images);
   }
   try {
-    return fast(images);
+    return fast(writes_into_images_ ? images.clone() : images);
   } catch (const std::exception& error) {
     const std::string why = reason(error);
     restart();
@@ -61,7 +66,7 @@ at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const R
 at::Tensor OptimizedForm::try_both(const at::Tensor& images, const Run& fast, const Run& plain,
                                    const std::function<void()>& restart) {
   const at::Tensor expected = plain(images.clone());  // a model may write into its input
-  if (!expected.isfinite().all().item<bool>()) {
+  if (!expected.isfinite().any().item<bool>()) {
     return expected;  // tells nothing
   }
   restart();

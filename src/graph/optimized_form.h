@@ -20,16 +20,21 @@ class OptimizedForm {
  public:
   using Run = std::function<at::Tensor(const at::Tensor& images)>;
 
-  explicit OptimizedForm(std::shared_ptr<const torch::jit::Module> module) : module_(std::move(module)) {}
+  /// `writes_into_images`: whether the module may do so; it then gets copies.
+  OptimizedForm(std::shared_ptr<const torch::jit::Module> module, bool writes_into_images)
+      : module_(std::move(module)), writes_into_images_(writes_into_images) {}
 
   /// What runs; instances make copies of it.
   [[nodiscard]] const torch::jit::Module& module() const { return *module_; }
 
   /// Runs the images through `fast`, or through `plain` where the two have been found to differ. At the first images
-  /// both run, and their outputs are compared (graph/plain_forms.h). If `fast` throws, `plain` runs instead, and if
-  /// that does not throw, it does so for good. `restart` takes back what a run has done to the state. Refusals are
-  /// logged.
+  /// whose output has a finite value both run, and their outputs are compared (graph/plain_forms.h). If `fast` throws,
+  /// `plain` runs instead, and if that does not throw, it does so for good. `restart` takes back what a run has done to
+  /// the state. Refusals are logged.
   at::Tensor run(const at::Tensor& images, const Run& fast, const Run& plain, const std::function<void()>& restart);
+
+  /// Whether it has been tried and found good.
+  [[nodiscard]] bool in_use() const;
 
   /// Why it is not used, in words; empty if it is, or has not been tried.
   [[nodiscard]] std::string refusal() const;
@@ -43,6 +48,7 @@ class OptimizedForm {
   void refuse(const std::string& why);
 
   std::shared_ptr<const torch::jit::Module> module_;
+  bool writes_into_images_;
   mutable std::mutex mutex_;  ///< of what follows
   std::mutex trial_;          ///< held while both forms run
   Verdict verdict_ = Verdict::kUnknown;

@@ -20,42 +20,74 @@ using torch::jit::Module;
 using torch::jit::Node;
 
 /// Of aten::conv2d, and the first ones of the general operators, which go on with transposed, output_padding, groups.
-enum ConvolutionInput : std::size_t { kX, kWeight, kBias, kStride, kPadding, kDilation, kGroups, kGroupsOfGeneral = 8 };
+enum ConvolutionInput : std::size_t {
+  kX,
+  kWeight,
+  kBias,
+  kStride,
+  kPadding,
+  kDilation,
+  kGroups,
+  kTransposedOfGeneral = 6,
+  kGroupsOfGeneral = 8
+};
 
-/// Both sides from one number, where the model gives one.
-std::optional<std::vector<std::int64_t>> sides(Node& node, std::size_t input, const Module& module) {
-  auto out = known_ints(*node.inputs().at(input), module);
-  if (out && out->size() == 1) {
-    out->push_back(out->front());
-  }
-  return out && out->size() == 2 ? out : std::nullopt;
+/// What the graph holds as a constant. What a branch may give (trace_origin() looks through them) is none.
+c10::optional<c10::IValue> constant(Node& node, std::size_t input) {
+  return torch::jit::toIValue(node.inputs().at(input));
 }
 
-std::optional<ops::ConvolutionOptions> options_of(Node& node, const Module& module) {
+/// Both sides from one number, where the model gives one.
+std::optional<std::vector<std::int64_t>> sides(Node& node, std::size_t input) {
+  const auto value = constant(node, input);
+  std::vector<std::int64_t> out;
+  if (value && value->isIntList()) {
+    out = value->toIntVector();
+  } else if (node.inputs().at(input)->node()->kind() == c10::prim::ListConstruct) {
+    for (const torch::jit::Value* element : node.inputs().at(input)->node()->inputs()) {
+      const auto number = torch::jit::toIValue(element);
+      if (!number || !number->isInt()) {
+        return std::nullopt;
+      }
+      out.push_back(number->toInt());
+    }
+  }
+  if (out.size() == 1) {
+    out.push_back(out.front());
+  }
+  return out.size() == 2 ? std::optional(out) : std::nullopt;
+}
+
+bool is_false(Node& node, std::size_t input) {
+  const auto value = constant(node, input);
+  return value && value->isBool() && !value->toBool();
+}
+
+std::optional<ops::ConvolutionOptions> options_of(Node& node) {
   const std::string kind = kind_of(node);
   const bool general = starts_with(kind, "aten::_convolution") || kind == "aten::convolution";
   const std::size_t groups_at = general ? kGroupsOfGeneral : kGroups;
   if ((!general && kind != "aten::conv2d") || node.inputs().size() <= groups_at ||
-      output_dimension(node, module) != 0) {
+      (general && !is_false(node, kTransposedOfGeneral))) {
     return std::nullopt;
   }
-  const auto weight = tensor_origin(node, kWeight, module);
-  const auto bias = tensor_origin(node, kBias, module);
-  const auto stride = sides(node, kStride, module);
-  const auto padding = sides(node, kPadding, module);
-  const auto dilation = sides(node, kDilation, module);
-  const auto groups = torch::jit::toIValue(node.inputs().at(groups_at));
-  if (!weight || (!bias && !is_none(node, kBias, module)) || !stride || !padding || !dilation || !groups ||
-      !groups->isInt()) {
+  const auto weight = constant(node, kWeight);
+  const auto bias = constant(node, kBias);
+  const auto stride = sides(node, kStride);
+  const auto padding = sides(node, kPadding);
+  const auto dilation = sides(node, kDilation);
+  const auto groups = constant(node, groups_at);
+  if (!weight || !weight->isTensor() || !bias || !(bias->isNone() || bias->isTensor()) || !stride || !padding ||
+      !dilation || !groups || !groups->isInt()) {
     return std::nullopt;
   }
-  const at::Tensor w = weight->value.toTensor();
+  const at::Tensor w = weight->toTensor();
   if (w.dim() != 4 || w.layout() != at::kStrided) {
     return std::nullopt;
   }
   ops::ConvolutionOptions out{w, {}, *stride, *padding, *dilation, groups->toInt()};
-  if (bias) {
-    out.bias = bias->value.toTensor().detach();
+  if (bias->isTensor()) {
+    out.bias = bias->toTensor().detach();
   }
   return out;
 }
@@ -66,7 +98,7 @@ std::int64_t pack_convolutions(Module& module, Graph& graph) {
   std::int64_t packed = 0;
   for_each_node(*graph.block(), [&](Node& node, bool forked) {
     // A fork has a module of its own.
-    const auto options = forked || !is_convolution(node) ? std::nullopt : options_of(node, module);
+    const auto options = forked || !is_convolution(node) ? std::nullopt : options_of(node);
     if (!options) {
       return;
     }

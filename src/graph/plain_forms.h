@@ -45,6 +45,7 @@ std::vector<PlainForm> plain_forms(const torch::jit::Module& module, const CallO
 double form_tolerance(at::ScalarType type);
 
 /// Why `found` is not the output `expected` but for rounding, in words; nothing if it is. NaN equals NaN.
+/// Of integers one in a hundred may be another.
 std::optional<std::string> difference(const at::Tensor& expected, const at::Tensor& found);
 
 /// Bytes of parameters, buffers and constants of the forward graph, each storage once.

@@ -246,14 +246,17 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
     why_not_optimized_ = "the model writes into itself";
   } else {
     try {
-      optimized_ = std::make_shared<OptimizedForm>(
-          std::make_shared<const Module>(optimized_copy(*module_, kept_attributes(sites_.size()))));
+      auto fast = std::make_shared<const Module>(optimized_copy(*module_, kept_attributes(sites_.size())));
+      const bool writes = writes_into_input(*fast, static_cast<std::size_t>(call_.input_index) + 1);
+      optimized_ = std::make_shared<OptimizedForm>(std::move(fast), writes);
     } catch (const std::exception& error) {
-      why_not_optimized_ = "LibTorch cannot freeze the model: " + reason(error);
+      why_not_optimized_ = "it cannot be made: " + reason(error);
       log(LogLevel::kWarning, "the optimised form of the model is not used: " + why_not_optimized_);
     }
   }
 }
+
+bool Program::is_optimized() const { return optimized_ != nullptr && optimized_->in_use(); }
 
 std::string Program::why_not_optimized() const {
   return optimized_ == nullptr ? why_not_optimized_ : optimized_->refusal();

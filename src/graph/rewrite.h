@@ -91,6 +91,9 @@ class Program {
   /// Whether its forward writes into the module itself: a second one for the same images is then another.
   [[nodiscard]] bool changes_itself() const { return changes_itself_; }
 
+  /// Whether instances that are not `exact` run the optimised form.
+  [[nodiscard]] bool is_optimized() const;
+
   /// Why instances run the rewritten graph as it is, in words; empty where they run its optimised form, or have not
   /// run yet.
   [[nodiscard]] std::string why_not_optimized() const;

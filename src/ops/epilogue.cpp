@@ -58,7 +58,11 @@ std::string to_string(Function function) {
 }
 
 at::Tensor epilogue_in_tensors(const at::Tensor& x, const Epilogue& epilogue) {
-  return activated(epilogue.residual.defined() ? at::add(x, epilogue.residual) : x, epilogue.activation);
+  if (!epilogue.residual.defined()) {
+    return activated(x, epilogue.activation);
+  }
+  const at::Tensor sum = at::add(x, epilogue.residual);
+  return activated(epilogue.keeps_dtype ? sum.to(x.scalar_type()) : sum, epilogue.activation);
 }
 
 at::Tensor affine_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue) {

@@ -15,18 +15,19 @@ inline constexpr const char* kFusedNormOperator = "ttscale::fused_norm";
 inline constexpr const char* kFusedRestandardizeOperator = "ttscale::fused_restandardize";
 
 /// activation(norm(...) + residual): the arguments of ttscale::norm, then the residual or None, the activation with its
-/// numbers (ops/epilogue.h), and whether x may be overwritten by the result. Throws as norm() and affine_then() do.
+/// numbers (ops/epilogue.h), whether x may be overwritten by the result, and whether the result keeps x's
+/// dtype (Epilogue). Throws as norm() and affine_then() do.
 at::Tensor fused_norm(at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                       const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
                       at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                       const c10::optional<at::Tensor>& residual, const std::string& activation, double a, double b,
-                      bool in_place);
+                      bool in_place, bool keeps_dtype);
 
 /// The same of ttscale::restandardize.
 at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                                const at::Tensor& eps, const std::string& rule, at::Tensor& running,
                                at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                                const c10::optional<at::Tensor>& residual, const std::string& activation, double a,
-                               double b, bool in_place);
+                               double b, bool in_place, bool keeps_dtype);
 
 }  // namespace ttscale::ops

@@ -34,6 +34,8 @@ const c10::optional<c10::OperatorHandle>& packer() {
   return op;
 }
 
+bool can_pack(at::ScalarType type) { return packer() && (type == at::kFloat || type == at::kBFloat16); }
+
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
 }
@@ -42,16 +44,15 @@ at::Tensor in_channels_last(const at::Tensor& weight) {
 
 PackedConvolution::PackedConvolution(ConvolutionOptions options) : options_(std::move(options)) {
   options_.weight = options_.weight.detach();
-  if (!packer()) {  // else a copy for nothing
+  if (!can_pack(options_.weight.scalar_type())) {  // else a copy for nothing
     options_.weight = in_channels_last(options_.weight);
   }
 }
 
 at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
-  const auto& pack = packer();
   const auto type = x.scalar_type();
-  if (!pack || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
-      (type != at::kFloat && type != at::kBFloat16) || type != options_.weight.scalar_type()) {
+  if (!can_pack(type) || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
+      type != options_.weight.scalar_type()) {
     return {};
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -66,8 +67,8 @@ at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
   }
   Packed packed{x.sizes().vec(), {}};
   try {
-    packed.weight = call(
-        *pack, {options_.weight, options_.padding, options_.stride, options_.dilation, options_.groups, packed.sizes});
+    packed.weight = call(*packer(), {options_.weight, options_.padding, options_.stride, options_.dilation,
+                                     options_.groups, packed.sizes});
   } catch (const std::exception&) {
     packed.weight = at::Tensor();  // not on this CPU; the convolution itself says what else may be wrong
   }

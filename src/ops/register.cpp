@@ -28,11 +28,11 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
   m.def(
       "fused_norm(Tensor(e!) x, Tensor? weight, Tensor? bias, Tensor source_mean, Tensor source_var, float eps, "
       "str rule, Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor? residual, "
-      "str activation, float a, float b, bool in_place) -> Tensor(e!)");
+      "str activation, float a, float b, bool in_place, bool keeps_dtype) -> Tensor(e!)");
   m.def(
       "fused_restandardize(Tensor(e!) x, Tensor source_mean, Tensor source_var, Tensor eps, str rule, "
       "Tensor(a!) running, Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor? residual, str activation, "
-      "float a, float b, bool in_place) -> Tensor(e!)");
+      "float a, float b, bool in_place, bool keeps_dtype) -> Tensor(e!)");
   m.class_<ttscale::ops::PackedConvolution>("PackedConvolution");
   m.def("convolution(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed) -> Tensor");
   m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");

@@ -63,7 +63,9 @@ TEST_P(OnEveryArchive, ComputesWhatThePlainFormDoes) {
       expect_close(fast.forward(images), plain.forward(images));
     }
     const StreamReport report = fast.report();
+    EXPECT_TRUE(report.optimized);
     EXPECT_EQ(report.unoptimized, "");
+    EXPECT_FALSE(plain.report().optimized);
     EXPECT_EQ(plain.report().unoptimized, "not asked for");
     EXPECT_EQ(report.images, plain.report().images);
     for (std::size_t i = 0; i < report.sites.size(); ++i) {
@@ -84,6 +86,8 @@ TEST(Optimized, SourceIsTheModelBitByBit) {
   torch::jit::Module module = load_archive("net.scripted");
   const at::NoGradGuard no_grad;
   EXPECT_TRUE(stream.forward(x).equal(module.forward({x}).toTensor()));
+  EXPECT_FALSE(stream.report().optimized);
+  EXPECT_EQ(stream.report().unoptimized, "the rule is source");
 }
 
 TEST(Optimized, TheSameImagesGiveTheSameBits) {
@@ -196,6 +200,71 @@ TEST(Optimized, ImagesThatAreNotFiniteTellNothing) {
   EXPECT_EQ(stream.report().rejected, 1);
 }
 
+TEST(Optimized, ScoresOfMinusInfinityAreCompared) {
+  const auto module = model_with("  s = y.mean([2, 3])\n  s[:, 0] = float('-inf')\n  return s\n");
+  Stream stream = adapt(module, with("ema")).stream();
+  stream.forward(some_images());
+  EXPECT_TRUE(stream.report().optimized);
+}
+
+TEST(Optimized, ABiasThatOnlySomeBatchesHaveStaysAChoice) {
+  at::manual_seed(12);
+  torch::jit::Module module("m");
+  module.register_buffer("w", at::randn({8, 3, 3, 3}));
+  module.register_buffer("b", at::randn({8}) * 10);
+  module.register_buffer("mean", at::zeros({8}));
+  module.register_buffer("var", at::ones({8}));
+  module.define(R"(
+def forward(self, x):
+  b: Optional[Tensor] = self.b
+  if x.size(0) < 4:
+    b = None
+  y = torch.batch_norm(torch.conv2d(x, self.w, b), None, None, self.mean, self.var, False, 0.1, 1e-5, False)
+  return y.mean([2, 3])
+)");
+  Stream stream = adapt(module, with("ema:momentum=0.01")).stream();
+  Stream plain = adapt(module, exactly("ema:momentum=0.01")).stream();
+  for (const std::int64_t count : {5, 2, 5}) {
+    expect_close(stream.forward(some_images(count)), plain.forward(some_images(count)));
+  }
+  EXPECT_TRUE(stream.report().optimized);
+}
+
+TEST(Optimized, AModelThatWritesIntoAPartOfItselfRunsAsItIs) {
+  torch::jit::Module module("m");
+  module.register_buffer("seen", at::zeros({2}));
+  module.register_buffer("mean", at::zeros({3}));
+  module.register_buffer("var", at::ones({3}));
+  module.define(
+      "def forward(self, x):\n"
+      "  self.seen[0] += 1\n"
+      "  y = torch.batch_norm(x, None, None, self.mean, self.var, False, 0.1, 1e-5, False)\n"
+      "  return y.mean([2, 3]) + self.seen[0]\n");
+  const Lines lines;
+  Stream stream = adapt(module, with("ema")).stream();
+  Stream plain = adapt(module, exactly("ema")).stream();
+  for (int batch = 0; batch < 2; ++batch) {
+    EXPECT_TRUE(stream.forward(some_images()).equal(plain.forward(some_images())));
+  }
+  EXPECT_FALSE(stream.report().optimized);
+  EXPECT_THAT(stream.report().unoptimized, HasSubstr("writes into"));
+}
+
+TEST(Optimized, AModelMayWriteIntoItsImages) {
+  torch::jit::Module writes("w");
+  writes.register_module("inner", model_with("  return y.mean([2, 3])\n"));
+  writes.define("def forward(self, x):\n  x.mul_(2)\n  return self.inner.forward(x)\n");
+  Stream stream = adapt(writes, with("ema")).stream();
+  Stream plain = adapt(writes, exactly("ema")).stream();
+  for (const std::int64_t count : {3, 5}) {
+    const at::Tensor images = some_images(count).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor given = images.clone();
+    expect_close(stream.forward(given), plain.forward(images.clone()));
+    EXPECT_TRUE(given.equal(images)) << "the optimised form has copies";
+  }
+  EXPECT_TRUE(stream.report().optimized);
+}
+
 TEST(Optimized, MapsComeBackInTheUsualOrder) {
   const auto module = model_with("  return torch.relu(y)\n");
   Stream stream = adapt(module, with("ema")).stream();
@@ -237,6 +306,7 @@ TEST(Optimized, StreamsThatBeginTogetherAgree) {
     thread.join();
   }
   EXPECT_THAT(same, Each(1));
+  EXPECT_TRUE(model.stream().report().optimized);
 }
 
 TEST(Optimize, ReadsAndWritesItsText) {

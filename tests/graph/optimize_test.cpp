@@ -7,6 +7,7 @@
 #include <string>
 
 #include <torch/csrc/jit/ir/irparser.h>
+#include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/script.h>
 
 #include "graph/node.h"
@@ -130,6 +131,16 @@ TEST(FuseSites, OverwritesOnlyWhatNobodyElseHolds) {
   EXPECT_FALSE(fused_in(*graph_of("  %a : Tensor = aten::relu(%y)\n  %z : Tensor = aten::add(%a, %c, %one)")).in_place);
 }
 
+TEST(FuseSites, TakesAnAdditionIntoWhatIsFree) {
+  // As in the first block of a stage: out += downsample(x).
+  const char* source =
+      "%k : Tensor = aten::conv2d(%r, %w, %n, %i, %i, %i, %one)\n"
+      "  %c : Tensor = aten::conv2d(%x, %w, %n, %i, %i, %i, %one)";
+  EXPECT_TRUE(fused_in(*graph_of("  %z : Tensor = aten::add_(%k, %y, %one)", "%z", source)).residual);
+  EXPECT_FALSE(fused_in(*graph_of("  %z : Tensor = aten::add_(%k, %y, %one)", "%z, %k", source)).residual)
+      << "its other holder sees the sum";
+}
+
 TEST(FuseSites, DoesNotMoveASiteBehindOtherWork) {
   // What lies between might write into the residual, or be another site.
   const auto graph =
@@ -158,7 +169,8 @@ TEST(PackConvolutions, TakesThoseWhoseWeightsAreKnown) {
   ops::link_operators();
   at::manual_seed(2);
   torch::jit::Module plain = convolutions();
-  torch::jit::Module module = plain.clone();
+  plain.eval();
+  torch::jit::Module module = torch::jit::freeze_module(plain);  // known means constant
   const auto graph = module.get_method("forward").graph();
   EXPECT_EQ(pack_convolutions(module, *graph), 2);
   graph->lint();

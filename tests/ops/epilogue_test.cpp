@@ -186,6 +186,14 @@ TEST(AffineThen, TakesResidualsThatLieOtherwise) {
   }
 }
 
+TEST(AffineThen, KeepsTheTypeOfAnAdditionInPlace) {
+  const at::Tensor x = at::randn({2, 8, 3, 3}).to(at::kBFloat16);
+  const Coefficients k{at::zeros({8}, at::kDouble), at::ones({8}, at::kDouble), at::zeros({8}, at::kDouble)};
+  const at::Tensor residual = at::randn({2, 8, 3, 3});
+  EXPECT_EQ(affine_then(x, k, {residual, {}, false, false}).scalar_type(), at::kFloat);
+  EXPECT_EQ(affine_then(x, k, {residual, {}, false, true}).scalar_type(), at::kBFloat16);
+}
+
 TEST(AffineThen, RefusesUnknownActivations) {
   EXPECT_THAT(torch_error([] { parse_activation("gelu", 0, 0); }),
               HasSubstr("expected activation clamp, leaky_relu, hardswish or silu, found gelu"));
@@ -198,7 +206,7 @@ at::Tensor fused(at::Tensor x, const at::Tensor& weight, const at::Tensor& mean,
   static const auto op =
       c10::Dispatcher::singleton().findSchemaOrThrow(kFusedNormOperator, "").typed<decltype(fused_norm)>();
   return op.call(x, weight, c10::nullopt, mean, var, 1e-5, rule, state.running, state.counters, state.last,
-                 state.stream, residual, "clamp", 0, kInfinity, in_place);
+                 state.stream, residual, "clamp", 0, kInfinity, in_place, false);
 }
 
 TEST(FusedNorm, IsNormThenAdditionThenActivation) {
