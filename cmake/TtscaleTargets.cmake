@@ -14,7 +14,7 @@ endif()
 # LibTorch asks for, and compile in seconds.
 set(TTSCALE_CUDA_OPTIONS -Xcompiler=-Wall,-Wextra,-Wshadow,-fPIC)
 if(TTSCALE_WERROR)
-  list(APPEND TTSCALE_CUDA_OPTIONS -Werror=all-warnings)
+  list(APPEND TTSCALE_CUDA_OPTIONS -Werror=all-warnings -Wno-deprecated-gpu-targets)
 endif()
 
 if(TTSCALE_SANITIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -4,7 +4,7 @@
 
 export LC_ALL=C
 TTSCALE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-BUILD_PACKAGES=(g++ cmake ninja-build libtorch-dev libopencv-dev libspdlog-dev libcli11-dev nlohmann-json3-dev)
+BUILD_PACKAGES=(g++ cmake ninja-build libtorch-dev libopencv-dev libjpeg-dev libspdlog-dev libcli11-dev nlohmann-json3-dev)
 TEST_PACKAGES=(libgtest-dev libgmock-dev)
 TEST_PYTHON_PACKAGES=(python3-torch python3-torchvision)
 MEBIBYTES_PER_JOB=1500
