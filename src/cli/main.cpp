@@ -34,11 +34,12 @@ void run_program(int argc, const char* const* argv) {
 // Options structs name their fields; a user knows the flags of the same name: "batch_size: ..." -> "--batch-size: ...".
 std::string with_flag_name(const std::string& message) {
   constexpr std::array kFields{
-      "batch_size", "cache",        "class_order", "crop_mode", "crop_pct", "device",      "export_order",
-      "format",     "ignore_index", "img_size",    "in_chans",  "input",    "input_index", "interpolation",
-      "labels",     "mean",         "num_samples", "on_error",  "order",    "output",      "parameters",
-      "protocol",   "quality",      "rounds",      "seed",      "shard",    "shift",       "shift_parameters",
-      "state_in",   "state_out",    "std",         "task",      "warm_up",  "window",      "workers"};
+      "batch_size",   "cache",         "class_order",  "crop_mode",  "crop_pct",         "device",
+      "export_order", "format",        "ignore_index", "img_size",   "in_chans",         "input",
+      "input_index",  "interpolation", "labels",       "mean",       "num_samples",      "on_error",
+      "optimize",     "order",         "output",       "parameters", "protocol",         "quality",
+      "rounds",       "seed",          "shard",        "shift",      "shift_parameters", "state_in",
+      "state_out",    "std",           "task",         "warm_up",    "window",           "workers"};
   for (const std::string field : kFields) {
     if (message.rfind(field + ':', 0) == 0) {
       std::string flag = "--" + field;

@@ -46,15 +46,37 @@ bool makes_tokens(const Node& node) {
   return one_of(kind_of(node), {"aten::permute", "aten::transpose", "aten::flatten", "aten::view", "aten::reshape"});
 }
 
+std::optional<std::vector<std::int64_t>> constant_ints(Value& value, const Module& module) {
+  const auto origin = trace_origin(value, module);
+  if (origin && origin->value.isIntList()) {
+    return origin->value.toIntVector();
+  }
+  if (origin && origin->value.isInt()) {
+    return std::vector<std::int64_t>{origin->value.toInt()};
+  }
+  if (value.node()->kind() == c10::prim::ListConstruct) {
+    std::vector<std::int64_t> out;
+    for (Value* element : value.node()->inputs()) {
+      const auto number = trace_origin(*element, module);
+      if (!number || !number->value.isInt()) {
+        return std::nullopt;
+      }
+      out.push_back(number->value.toInt());
+    }
+    return out;
+  }
+  return std::nullopt;
+}
+
 /// Pooling to one value a channel, as ahead of squeeze-and-excitation gates and classifiers.
 bool is_global_pooling(Node& node, const Module& module) {
   const std::string kind = kind_of(node);
   if (starts_with(kind, "aten::adaptive_") && node.inputs().size() > 1) {
-    const auto size = known_ints(*node.inputs()[1], module);
+    const auto size = constant_ints(*node.inputs()[1], module);
     return size && std::all_of(size->begin(), size->end(), [](std::int64_t n) { return n == 1; });
   }
   if (kind == "aten::mean" && node.inputs().size() > 1) {
-    const auto dims = known_ints(*node.inputs()[1], module);
+    const auto dims = constant_ints(*node.inputs()[1], module);
     return dims && dims->size() > 1;
   }
   return false;

@@ -55,26 +55,4 @@ std::string parameter_owner(Node& node, std::size_t input, const Module& module)
   return origin ? owner_name(*origin) : std::string();
 }
 
-std::optional<std::vector<std::int64_t>> known_ints(torch::jit::Value& value, const Module& module) {
-  const auto origin = trace_origin(value, module);
-  if (origin && origin->value.isIntList()) {
-    return origin->value.toIntVector();
-  }
-  if (origin && origin->value.isInt()) {
-    return std::vector<std::int64_t>{origin->value.toInt()};
-  }
-  if (value.node()->kind() == c10::prim::ListConstruct) {
-    std::vector<std::int64_t> out;
-    for (torch::jit::Value* element : value.node()->inputs()) {
-      const auto number = trace_origin(*element, module);
-      if (!number || !number->value.isInt()) {
-        return std::nullopt;
-      }
-      out.push_back(number->value.toInt());
-    }
-    return out;
-  }
-  return std::nullopt;
-}
-
 }  // namespace ttscale::graph

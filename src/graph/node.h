@@ -2,11 +2,9 @@
 // What a node of a graph says of itself: its operator, and what is known of its inputs without running it.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -25,9 +23,6 @@ std::optional<Origin> tensor_origin(torch::jit::Node& node, std::size_t input, c
 
 /// The same as dense float64 on the CPU.
 std::optional<at::Tensor> known_tensor(torch::jit::Node& node, std::size_t input, const torch::jit::Module& module);
-
-/// Integers, or one, that are known without running the graph.
-std::optional<std::vector<std::int64_t>> known_ints(torch::jit::Value& value, const torch::jit::Module& module);
 
 /// Whether the input is None, or left out at the end.
 bool is_none(torch::jit::Node& node, std::size_t input, const torch::jit::Module& module);

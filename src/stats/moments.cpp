@@ -80,10 +80,11 @@ Moments mix_in_loops(const Moments& a, const Moments& b, const double* w, bool o
   for (std::int64_t c = 0; c < a.mean.numel(); ++c) {
     const double weight = w[of_channels ? c : 0];
     const double difference = mean_b[c] - mean_a[c];
-    const double total = mixing == Mixing::kTotal ? weight * (1 - weight) * (difference * difference) : 0.0;
     mean[c] = mean_a[c] + weight * difference;
     var[c] = var_a[c] + weight * (var_b[c] - var_a[c]);
-    var[c] = mixing == Mixing::kTotal ? var[c] + total : var[c];
+    if (mixing == Mixing::kTotal) {
+      var[c] += weight * (1 - weight) * (difference * difference);
+    }
   }
   return out;
 }

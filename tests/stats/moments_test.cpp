@@ -93,6 +93,24 @@ double hellinger_by_integration(double m1, double v1, double m2, double v2) {
   return 1 - overlap;
 }
 
+TEST(Mix, LoopsDoWhatTensorsDo) {
+  at::manual_seed(8);
+  // Every second number of an array: nothing for loops.
+  const auto strided = [](const at::Tensor& t) { return at::stack({t, t}, 1).select(1, 0); };
+  const auto random = [] { return Moments{at::randn({9}, at::kDouble), at::rand({9}, at::kDouble)}; };
+  const auto apart = [&](const Moments& m) { return Moments{strided(m.mean), strided(m.var)}; };
+  const Moments a = random();
+  const Moments b = random();
+  for (const Mixing mixing : {Mixing::kConvex, Mixing::kTotal}) {
+    for (const at::Tensor& w : {at::full({}, 0.3, at::kDouble), at::rand({9}, at::kDouble)}) {
+      const Moments loops = mix(a, b, w, mixing);
+      const Moments tensors = mix(apart(a), apart(b), w, mixing);
+      EXPECT_TRUE(at::allclose(loops.mean, tensors.mean, 1e-14, 1e-14));
+      EXPECT_TRUE(at::allclose(loops.var, tensors.var, 1e-14, 1e-14));
+    }
+  }
+}
+
 TEST(Hellinger, EqualsTheIntegral) {
   for (const auto& [m1, v1, m2, v2] :
        {std::array<double, 4>{0, 1, 0, 1}, {0, 1, 1, 2}, {-3, 0.2, 2, 5}, {1, 4, 1, 0.1}}) {
