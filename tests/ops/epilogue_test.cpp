@@ -14,6 +14,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "ops/cpu/affine_kernel.h"
+#include "ops/every_kernel.h"
 #include "ops/fused.h"
 #include "ops/norm.h"
 #include "ops/support.h"
@@ -53,9 +54,7 @@ A slow_activation(A x, const Activation& activation) {
   return std::isnan(x) ? x : std::min(std::max(x, static_cast<A>(activation.a)), static_cast<A>(activation.b));
 }
 
-using Param = std::tuple<Isa, at::ScalarType, at::MemoryFormat>;
-
-class Epilogues : public ::testing::TestWithParam<Param> {
+class Epilogues : public ::testing::TestWithParam<Kernel> {
  protected:
   void SetUp() override { at::manual_seed(17); }
   Isa isa() const { return std::get<0>(GetParam()); }
@@ -159,17 +158,7 @@ TEST_P(Epilogues, SiluIsExactOverItsWholeRange) {
   EXPECT_LT(error.max().item<double>(), 8 * (dtype() == at::kDouble ? 2.2e-16 : 1.2e-7));
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryCpu, Epilogues,
-                         ::testing::Combine(::testing::ValuesIn(available_isas()),
-                                            ::testing::Values(at::kFloat, at::kDouble, at::kBFloat16, at::kHalf),
-                                            ::testing::Values(at::MemoryFormat::Contiguous,
-                                                              at::MemoryFormat::ChannelsLast)),
-                         [](const auto& test) {
-                           const Isa isa = std::get<0>(test.param);
-                           return c10::str(isa == Isa::kAvx512 ? "AVX512" : isa_name(isa), "_", std::get<1>(test.param),
-                                           "_",
-                                           std::get<2>(test.param) == at::MemoryFormat::Contiguous ? "NCHW" : "NHWC");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryCpu, Epilogues, every_kernel(), kernel_name);
 
 TEST(AffineThen, TakesResidualsThatLieOtherwise) {
   at::manual_seed(3);

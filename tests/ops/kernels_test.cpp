@@ -13,13 +13,14 @@
 
 #include "ops/cpu/affine_kernel.h"
 #include "ops/cpu/moments_kernel.h"
+#include "ops/every_kernel.h"
 
 namespace ttscale::ops {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-class Kernels : public ::testing::TestWithParam<std::tuple<Isa, at::ScalarType, at::MemoryFormat>> {
+class Kernels : public ::testing::TestWithParam<Kernel> {
  protected:
   void SetUp() override { at::manual_seed(5); }
   Isa isa() const { return std::get<0>(GetParam()); }
@@ -263,17 +264,7 @@ TEST_P(Kernels, DoNotDependOnTheNumberOfThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryCpu, Kernels,
-                         ::testing::Combine(::testing::ValuesIn(available_isas()),
-                                            ::testing::Values(at::kFloat, at::kDouble, at::kBFloat16, at::kHalf),
-                                            ::testing::Values(at::MemoryFormat::Contiguous,
-                                                              at::MemoryFormat::ChannelsLast)),
-                         [](const auto& test) {
-                           const Isa isa = std::get<0>(test.param);
-                           return c10::str(isa == Isa::kAvx512 ? "AVX512" : isa_name(isa), "_", std::get<1>(test.param),
-                                           "_",
-                                           std::get<2>(test.param) == at::MemoryFormat::Contiguous ? "NCHW" : "NHWC");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryCpu, Kernels, every_kernel(), kernel_name);
 
 }  // namespace
 }  // namespace ttscale::ops
