@@ -33,6 +33,12 @@ namespace rule {
 
 // Notation: s = source statistics (running mean and variance), b = batch, r = the stream's own running statistics, n =
 // images in the batch. `eps` replaces the layer's own eps where set; the published formulas use the layer's.
+//
+// `sample`: the share of the images whose moments are measured, above 0. Of large batches so many images in each, a
+// block that moves on from batch to batch; of batches in which that would be fewer than 2, a whole batch when its turn
+// comes. The rule counts the images and batches that were measured. All images are normalised with what it says, the
+// others by convolutions into which streams fold it (ttscale/options.h, Optimize). With `lag` the others do not wait
+// for it, and take what it said of the batch before, at first the source.
 
 /// The model as it is: mean and variance of training.
 struct Source {};
@@ -42,6 +48,8 @@ struct Batch {
   Variance variance = Variance::kBiased;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Source counts as `count` images beside the n of the batch: w = n / (count + n) (Schneider et al. 2020).
@@ -51,6 +59,8 @@ struct Prior {
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Fixed share of the batch, whatever its size (alpha-BN, You et al. 2021).
@@ -60,6 +70,8 @@ struct Alpha {
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Exponential moving average that starts at the source: r <- (1-m) r + m b (ONDA, Mancini et al. 2018).
@@ -70,6 +82,8 @@ struct Ema {
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Mean over all images seen since the last reset; the source may count as `count` images more. Before the first image:
@@ -81,6 +95,8 @@ struct Cumulative {
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Moving average whose momentum decays from batch to batch: m_k = initial * decay^k + floor, k = 1, 2, ... (DUA, Mirza
@@ -94,6 +110,8 @@ struct Dua {
   Mixing mixing = Mixing::kConvex;
   std::optional<double> eps;
   Part part = Part::kBoth;
+  double sample = 1;
+  bool lag = false;
 };
 
 /// Decides by itself, for each site and image, how far to follow the stream: from how far its statistics have moved, on

@@ -45,17 +45,7 @@ const char* meaning(GuardAction action) {
 
 Guard parse_guard(const std::string& text) {
   Guard out;
-  const auto slash = text.find('/');
-  if (text == "off") {
-    out.fraction = 0;
-  } else if (slash != std::string::npos) {
-    const Bounds one_or_more{1, 1e9};
-    out.fraction = read_number("guard", "share", text.substr(0, slash), {0, 1e9}) /
-                   read_number("guard", "share", text.substr(slash + 1), one_or_more);
-  } else {
-    out.fraction = read_number("guard", "share", text, kShare);
-  }
-  validate(out);
+  out.fraction = text == "off" ? 0 : read_number("guard", "share", text, kShare);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <sstream>
+#include <string_view>
 
 #include "base/message_text.h"
 #include "ttscale/error.h"
@@ -19,6 +20,14 @@ std::string bounds_text(const Bounds& bounds) {
     return std::isinf(bounds.low) ? "a finite number" : (bounds.open_low ? "a number > " : "a number >= ") + low;
   }
   return "a number from " + low + (bounds.open_low ? " (excluded) to " : " to ") + number_text(bounds.high);
+}
+
+std::optional<double> finite_number(std::string_view text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);  // no locale: a decimal comma can never appear
+  const bool read = result.ec == std::errc() && result.ptr == end && std::isfinite(value);
+  return read ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace
@@ -67,10 +76,12 @@ void check_number(const std::string& option, const std::string& field, double va
 }
 
 double read_number(const std::string& option, const std::string& field, const std::string& text, const Bounds& bounds) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);  // no locale: a decimal comma can never appear
-  if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value)) {
+  const auto slash = text.find('/');
+  const auto above = finite_number(std::string_view(text).substr(0, slash));
+  const auto below =
+      slash == std::string::npos ? std::optional(1.0) : finite_number(std::string_view(text).substr(slash + 1));
+  const double value = above && below ? *above / *below : std::nan("");
+  if (!std::isfinite(value)) {
     throw UsageError(option + ": " + field + " must be " + bounds_text(bounds) + ", found '" + shown(text) + "'");
   }
   check_number(option, field, value, bounds);

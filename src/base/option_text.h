@@ -38,7 +38,8 @@ struct OptionText {
 OptionText split_option_text(const std::string& what, const std::string& text,
                              const std::vector<std::string>& words = {});
 
-/// Reads a finite number within bounds. Throws UsageError naming the option, the field, the bounds and the text found.
+/// Reads a finite number within bounds, "0.25" or "1/4". Throws UsageError naming the option, the field, the bounds and
+/// the text found.
 double read_number(const std::string& option, const std::string& field, const std::string& text, const Bounds& bounds);
 
 /// Throws UsageError if the number is out of bounds or not finite.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// freeze -> fuse -> pack.
+// freeze -> fuse -> pack -> join.
 #include "graph/optimize.h"
 
 #include <algorithm>
@@ -27,6 +27,7 @@ Module optimized_copy(const Module& module, const std::vector<std::string>& kept
   }
   fuse_sites(*graph);
   pack_convolutions(out, *graph);
+  join_convolutions(graph);
   torch::jit::EliminateDeadCode(graph);
   graph->lint();
   return out;

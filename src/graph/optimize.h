@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,5 +33,10 @@ std::int64_t fuse_sites(torch::jit::Graph& graph);
 /// Puts ttscale::convolution in the place of 2-d convolutions with constant weights; their packed weights become
 /// attributes of the module, which owns the graph. Returns how many.
 std::int64_t pack_convolutions(torch::jit::Module& module, torch::jit::Graph& graph);
+
+/// Puts ttscale::convolution_norm and ttscale::convolution_restandardize in the place of a ttscale::convolution and of
+/// the fused site that alone takes its output, so that one can be folded into the other for images that are not
+/// measured. Returns how many.
+std::int64_t join_convolutions(const std::shared_ptr<torch::jit::Graph>& graph);
 
 }  // namespace ttscale::graph

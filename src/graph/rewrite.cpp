@@ -180,18 +180,23 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
 }  // namespace
 
 Instance::Instance(std::shared_ptr<Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
-                   std::shared_ptr<Module> fast)
-    : module_(std::move(module)), call_(std::move(call)), form_(std::move(form)), fast_(std::move(fast)) {}
+                   std::shared_ptr<Module> fast, std::optional<Sampler> sampler)
+    : module_(std::move(module)),
+      call_(std::move(call)),
+      form_(std::move(form)),
+      fast_(std::move(fast)),
+      sampler_(std::move(sampler)) {}
 
 at::Tensor Instance::forward(const at::Tensor& images, const std::function<void()>& restart) {
   const auto plain = [&](const at::Tensor& x) { return run_forward(*module_, call_, x); };
   if (form_ == nullptr) {
     return plain(images);
   }
-  const auto fast = [&](const at::Tensor& x) {
+  const auto whole = [&](const at::Tensor& x) {
     // What goes in and out lies as callers expect it.
     return try_forward(*fast_, call_, x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x).contiguous();
   };
+  const auto fast = [&](const at::Tensor& x) { return sampler_ ? sampler_->forward(x, whole) : whole(x); };
   return form_->run(images, fast, plain, restart);
 }
 
@@ -288,7 +293,13 @@ Instance Program::instantiate(const std::string& rule, const StateTensors& state
   }
   auto fast = std::make_shared<Module>(optimized_->module().copy());
   set_state(*fast, rule, state);
-  return {std::move(instance), call_, optimized_, std::move(fast)};
+  std::optional<Sampler> sampler;
+  const Rule parsed = parse_rule(rule);
+  if (stats::sample_share(parsed) && !state.sites.empty()) {
+    const SiteTensors& first = state.sites.front();
+    sampler.emplace(parsed, stats::SiteState{first.running, first.counters, first.last, state.stream});
+  }
+  return {std::move(instance), call_, optimized_, std::move(fast), std::move(sampler)};
 }
 
 Module Program::online(const std::string& rule, const StateTensors& state) const {

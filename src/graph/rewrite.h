@@ -12,6 +12,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "graph/optimized_form.h"
+#include "graph/sampler.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 #include "ttscale/reference.h"
@@ -51,7 +52,7 @@ class Instance {
  public:
   /// `fast` is the same in the optimised form; both null without one.
   Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form = nullptr,
-           std::shared_ptr<torch::jit::Module> fast = nullptr);
+           std::shared_ptr<torch::jit::Module> fast = nullptr, std::optional<Sampler> sampler = std::nullopt);
 
   /// Runs forward on images (graph/call.h), in the optimised form where there is one that computes the same.
   /// `restart` must bring the state back to where it was before the call: the two forms may have to be tried.
@@ -62,6 +63,7 @@ class Instance {
   CallOptions call_;
   std::shared_ptr<OptimizedForm> form_;
   std::shared_ptr<torch::jit::Module> fast_;
+  std::optional<Sampler> sampler_;  ///< of the optimised form, where the rule samples
 };
 
 /// A rewritten module: immutable, shared by its instances.

@@ -15,8 +15,9 @@ namespace ttscale::ops {
 struct Epilogue {
   at::Tensor residual;  ///< added to the normalised x; undefined where there is none
   Activation activation;
-  bool in_place = false;     ///< x may be overwritten by the result
-  bool keeps_dtype = false;  ///< a residual of another dtype is added as by add_(), which keeps x's
+  bool in_place = false;             ///< x may be overwritten by the result
+  bool keeps_dtype = false;          ///< a residual of another dtype is added as by add_(), which keeps x's
+  bool overwrites_residual = false;  ///< the residual may be overwritten, too
 
   [[nodiscard]] bool does_nothing() const { return !residual.defined() && activation.does_nothing(); }
 };

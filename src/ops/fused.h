@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The operators ttscale::fused_norm and ttscale::fused_restandardize: a site together with what follows it in the
-// graph. Graphs that run have them (graph/optimize.h); archives hold the plain operators.
+// The operators ttscale::fused_norm and ttscale::fused_restandardize, a site together with what follows it in the
+// graph, and ttscale::convolution_norm and ttscale::convolution_restandardize, with the convolution before it as well.
+// Graphs that run have them (graph/optimize.h); archives hold the plain operators.
 #pragma once
 
 #include <string>
 
 #include <ATen/core/Tensor.h>
 #include <c10/util/Optional.h>
+
+#include "ops/packed_convolution.h"
 
 namespace ttscale::ops {
 
@@ -29,5 +32,28 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
                                at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                                const c10::optional<at::Tensor>& residual, const std::string& activation, double a,
                                double b, bool in_place, bool keeps_dtype);
+
+/// Qualified names in graphs.
+inline constexpr const char* kConvolutionNormOperator = "ttscale::convolution_norm";
+inline constexpr const char* kConvolutionRestandardizeOperator = "ttscale::convolution_restandardize";
+
+/// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images, the
+/// convolution's weights do all of it (PackedConvolution::forward_then()). The result may lie in the residual if
+/// `overwrites_residual` is set.
+at::Tensor convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+                            const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
+                            const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
+                            const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
+                            at::Tensor& stream, const c10::optional<at::Tensor>& residual,
+                            const std::string& activation, double a, double b, bool overwrites_residual,
+                            bool keeps_dtype);
+
+/// The same of ttscale::restandardize.
+at::Tensor convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+                                     const at::Tensor& source_mean, const at::Tensor& source_var, const at::Tensor& eps,
+                                     const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                                     at::Tensor& last, at::Tensor& stream, const c10::optional<at::Tensor>& residual,
+                                     const std::string& activation, double a, double b, bool overwrites_residual,
+                                     bool keeps_dtype);
 
 }  // namespace ttscale::ops

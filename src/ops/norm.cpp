@@ -9,10 +9,10 @@
 #include "ops/coefficients.h"
 #include "ops/epilogue.h"
 #include "ops/layout.h"
-#include "ops/medians.h"
-#include "ops/moments.h"
 #include "ops/site_checks.h"
+#include "ops/site_step.h"
 #include "stats/rules.h"
+#include "stats/sampling.h"
 
 namespace ttscale::ops {
 namespace {
@@ -36,8 +36,9 @@ at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const May
                         at::globalContext().userEnabledCuDNN());
 }
 
-Rule check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-           const at::Tensor& source_var, double eps, const std::string& rule_text, const stats::SiteState& state) {
+const Rule& check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                  const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule_text,
+                  const stats::SiteState& state) {
   check_activation(kNormOperator, x);
   TORCH_CHECK(eps >= 0, "ttscale::norm: expected eps >= 0, found ", eps);
   check_channels(kNormOperator, "source_mean", source_mean, x);
@@ -48,7 +49,7 @@ Rule check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bi
   if (bias && bias->defined()) {
     check_channels(kNormOperator, "bias", *bias, x);
   }
-  Rule rule = parse_rule(rule_text);
+  const Rule& rule = parsed_rule(rule_text);
   check_site_state(kNormOperator, rule, state, x);
   return rule;
 }
@@ -56,7 +57,7 @@ Rule check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bi
 at::Tensor run(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
                const at::Tensor& source_var, double eps, const std::string& rule_text, stats::SiteState state,
                const Epilogue* epilogue) {
-  const Rule rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
+  const Rule& rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
   const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
   const Epilogue then = epilogue != nullptr ? *epilogue : Epilogue{};
   if (x.numel() == 0) {
@@ -65,12 +66,9 @@ at::Tensor run(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor
   if (std::holds_alternative<rule::Source>(rule)) {
     return source_norm(x, weight, bias, source_mean, source_var, eps, epilogue, state.counters);
   }
-  const auto [mean, var] = moments(x);
   const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
-  const at::Tensor middle = stats::needs_medians(rule) ? medians(x, mean, var) : at::Tensor();
-  const stats::ImageMoments images{{mean, var}, x.numel() / (x.size(0) * x.size(1)), middle};
   const double used_eps = stats::eps_override(rule).value_or(eps);
-  const stats::Moments used = stats::step(rule, source, at::full({}, used_eps, source.var.options()), images, state);
+  const stats::Moments used = site_step(rule, x, source, at::full({}, used_eps, source.var.options()), state);
   return affine_then(x, norm_coefficients(used, weight, bias, used_eps), then);
 }
 
@@ -87,6 +85,24 @@ at::Tensor norm_then(const at::Tensor& x, const MaybeTensor& weight, const Maybe
                      at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                      const Epilogue& epilogue) {
   return run(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream}, &epilogue);
+}
+
+c10::optional<Coefficients> norm_ahead(std::int64_t images, const MaybeTensor& weight, const MaybeTensor& bias,
+                                       const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
+                                       const std::string& rule_text, at::Tensor& running, at::Tensor& counters,
+                                       at::Tensor& last, at::Tensor& stream) {
+  const Rule& rule = parsed_rule(rule_text);
+  if (!stats::sample_share(rule) || images == 0) {
+    return c10::nullopt;
+  }
+  const at::NoGradGuard no_grad;
+  stats::SiteState state{running, counters, last, stream};
+  const at::Tensor none = source_mean.new_empty({0, source_mean.numel()});  // no image, of as many channels
+  check(none, weight, bias, source_mean, source_var, eps, rule_text, state);
+  const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
+  const auto known = step_ahead(rule, images, source, state);
+  return known ? c10::make_optional(norm_coefficients(*known, weight, bias, stats::eps_override(rule).value_or(eps)))
+               : c10::nullopt;
 }
 
 at::Tensor norm_meta(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,

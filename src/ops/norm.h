@@ -48,6 +48,13 @@ at::Tensor norm_then(const at::Tensor& x, const c10::optional<at::Tensor>& weigh
                      double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
                      at::Tensor& stream, const Epilogue& epilogue);
 
+/// What norm() will do to the next `images` images, [C], where that is known without them; they then count as offered.
+/// None where they have to be measured: only rules that sample (stats/sampling.h) ever leave images out.
+c10::optional<Coefficients> norm_ahead(std::int64_t images, const c10::optional<at::Tensor>& weight,
+                                       const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean,
+                                       const at::Tensor& source_var, double eps, const std::string& rule,
+                                       at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream);
+
 /// Shapes only, for meta tensors.
 at::Tensor norm_meta(const at::Tensor& x, const c10::optional<at::Tensor>& weight,
                      const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean, const at::Tensor& source_var,

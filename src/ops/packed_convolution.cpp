@@ -2,6 +2,7 @@
 #include "ops/packed_convolution.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -15,8 +16,8 @@ namespace {
 constexpr std::size_t kKept = 2;
 
 /// One of LibTorch's operators for packed weights, which have no C++ declarations; absent in 1.13.
-c10::optional<c10::OperatorHandle> find(const char* name) {
-  auto found = c10::Dispatcher::singleton().findSchema({name, ""});
+c10::optional<c10::OperatorHandle> find(const char* name, const char* overload = "") {
+  auto found = c10::Dispatcher::singleton().findSchema({name, overload});
   const bool runs = found && found->hasKernelForAnyDispatchKey(c10::DispatchKeySet(c10::DispatchKey::CPU) |
                                                                c10::DispatchKeySet(c10::DispatchKey::MkldnnCPU));
   return runs ? found : c10::nullopt;
@@ -35,6 +36,42 @@ const c10::optional<c10::OperatorHandle>& packer() {
 }
 
 bool can_pack(at::ScalarType type) { return packer() && (type == at::kFloat || type == at::kBFloat16); }
+
+constexpr const char* kNothing = "none";
+constexpr const char* kRelu = "relu";
+
+/// What oneDNN does to each value as it writes it, as the operators for packed weights name it.
+struct PostOperation {
+  std::string name;
+  c10::List<c10::optional<at::Scalar>> numbers;
+};
+
+PostOperation post_operation(const Activation& activation) {
+  using Function = Activation::Function;
+  PostOperation out{kNothing, c10::List<c10::optional<at::Scalar>>()};
+  switch (activation.function) {
+    case Function::kLeakyRelu:
+      out.name = "leaky_relu";
+      out.numbers.push_back(at::Scalar(activation.a));
+      return out;
+    case Function::kHardswish:
+      out.name = "hardswish";
+      return out;
+    case Function::kSilu:
+      out.name = "swish";
+      return out;
+    case Function::kClamp:
+      break;
+  }
+  if (!activation.does_nothing() && activation.a == 0 && std::isinf(activation.b)) {
+    out.name = kRelu;
+  } else if (!activation.does_nothing()) {
+    out.name = "hardtanh";
+    out.numbers.push_back(at::Scalar(activation.a));
+    out.numbers.push_back(at::Scalar(activation.b));
+  }
+  return out;
+}
 
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
@@ -67,10 +104,23 @@ PackedConvolution::PackedConvolution(ConvolutionOptions options) : options_(std:
   }
 }
 
-at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
+bool PackedConvolution::fits(const at::Tensor& x) const {
   const auto type = x.scalar_type();
-  if (!can_pack(type) || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() || x.dim() != 4 || x.numel() == 0 ||
-      type != options_.weight.scalar_type()) {
+  return can_pack(type) && at::globalContext().userEnabledMkldnn() && x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
+         type == options_.weight.scalar_type();
+}
+
+at::Tensor PackedConvolution::pack(const at::Tensor& weight, at::IntArrayRef sizes) const {
+  try {
+    return call(*packer(),
+                {weight, options_.padding, options_.stride, options_.dilation, options_.groups, sizes.vec()});
+  } catch (const std::exception&) {
+    return {};  // not on this CPU; the convolution itself says what else may be wrong
+  }
+}
+
+at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
+  if (!fits(x)) {
     return {};
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -83,15 +133,8 @@ at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
   if (packed_.size() == kKept) {
     packed_.erase(packed_.begin());
   }
-  Packed packed{x.sizes().vec(), {}};
-  try {
-    packed.weight = call(*packer(), {options_.weight, options_.padding, options_.stride, options_.dilation,
-                                     options_.groups, packed.sizes});
-  } catch (const std::exception&) {
-    packed.weight = at::Tensor();  // not on this CPU; the convolution itself says what else may be wrong
-  }
-  packed_.push_back(packed);
-  return packed.weight;
+  packed_.push_back({x.sizes().vec(), pack(options_.weight, x.sizes())});
+  return packed_.back().weight;
 }
 
 at::Tensor PackedConvolution::forward(const at::Tensor& x) {
@@ -109,6 +152,74 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
   return call(convolve, {x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_.padding,
                          options_.stride, options_.dilation, options_.groups, std::string("none"),
                          c10::List<c10::optional<at::Scalar>>(), std::string()});
+}
+
+PackedConvolution::Folded PackedConvolution::folded_for(const at::Tensor& x, const Coefficients& k) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto same = [&](const Folded& folded) {
+    return x.sizes() == folded.sizes && at::equal(k.center, folded.coefficients.center) &&
+           at::equal(k.scale, folded.coefficients.scale) && at::equal(k.shift, folded.coefficients.shift);
+  };
+  if (!folded_.empty() && same(folded_.front())) {
+    return folded_.front();
+  }
+  folded_.clear();  // its memory serves the next
+  Folded folded{x.sizes().vec(), {k.center.clone(), k.scale.clone(), k.shift.clone()}, {}, {}};
+  const at::Tensor before = options_.bias ? options_.bias->to(at::kDouble) : at::zeros_like(k.center);
+  const at::Tensor bias = ((before - k.center) * k.scale + k.shift).to(at::kFloat);
+  const at::Tensor scale = k.scale.to(at::kFloat).view({-1, 1, 1, 1});
+  if (scale.isfinite().all().item<bool>() && bias.isfinite().all().item<bool>()) {
+    const at::Tensor scaled = options_.weight * scale;  // float32, also of 16-bit weights
+    folded.weight = pack(scaled.to(options_.weight.scalar_type()), x.sizes());
+    folded.bias = bias.to(options_.weight.scalar_type());
+  }
+  folded_.push_back(folded);
+  return folded;
+}
+
+bool PackedConvolution::adds_to_output(const at::Tensor& residual, const at::Tensor& x) const {
+  const auto size = [&](std::size_t side) {
+    const auto dimension = static_cast<std::int64_t>(side) + 2;
+    const std::int64_t reach = options_.dilation[side] * (options_.weight.size(dimension) - 1) + 1;
+    return (x.size(dimension) + 2 * options_.padding[side] - reach) / options_.stride[side] + 1;
+  };
+  return residual.is_cpu() && residual.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+         residual.scalar_type() == x.scalar_type() &&
+         residual.sizes() == at::IntArrayRef({x.size(0), options_.weight.size(0), size(0), size(1)});
+}
+
+at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue) {
+  const Folded folded = fits(x) ? folded_for(x, k) : Folded{};
+  if (!folded.weight.defined()) {
+    Epilogue then = epilogue;
+    then.in_place = true;  // the convolution's own output
+    return affine_then(forward(x), k, then);
+  }
+  const at::Tensor images = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const PostOperation post = post_operation(epilogue.activation);
+  const auto convolve = [&](const PostOperation& last) {
+    static const c10::OperatorHandle op = *find("mkldnn::_convolution_pointwise");
+    return call(op, {images, folded.weight, folded.bias, options_.padding, options_.stride, options_.dilation,
+                     options_.groups, last.name, last.numbers, std::string()});
+  };
+  if (!epilogue.residual.defined()) {
+    return convolve(post);
+  }
+  // LibTorch's operator that adds to a new tensor brings the residual into another layout and back.
+  static const auto add = find("mkldnn::_convolution_pointwise_", "binary");
+  if (add && epilogue.overwrites_residual && adds_to_output(epilogue.residual, x) &&
+      (post.name == kNothing || post.name == kRelu)) {
+    const c10::IValue then = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
+    return call(*add, {epilogue.residual, images, folded.weight, folded.bias, options_.padding, options_.stride,
+                       options_.dilation, options_.groups, std::string("add"), c10::Scalar(1.0), then, post.numbers,
+                       std::string()});
+  }
+  Epilogue then = epilogue;
+  then.in_place = true;
+  const at::Tensor y = convolve({kNothing, c10::List<c10::optional<at::Scalar>>()});
+  const at::Tensor one = at::ones_like(k.scale);
+  const at::Tensor zero = at::zeros_like(k.scale);
+  return affine_then(y, {zero, one, zero}, then);
 }
 
 }  // namespace ttscale::ops

@@ -11,6 +11,9 @@
 #include <c10/util/Optional.h>
 #include <torch/custom_class.h>
 
+#include "ops/coefficients.h"
+#include "ops/epilogue.h"
+
 namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs, (x, PackedConvolution) -> Tensor, and of the class.
@@ -33,16 +36,34 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// in channels_last. The result depends on x alone, not on what came before. Throws what aten::conv2d throws.
   at::Tensor forward(const at::Tensor& x);
 
+  /// affine_then(forward(x), k, epilogue) (ops/epilogue.h) to rounding, for coefficients [C]. Where weights can be
+  /// packed and the coefficients are finite, scale and shift are folded into a copy of the weights, which is kept for
+  /// as long as they stay. oneDNN then does the epilogue as it writes, but for a residual that may not be overwritten,
+  /// of another shape, dtype or layout than the output, or ahead of an activation other than ReLU.
+  at::Tensor forward_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue);
+
  private:
   struct Packed {
     std::vector<std::int64_t> sizes;  ///< of x
     at::Tensor weight;                ///< undefined: LibTorch cannot pack it
   };
+  /// One for the latest shape of x and the latest coefficients; streams that take turns fold anew each time.
+  struct Folded {
+    std::vector<std::int64_t> sizes;  ///< of x
+    Coefficients coefficients;        ///< copies
+    at::Tensor weight, bias;          ///< undefined: cannot be folded
+  };
+  [[nodiscard]] bool fits(const at::Tensor& x) const;
+  /// `weight` packed for x, undefined where this CPU cannot.
+  [[nodiscard]] at::Tensor pack(const at::Tensor& weight, at::IntArrayRef sizes) const;
   at::Tensor packed_for(const at::Tensor& x);
+  Folded folded_for(const at::Tensor& x, const Coefficients& k);
+  [[nodiscard]] bool adds_to_output(const at::Tensor& residual, const at::Tensor& x) const;
 
   ConvolutionOptions options_;
   std::mutex mutex_;
   std::vector<Packed> packed_;  ///< the latest last
+  std::vector<Folded> folded_;
 };
 
 }  // namespace ttscale::ops

@@ -35,6 +35,19 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
       "float a, float b, bool in_place, bool keeps_dtype) -> Tensor(e!)");
   m.class_<ttscale::ops::PackedConvolution>("PackedConvolution");
   m.def("convolution(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed) -> Tensor");
+  // They write into the convolution's own output, or into the residual.
+  m.def(
+      "convolution_norm(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed, Tensor? weight, "
+      "Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, Tensor(a!) running, "
+      "Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, float "
+      "b, "
+      "bool overwrites_residual, bool keeps_dtype) -> Tensor(e!)");
+  m.def(
+      "convolution_restandardize(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed, "
+      "Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, Tensor(b!) counters, "
+      "Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, float b, bool "
+      "overwrites_residual, "
+      "bool keeps_dtype) -> Tensor(e!)");
   m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");
   m.def("finish(Tensor(b) scores, Tensor(a!) stream, str rule) -> Tensor(b)");
   m.def("observe(Tensor(b) x, Tensor(a!) sums) -> Tensor(b)");
@@ -68,6 +81,8 @@ TORCH_LIBRARY_IMPL(ttscale, CompositeExplicitAutograd, m) {
   m.impl("convolution", [](const at::Tensor& x, const c10::intrusive_ptr<ttscale::ops::PackedConvolution>& packed) {
     return packed->forward(x);
   });
+  m.impl("convolution_norm", ttscale::ops::convolution_norm);
+  m.impl("convolution_restandardize", ttscale::ops::convolution_restandardize);
   m.impl("begin", ttscale::ops::begin);
   m.impl("finish", ttscale::ops::finish);
   m.impl("observe", ttscale::ops::observe);
@@ -83,6 +98,8 @@ TORCH_LIBRARY_IMPL(ttscale, Autograd, m) {
   m.impl("fused_norm", torch::autograd::autogradNotImplementedFallback());
   m.impl("fused_restandardize", torch::autograd::autogradNotImplementedFallback());
   m.impl("convolution", torch::autograd::autogradNotImplementedFallback());
+  m.impl("convolution_norm", torch::autograd::autogradNotImplementedFallback());
+  m.impl("convolution_restandardize", torch::autograd::autogradNotImplementedFallback());
   m.impl("begin", torch::autograd::autogradNotImplementedFallback());
   m.impl("finish", torch::autograd::autogradNotImplementedFallback());
   m.impl("observe", torch::autograd::autogradNotImplementedFallback());

@@ -46,6 +46,12 @@ at::Tensor restandardize_then(const at::Tensor& x, const at::Tensor& source_mean
                               const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                               at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue);
 
+/// As norm_ahead() (ops/norm.h).
+c10::optional<Coefficients> restandardize_ahead(std::int64_t images, const at::Tensor& source_mean,
+                                                const at::Tensor& source_var, const at::Tensor& eps,
+                                                const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                                                at::Tensor& last, at::Tensor& stream);
+
 /// Shapes only, for meta tensors.
 at::Tensor restandardize_meta(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                               const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,

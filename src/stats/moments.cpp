@@ -23,6 +23,9 @@ bool lie_in_memory(std::initializer_list<at::Tensor> tensors) {
 
 const double* data(const at::Tensor& t) { return t.data_ptr<double>(); }
 
+/// What turns the biased variance of `count` images into that expected of all of a batch.
+double spread_over_all(double count, double all) { return count > 1 ? count / (count - 1) * ((all - 1) / all) : 1; }
+
 BatchMoments pool_in_loops(const ImageMoments& images) {
   const std::int64_t offered = images.each.mean.size(0);
   const std::int64_t channels = images.each.mean.size(1);
@@ -62,8 +65,9 @@ BatchMoments pool_in_loops(const ImageMoments& images) {
       between[c] += (row[c] - m[c]) * (row[c] - m[c]);
     }
   }
+  const double spread = images.of > 0 ? spread_over_all(count, static_cast<double>(images.of)) : 1;
   for (std::size_t c = 0; c < size; ++c) {
-    v[c] = v[c] / count + between[c] / count;
+    v[c] = v[c] / count + spread * (between[c] / count);
   }
   return {{pooled_mean, pooled_var}, at::scalar_tensor(count, images.each.mean.options()), offered, images.pixels};
 }
@@ -108,7 +112,11 @@ BatchMoments pool_in_tensors(const ImageMoments& images) {
   // where() and not a product with 0: NaN * 0 is NaN.
   const at::Tensor mean = at::where(finite, each.mean, zero).sum(0) / count;
   const at::Tensor within = at::where(finite, each.var, zero).sum(0) / count;
-  const at::Tensor between = at::where(finite, (each.mean - mean).square_(), zero).sum(0) / count;
+  at::Tensor between = at::where(finite, (each.mean - mean).square_(), zero).sum(0) / count;
+  if (images.of > 0) {
+    const auto all = static_cast<double>(images.of);
+    between = at::where(count > 1, between * (count / (count - 1)) * ((all - 1) / all), between);
+  }
   return {{mean, within + between}, count, each.mean.size(0), images.pixels};
 }
 

@@ -24,6 +24,7 @@ struct ImageMoments {
   std::int64_t pixels = 0;
   at::Tensor medians = {};  ///< [2, C]: the lower and the upper median of all pixels of the finite images; undefined
                             ///< unless the rule asks for it
+  std::int64_t of = 0;      ///< images of the batch that these were taken from; 0: they are all
 };
 
 /// Moments of a batch: the mean and biased variance [C] of all pixels of its finite images.
@@ -35,7 +36,8 @@ struct BatchMoments {
 };
 
 /// Pools the images of a batch: the variance is the mean of their variances plus the variance of their means (law of
-/// total variance). With no finite image the pooled moments are NaN.
+/// total variance). With no finite image the pooled moments are NaN. Of a sample of k images of n the variance of the
+/// means is taken times k / (k - 1) (n - 1) / n: what it is expected to be over all n.
 BatchMoments pool(const ImageMoments& images);
 /// The same by operators on tensors on any device; to rounding.
 BatchMoments pool_in_tensors(const ImageMoments& images);

@@ -15,6 +15,7 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline constexpr Bounds kShare{0, 1};
 inline constexpr Bounds kCount{0, kInfinity};
 inline constexpr Bounds kPositive{0, kInfinity, /*open_low=*/true};
+inline constexpr Bounds kSample{0, 1, /*open_low=*/true};
 inline constexpr Bounds kBlock{1, kInfinity};
 inline constexpr Bounds kMany{1, 1024};
 
@@ -31,6 +32,10 @@ inline const Choices<Order>& orders() {
   return choices;
 }
 
+inline const Choices<bool>& lags() {
+  static const Choices<bool> choices{{"0", false}, {"1", true}};
+  return choices;
+}
 inline const Choices<MomentumTable>& tables() {
   static const Choices<MomentumTable> choices{{"cifar", MomentumTable::kCifar}, {"imagenet", MomentumTable::kImageNet}};
   return choices;
@@ -136,9 +141,7 @@ void fields(R& rule, Visitor& visit) {
   using T = std::remove_const_t<R>;
   own_fields(rule, visit);
   if constexpr (stats::has_common_fields<T>) {
-    constexpr bool kHasState =
-        std::is_same_v<T, rule::Ema> || std::is_same_v<T, rule::Cumulative> || std::is_same_v<T, rule::Dua>;
-    if constexpr (kHasState) {
+    if constexpr (stats::has_order<T>) {
       visit("order", rule.order, orders());
     }
     visit("variance", rule.variance, variances());
@@ -147,6 +150,8 @@ void fields(R& rule, Visitor& visit) {
     }
     visit("part", rule.part, parts());
     visit("eps", rule.eps, kPositive);
+    visit("sample", rule.sample, kSample);
+    visit("lag", rule.lag, lags());
   }
 }
 

@@ -61,6 +61,27 @@ void check_whole(const std::string& rule, const std::string& field, double value
   }
 }
 
+/// What sampling does not go with.
+void check_sample(const Rule& rule) {
+  std::visit(
+      [&](const auto& r) {
+        if constexpr (stats::has_common_fields<std::decay_t<decltype(r)>>) {
+          if (r.lag && r.sample == 1) {
+            throw UsageError(name_of(rule) +
+                             ": lag=1 is for images that are not measured, and sample=1 measures all; set a sample "
+                             "below 1, such as sample=1/4, or leave lag out");
+          }
+        }
+        if constexpr (stats::has_order<std::decay_t<decltype(r)>>) {
+          if (r.order == Order::kUseUpdate && r.sample < 1) {
+            throw UsageError(name_of(rule) + ": sample=" + number_text(r.sample) +
+                             " does not go with order=use-update; use lag=1, or leave one of them out");
+          }
+        }
+      },
+      rule);
+}
+
 /// What fields cannot say of a rule; for the help.
 const char* note(const Rule& rule) {
   if (std::holds_alternative<rule::MixNorm>(rule)) {
@@ -113,6 +134,7 @@ void validate(const Rule& rule) {
     check_number("dua", "initial * decay + floor, the first momentum,", dua->initial * dua->decay + dua->floor,
                  rule_fields::kShare);
   }
+  check_sample(rule);
   if (const auto* unmixtns = std::get_if<rule::UnMixTns>(&rule)) {
     check_whole("unmixtns", "components", unmixtns->components);
   }

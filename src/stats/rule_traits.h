@@ -23,6 +23,12 @@ inline constexpr bool has_common_fields = false;
 template <typename T>
 inline constexpr bool has_common_fields<T, std::void_t<decltype(T::part)>> = true;
 
+template <typename T, typename = void>
+inline constexpr bool has_order = false;
+/// Whether the rule may use its statistics before it updates them.
+template <typename T>
+inline constexpr bool has_order<T, std::void_t<decltype(T::order)>> = true;
+
 /// Whether the rule carries statistics from batch to batch.
 template <typename T>
 inline constexpr bool carries_state = is_one_of<T, rule::Ema, rule::Cumulative, rule::Dua, rule::Auto, rule::Rbn,

@@ -133,7 +133,7 @@ inline constexpr double kDeadShare = 1e-5;
 /// `moments` where the rule follows the stream, else `source`.
 Moments select_part(const Rule& rule, const Moments& source, const Moments& moments);
 
-/// Whether the rule carries statistics from batch to batch.
+/// Whether the rule carries statistics from batch to batch; those that sample do.
 bool has_state(const Rule& rule);
 
 /// Whether the rule reads ImageMoments::medians, which cost a sort of the activations.

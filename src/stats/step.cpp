@@ -8,6 +8,7 @@
 #include "stats/rule_traits.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_loops.h"
+#include "stats/sampling.h"
 
 namespace ttscale::stats {
 namespace {
@@ -16,8 +17,17 @@ Moments row_pair(const at::Tensor& rows, std::int64_t first) {
   return {rows.select(0, first), rows.select(0, first + 1)};
 }
 
+bool carries(const Rule& rule) {
+  return std::visit([](const auto& r) { return carries_state<std::decay_t<decltype(r)>>; }, rule);
+}
+
 void write_if(const at::Tensor& condition, const at::Tensor& value, at::Tensor& target) {
   target.copy_(at::where(condition, value, target));
+}
+
+/// What is kept for the images that follow: of a rule without state, where it samples, what it uses for these.
+Moments kept(const Rule& rule, const RuleOutput& out) {
+  return sample_share(rule) && !carries(rule) ? out.used : out.running;
 }
 
 /// The rule itself is on tensors; what is around it, the same for all rules, in loops over main memory.
@@ -64,8 +74,9 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
   };
   const bool complete = finite == static_cast<double>(in.batch.offered);
   if (complete) {
-    write(out.running.mean, rows);
-    write(out.running.var, rows + channels);
+    const Moments next = kept(rule, out);
+    write(next.mean, rows);
+    write(next.var, rows + channels);
     const auto write_own = [](const at::Tensor& value, at::Tensor target) {
       if (value.defined()) {
         target.copy_(value);
@@ -119,7 +130,8 @@ Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tenso
   const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
   const at::Tensor accepted = complete.to(at::kDouble);
   at::Tensor moments = state.running.narrow(0, 0, general.rows);
-  write_if(complete, at::stack({out.running.mean, out.running.var}), moments);
+  const Moments next = kept(rule, out);
+  write_if(complete, at::stack({next.mean, next.var}), moments);
   const auto write_own = [&](const at::Tensor& value, at::Tensor target) {
     if (value.defined()) {
       write_if(complete, value, target);
@@ -161,9 +173,7 @@ Moments select_part(const Rule& rule, const Moments& source, const Moments& mome
           part == Part::kMean ? source.var.expand_as(moments.var) : moments.var};
 }
 
-bool has_state(const Rule& rule) {
-  return std::visit([](const auto& r) { return carries_state<std::decay_t<decltype(r)>>; }, rule);
-}
+bool has_state(const Rule& rule) { return carries(rule) || sample_share(rule); }
 
 bool needs_medians(const Rule& rule) { return std::holds_alternative<rule::MedBn>(rule); }
 

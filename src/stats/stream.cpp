@@ -3,6 +3,7 @@
 #include "stats/rule_traits.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_state.h"
+#include "stats/sampling.h"
 
 namespace ttscale::stats {
 
@@ -18,6 +19,9 @@ StateSize state_size(const Rule& rule) {
   }
   if (const auto* ttn = std::get_if<rule::Ttn>(&rule)) {
     return state_size(*ttn);
+  }
+  if (sample_share(rule)) {
+    return sampling_state_size();
   }
   StateSize size;
   if (std::holds_alternative<rule::Auto>(rule)) {

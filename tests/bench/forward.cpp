@@ -67,7 +67,7 @@ std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edg
   ttscale::AdaptOptions options;
   options.guard = ttscale::parse_guard("off");
   const ttscale::AdaptedModel adapted = ttscale::adapt(module, options);
-  for (const char* rule : {"source", "batch", "ema", "auto"}) {
+  for (const char* rule : {"source", "batch", "ema", "auto", "ema:sample=1/4", "ema:sample=1/4,lag=1"}) {
     out.push_back({rule, of_stream(adapted.stream(ttscale::parse_rule(rule)))});
   }
   options.optimize = ttscale::Optimize::kNone;

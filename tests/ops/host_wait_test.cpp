@@ -92,10 +92,10 @@ TEST_P(HostWait, NoRuleMakesTheHostWait) {
 // Not unmixtns, which asks on the CPU, where that costs nothing, and nowhere else.
 INSTANTIATE_TEST_SUITE_P(Rules, HostWait,
                          ::testing::Values("batch", "batch:variance=unbiased", "prior", "alpha", "ema",
-                                           "ema:order=use-update,mixing=total", "ema:part=mean", "cumulative", "dua",
-                                           "auto", "iabn", "rbn", "tbr", "tbr:published", "adamixbn", "medbn",
-                                           "mixnorm", "mixnorm:published", "tema", "tema:published", "rotta:slots=8",
-                                           "ttn"));
+                                           "ema:order=use-update,mixing=total", "ema:part=mean", "ema:sample=1/4",
+                                           "cumulative", "dua", "auto", "iabn", "rbn", "tbr", "tbr:published",
+                                           "adamixbn", "medbn", "mixnorm", "mixnorm:published", "tema",
+                                           "tema:published", "rotta:slots=8", "ttn"));
 
 }  // namespace
 }  // namespace ttscale::ops

@@ -24,6 +24,16 @@ TEST(RuleText, ReadsFields) {
   EXPECT_EQ(std::get<rule::Alpha>(parse_rule("alpha:weight=0.3")).weight, 0.3);
 }
 
+TEST(RuleText, ASampleMayBeAFraction) {
+  const auto ema = std::get<rule::Ema>(parse_rule("ema:sample=1/4,lag=1"));
+  EXPECT_EQ(ema.sample, 0.25);
+  EXPECT_TRUE(ema.lag);
+  EXPECT_EQ(to_string(ema), "ema:sample=0.25,lag=1");
+  EXPECT_EQ(to_string(parse_rule("batch:sample=0.5,lag=0")), "batch:sample=0.5");
+  EXPECT_EQ(std::get<rule::Ema>(parse_rule("ema:sample=2/3")).sample, 2.0 / 3);
+  EXPECT_EQ(to_string(parse_rule(to_string(parse_rule("ema:sample=2/3")))), to_string(parse_rule("ema:sample=2/3")));
+}
+
 TEST(RuleText, DefaultsAreThePublishedOnes) {
   EXPECT_EQ(std::get<rule::Batch>(parse_rule("batch")).variance, Variance::kBiased);
   for (const char* name : {"prior", "alpha", "ema", "cumulative", "dua"}) {
@@ -101,7 +111,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"unmixtns:components=0", {"components", "from 1 to 1024"}},
         BadText{"rotta:slots=2.5", {"slots", "whole number"}}, BadText{"rotta:slots=0", {"from 1 to 1024"}},
         BadText{"tema:table=mnist", {"cifar, imagenet"}}, BadText{"", {"unknown rule ''"}},
-        BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps"}},
+        BadText{"ema:speed=1", {"no field 'speed'", "momentum, order, variance, mixing, part, eps, sample, lag"}},
+        BadText{"ema:lag=1", {"lag=1", "sample=1/4"}}, BadText{"batch:lag=1,sample=1", {"lag=1", "sample=1/4"}},
+        BadText{"ema:lag=2", {"lag must be one of 0, 1"}}, BadText{"ema:sample=0", {"sample", "0 (excluded) to 1"}},
+        BadText{"ema:sample=3/2", {"sample", "found 1.5"}}, BadText{"ema:sample=1/0", {"found '1/0'"}},
+        BadText{"ema:sample=1/2/2", {"found '1/2/2'"}}, BadText{"ema:sample=/2", {"found '/2'"}},
+        BadText{"ema:sample=1/", {"found '1/'"}}, BadText{"auto:sample=1/4", {"no field 'sample'"}},
+        BadText{"dua:order=use-update,sample=1/2", {"does not go with order=use-update", "lag=1"}},
         BadText{"source:count=1", {"takes none"}}, BadText{"ema:momentum=2", {"momentum", "from 0 to 1", "found 2"}},
         BadText{"ema:momentum=abc", {"found 'abc'"}}, BadText{"ema:momentum=0,1", {"found '1'", "field=value"}},
         BadText{"ema:momentum=nan", {"found 'nan'"}}, BadText{"ema:momentum=", {"found ''"}},

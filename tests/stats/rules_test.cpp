@@ -211,11 +211,11 @@ TEST_P(EveryRule, TheTextGivesTheRuleBack) {
 INSTANTIATE_TEST_SUITE_P(Rules, EveryRule,
                          ::testing::Values("source", "batch", "prior", "prior:count=0.001", "alpha",
                                            "alpha:weight=0.9999", "ema", "ema:order=use-update", "cumulative", "dua",
-                                           "iabn", "iabn:published", "rbn", "tbr", "tbr:published", "adamixbn",
-                                           "adamixbn:published", "unmixtns", "unmixtns:published",
-                                           "unmixtns:components=1", "medbn", "medbn:published", "mixnorm",
-                                           "mixnorm:published", "tema", "tema:published", "tema:table=imagenet",
-                                           "rotta", "rotta:published,slots=2", "ttn"));
+                                           "ema:sample=1/4", "batch:sample=1/2,lag=1", "iabn", "iabn:published", "rbn",
+                                           "tbr", "tbr:published", "adamixbn", "adamixbn:published", "unmixtns",
+                                           "unmixtns:published", "unmixtns:components=1", "medbn", "medbn:published",
+                                           "mixnorm", "mixnorm:published", "tema", "tema:published",
+                                           "tema:table=imagenet", "rotta", "rotta:published,slots=2", "ttn"));
 
 TEST_P(EveryRule, FiniteImagesAreUsedAsIfTheOthersWereNotThere) {
   at::Tensor bad = batch(1);

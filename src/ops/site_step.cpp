@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "ops/site_step.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "ops/medians.h"
+#include "ops/moments.h"
+#include "stats/sampling.h"
+
+namespace ttscale::ops {
+
+namespace {
+
+/// [C] -> [N, C]
+stats::Moments of_each(const stats::Moments& moments, std::int64_t images) {
+  const auto rows = [&](const at::Tensor& t) { return t.expand({images, t.size(0)}).contiguous(); };
+  return {rows(moments.mean), rows(moments.var)};
+}
+
+}  // namespace
+
+const Rule& parsed_rule(const std::string& text) {
+  thread_local std::optional<std::pair<std::string, Rule>> last;
+  if (!last || last->first != text) {
+    last.emplace(text, parse_rule(text));
+  }
+  return last->second;
+}
+
+std::optional<stats::Moments> step_ahead(const Rule& rule, std::int64_t images, const stats::Moments& source,
+                                         stats::SiteState& state) {
+  if (stats::next_sample(rule, images, state).count > 0) {
+    return std::nullopt;
+  }
+  stats::count_offered(rule, images, state);
+  return stats::known_moments(rule, source, state);
+}
+
+stats::Moments site_step(const Rule& rule, const at::Tensor& x, const stats::Moments& source, const at::Tensor& eps,
+                         stats::SiteState& state) {
+  const std::int64_t images = x.size(0);
+  const stats::Sample sample = stats::next_sample(rule, images, state);
+  stats::count_offered(rule, images, state);
+  const bool all = sample.count == images;
+  const stats::Moments known = all ? stats::Moments{} : stats::known_moments(rule, source, state);
+  if (sample.count == 0) {
+    return known;
+  }
+  const at::Tensor measured = all ? x : x.narrow(0, sample.first, sample.count);
+  const auto [mean, var] = moments(measured);
+  const at::Tensor middle = stats::needs_medians(rule) ? medians(measured, mean, var) : at::Tensor();
+  const stats::ImageMoments each{
+      {mean, var}, x.numel() / (images * x.size(1)), middle, sample.count == sample.of ? 0 : sample.of};
+  if (all || !stats::lags(rule)) {
+    return stats::step(rule, source, eps, each, state);
+  }
+  stats::Moments rows = of_each(known, images);  // a copy, made before the step writes what is known
+  const stats::Moments used = stats::step(rule, source, eps, each, state);
+  rows.mean.narrow(0, sample.first, sample.count).copy_(used.mean);
+  rows.var.narrow(0, sample.first, sample.count).copy_(used.var);
+  return rows;
+}
+
+}  // namespace ttscale::ops
