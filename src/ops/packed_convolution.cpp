@@ -77,6 +77,12 @@ at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
 }
 
+/// Of float64 in main memory, as coefficients are. No operator: it is asked at every layer. NaN is never the same.
+bool same_values(const at::Tensor& a, const at::Tensor& b) {
+  const double* first = a.data_ptr<double>();
+  return a.numel() == b.numel() && std::equal(first, first + a.numel(), b.data_ptr<double>());
+}
+
 /// LibTorch 1.13 gives 1x1 convolutions of few images to BLAS where it has one thread, which takes ten times as long as
 /// oneDNN with a BLAS that is not made for this CPU. What aten::conv2d would refuse is left to it.
 bool suits_onednn(const at::Tensor& x, const ConvolutionOptions& options) {
@@ -154,27 +160,51 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
                          c10::List<c10::optional<at::Scalar>>(), std::string()});
 }
 
-PackedConvolution::Folded PackedConvolution::folded_for(const at::Tensor& x, const Coefficients& k) {
+at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& scale) {
+  const auto pack_for_x = [&](const at::Tensor& weight) { return pack(weight, x.sizes()); };
+  Folded& folded = *folded_;
+  if (!folded.asked && packed.defined() && options_.weight.scalar_type() == at::kFloat) {
+    folded.channels = PackedChannels::find(options_.weight.sizes(), pack_for_x);
+    folded.asked = true;
+  }
+  if (folded.channels) {
+    // Another stream may still be convolving with the last one.
+    const bool own = folded.weight.defined() && folded.weight.use_count() == 1;
+    const at::Tensor out = own ? folded.weight : pack_for_x(options_.weight);
+    folded.channels->scale(packed, scale, out);
+    return out;
+  }
+  const at::Tensor product = options_.weight * scale.view({-1, 1, 1, 1});  // float32, also of 16-bit weights
+  return pack_for_x(product.to(options_.weight.scalar_type()));
+}
+
+std::pair<at::Tensor, at::Tensor> PackedConvolution::folded_for(const at::Tensor& x, const Coefficients& k) {
+  const at::Tensor packed = packed_for(x);
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto same = [&](const Folded& folded) {
-    return x.sizes() == folded.sizes && at::equal(k.center, folded.coefficients.center) &&
-           at::equal(k.scale, folded.coefficients.scale) && at::equal(k.shift, folded.coefficients.shift);
-  };
-  if (!folded_.empty() && same(folded_.front())) {
-    return folded_.front();
+  if (!folded_ || x.sizes() != folded_->sizes) {
+    folded_ = Folded{};
+    folded_->sizes = x.sizes().vec();
+  } else if (same_values(k.center, folded_->coefficients.center) && same_values(k.scale, folded_->coefficients.scale) &&
+             same_values(k.shift, folded_->coefficients.shift)) {
+    return {folded_->weight, folded_->bias};
   }
-  folded_.clear();  // its memory serves the next
-  Folded folded{x.sizes().vec(), {k.center.clone(), k.scale.clone(), k.shift.clone()}, {}, {}};
-  const at::Tensor before = options_.bias ? options_.bias->to(at::kDouble) : at::zeros_like(k.center);
-  const at::Tensor bias = ((before - k.center) * k.scale + k.shift).to(at::kFloat);
-  const at::Tensor scale = k.scale.to(at::kFloat).view({-1, 1, 1, 1});
-  if (scale.isfinite().all().item<bool>() && bias.isfinite().all().item<bool>()) {
-    const at::Tensor scaled = options_.weight * scale;  // float32, also of 16-bit weights
-    folded.weight = pack(scaled.to(options_.weight.scalar_type()), x.sizes());
-    folded.bias = bias.to(options_.weight.scalar_type());
+  folded_->coefficients = {k.center.clone(), k.scale.clone(), k.shift.clone()};
+  // Not by operators: at few images a dozen of them take as long as a small convolution.
+  const at::Tensor scale = at::empty({k.scale.numel()}, at::kFloat);
+  const at::Tensor bias = at::empty({k.scale.numel()}, at::kFloat);
+  const at::Tensor own = options_.bias ? options_.bias->to(at::kFloat).contiguous() : at::Tensor();
+  bool finite = true;
+  for (std::int64_t c = 0; c < k.scale.numel(); ++c) {
+    const double factor = k.scale.data_ptr<double>()[c];
+    const double before = own.defined() ? own.data_ptr<float>()[c] : 0.0;
+    const double after = (before - k.center.data_ptr<double>()[c]) * factor + k.shift.data_ptr<double>()[c];
+    scale.data_ptr<float>()[c] = static_cast<float>(factor);
+    bias.data_ptr<float>()[c] = static_cast<float>(after);
+    finite = finite && std::isfinite(static_cast<float>(factor)) && std::isfinite(static_cast<float>(after));
   }
-  folded_.push_back(folded);
-  return folded;
+  folded_->weight = finite ? scaled(x, packed, scale) : at::Tensor();
+  folded_->bias = finite ? bias.to(options_.weight.scalar_type()) : at::Tensor();
+  return {folded_->weight, folded_->bias};
 }
 
 bool PackedConvolution::adds_to_output(const at::Tensor& residual, const at::Tensor& x) const {
@@ -189,8 +219,13 @@ bool PackedConvolution::adds_to_output(const at::Tensor& residual, const at::Ten
 }
 
 at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue) {
-  const Folded folded = fits(x) ? folded_for(x, k) : Folded{};
-  if (!folded.weight.defined()) {
+  std::pair<at::Tensor, at::Tensor> folded;
+  if (fits(x)) {
+    folded = folded_for(x, {k.center.contiguous(), k.scale.contiguous(), k.shift.contiguous()});
+  }
+  const at::Tensor& weight = folded.first;
+  const at::Tensor& bias = folded.second;
+  if (!weight.defined()) {
     Epilogue then = epilogue;
     then.in_place = true;  // the convolution's own output
     return affine_then(forward(x), k, then);
@@ -199,8 +234,8 @@ at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficien
   const PostOperation post = post_operation(epilogue.activation);
   const auto convolve = [&](const PostOperation& last) {
     static const c10::OperatorHandle op = *find("mkldnn::_convolution_pointwise");
-    return call(op, {images, folded.weight, folded.bias, options_.padding, options_.stride, options_.dilation,
-                     options_.groups, last.name, last.numbers, std::string()});
+    return call(op, {images, weight, bias, options_.padding, options_.stride, options_.dilation, options_.groups,
+                     last.name, last.numbers, std::string()});
   };
   if (!epilogue.residual.defined()) {
     return convolve(post);
@@ -210,9 +245,8 @@ at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficien
   if (add && epilogue.overwrites_residual && adds_to_output(epilogue.residual, x) &&
       (post.name == kNothing || post.name == kRelu)) {
     const c10::IValue then = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
-    return call(*add, {epilogue.residual, images, folded.weight, folded.bias, options_.padding, options_.stride,
-                       options_.dilation, options_.groups, std::string("add"), c10::Scalar(1.0), then, post.numbers,
-                       std::string()});
+    return call(*add, {epilogue.residual, images, weight, bias, options_.padding, options_.stride, options_.dilation,
+                       options_.groups, std::string("add"), c10::Scalar(1.0), then, post.numbers, std::string()});
   }
   Epilogue then = epilogue;
   then.in_place = true;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -13,6 +14,7 @@
 
 #include "ops/coefficients.h"
 #include "ops/epilogue.h"
+#include "ops/packed_channels.h"
 
 namespace ttscale::ops {
 
@@ -47,23 +49,28 @@ class PackedConvolution : public torch::CustomClassHolder {
     std::vector<std::int64_t> sizes;  ///< of x
     at::Tensor weight;                ///< undefined: LibTorch cannot pack it
   };
-  /// One for the latest shape of x and the latest coefficients; streams that take turns fold anew each time.
+  /// Of the latest shape of x and the latest coefficients: streams that take turns fold anew each time.
   struct Folded {
     std::vector<std::int64_t> sizes;  ///< of x
     Coefficients coefficients;        ///< copies
     at::Tensor weight, bias;          ///< undefined: cannot be folded
+    bool asked = false;               ///< whether `channels` is known
+    std::optional<PackedChannels> channels;
   };
   [[nodiscard]] bool fits(const at::Tensor& x) const;
   /// `weight` packed for x, undefined where this CPU cannot.
   [[nodiscard]] at::Tensor pack(const at::Tensor& weight, at::IntArrayRef sizes) const;
   at::Tensor packed_for(const at::Tensor& x);
-  Folded folded_for(const at::Tensor& x, const Coefficients& k);
+  /// Weight and bias.
+  std::pair<at::Tensor, at::Tensor> folded_for(const at::Tensor& x, const Coefficients& k);
+  /// The weight times `scale` [C], float32, packed for x: into folded_'s own where nobody is using it.
+  at::Tensor scaled(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& scale);
   [[nodiscard]] bool adds_to_output(const at::Tensor& residual, const at::Tensor& x) const;
 
   ConvolutionOptions options_;
   std::mutex mutex_;
   std::vector<Packed> packed_;  ///< the latest last
-  std::vector<Folded> folded_;
+  std::optional<Folded> folded_;
 };
 
 }  // namespace ttscale::ops

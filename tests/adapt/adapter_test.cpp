@@ -323,7 +323,8 @@ TEST_P(StatefulRule, StreamsInThreadsEqualStreamsAlone) {
 INSTANTIATE_TEST_SUITE_P(Rules, StatefulRule,
                          ::testing::Values("batch", "prior", "alpha", "ema", "ema:order=use-update", "cumulative",
                                            "dua", "iabn", "rbn", "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm",
-                                           "tema", "rotta:slots=8,momentum=0.9"));
+                                           "tema", "rotta:slots=8,momentum=0.9", "ema:sample=1/3",
+                                           "batch:sample=1/3,lag=1"));
 
 TEST(Stream, CountsAndReports) {
   const at::Tensor x = golden("net.scripted", "input");

@@ -6,8 +6,6 @@
 //
 // The variants run in turn within each round, so that what else the machine does meets all alike; ratios are medians
 // over the rounds of the ratio to the original and to the fastest unadapted form (by its median) in the same round.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -17,6 +15,7 @@
 
 #include <torch/script.h>
 
+#include "bench/timing.h"
 #include "graph/plain_forms.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
@@ -25,16 +24,7 @@ namespace {
 
 using Forward = std::function<void(const at::Tensor&)>;
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
-double milliseconds(const Forward& forward, const at::Tensor& images) {
-  const auto start = std::chrono::steady_clock::now();
-  forward(images);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
+using ttscale::bench::median;
 
 struct Variant {
   std::string name;
@@ -88,7 +78,7 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
   std::vector<std::vector<double>> times(all.size());
   for (int round = -kWarmUp; round < rounds; ++round) {
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const double time = milliseconds(all[i].forward, images);
+      const double time = ttscale::bench::milliseconds([&] { all[i].forward(images); });
       if (round >= 0) {
         times[i].push_back(time);
       }

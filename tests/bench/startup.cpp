@@ -6,7 +6,6 @@
 //
 // Every measurement is a process of its own, since what a process has run before makes the next model faster; the kinds
 // take turns.
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -18,14 +17,12 @@
 
 #include <torch/script.h>
 
+#include "bench/timing.h"
 #include "ttscale/adapter.h"
 
 namespace {
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
+using ttscale::bench::median;
 
 /// Seconds that a fresh process takes for the work.
 double in_a_process(const std::function<void()>& work) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <vector>
 
 #include <torch/csrc/jit/ir/irparser.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
@@ -181,6 +182,141 @@ TEST(PackConvolutions, TakesThoseWhoseWeightsAreKnown) {
   for (std::size_t i = 0; i < want.size(); ++i) {
     EXPECT_TRUE(at::allclose(want[i].toTensor(), got[i].toTensor(), 1e-4, 1e-4)) << i;
   }
+}
+
+/// Graphs of packed convolutions and sites, joined where they can be. `body` sees an image %x, a residual %r, and
+/// convolutions' weights %p.
+std::shared_ptr<Graph> joined(const std::string& body, std::int64_t expected) {
+  ops::link_operators();
+  auto graph = std::make_shared<Graph>();
+  const auto replaced = [](std::string text, const std::string& from, const std::string& to) {
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+      text.replace(at, from.size(), to);
+    }
+    return text;
+  };
+  // site(%c, %r) with and without a residual
+  std::string text = replaced(body, "site(", "ttscale::fused_norm(");
+  text = replaced(text, "|", ", %n, %n, %m, %v, %eps, %rule, %s1, %s2, %s3, %s4, ");
+  text = replaced(text, ";)", ", %act, %eps, %eps, %yes, %no)");
+  torch::jit::parseIR(R"IR(
+graph(%x : Tensor, %r : Tensor, %p : __torch__.torch.classes.ttscale.PackedConvolution, %m : Tensor, %v : Tensor, %rule : str, %s1 : Tensor, %s2 : Tensor, %s3 : Tensor, %s4 : Tensor):
+  %n : NoneType = prim::Constant()
+  %eps : float = prim::Constant[value=1e-05]()
+  %act : str = prim::Constant[value="clamp"]()
+  %yes : bool = prim::Constant[value=1]()
+  %no : bool = prim::Constant[value=0]()
+)IR" + text,
+                      graph.get());
+  EXPECT_EQ(join_convolutions(graph), expected);
+  graph->lint();
+  return graph;
+}
+
+/// Whether each joined node in turn may overwrite its residual.
+std::vector<bool> overwrites(Graph& graph) {
+  std::vector<bool> out;
+  for_each_node(*graph.block(), [&](torch::jit::Node& node, bool) {
+    if (kind_of(node) == "ttscale::convolution_norm") {
+      out.push_back(torch::jit::toIValue(node.inputs().at(node.inputs().size() - 2))->toBool());
+    }
+  });
+  return out;
+}
+
+using Flags = std::vector<bool>;
+
+TEST(JoinConvolutions, TakesASiteThatAloneTakesTheOutput) {
+  const auto graph = joined(R"IR(
+  %c : Tensor = ttscale::convolution(%x, %p)
+  %y : Tensor = site(%c|%n;)
+  return (%y))IR",
+                            1);
+  EXPECT_THAT(graph->toString(), Not(HasSubstr("fused_norm")));
+  EXPECT_THAT(graph->toString(), Not(HasSubstr("ttscale::convolution(")));
+}
+
+TEST(JoinConvolutions, LeavesOutputsThatOthersTake) {
+  const auto graph = joined(R"IR(
+  %c : Tensor = ttscale::convolution(%x, %p)
+  %y : Tensor = site(%c|%n;)
+  return (%y, %c))IR",
+                            0);
+  EXPECT_THAT(graph->toString(), HasSubstr("fused_norm"));
+}
+
+TEST(JoinConvolutions, MovesAConvolutionPastOtherWork) {
+  joined(R"IR(
+  %c : Tensor = ttscale::convolution(%x, %p)
+  %q : Tensor = aten::relu(%r)
+  %y : Tensor = site(%c|%q;)
+  return (%y))IR",
+         1);
+}
+
+TEST(JoinConvolutions, DoesNotMoveAConvolutionPastWhatWritesItsInput) {
+  joined(R"IR(
+  %c : Tensor = ttscale::convolution(%x, %p)
+  %z : Tensor = aten::relu_(%x)
+  %y : Tensor = site(%c|%n;)
+  return (%y, %z))IR",
+         0);
+}
+
+TEST(JoinConvolutions, ResidualsAreOverwrittenAtTheirLastUse) {
+  // A block of a ResNet: the residual is read by the block's first convolution, then added.
+  EXPECT_EQ(overwrites(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  %c2 : Tensor = ttscale::convolution(%y1, %p)
+  %y2 : Tensor = site(%c2|%y0;)
+  %c3 : Tensor = ttscale::convolution(%y2, %p)
+  %y3 : Tensor = site(%c3|%n;)
+  %c4 : Tensor = ttscale::convolution(%y3, %p)
+  %y4 : Tensor = site(%c4|%y2;)
+  return (%y4))IR",
+                               5)),
+            (Flags{false, false, true, false, true}));
+}
+
+TEST(JoinConvolutions, ResidualsThatAreTakenLaterStay) {
+  EXPECT_EQ(overwrites(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%x, %p)
+  %y1 : Tensor = site(%c1|%y0;)
+  %c2 : Tensor = ttscale::convolution(%y0, %p)
+  %y2 : Tensor = site(%c2|%y1;)
+  return (%y2))IR",
+                               3)),
+            (Flags{false, false, true}));
+}
+
+TEST(JoinConvolutions, ResidualsThatSomebodyElseHoldsStay) {
+  EXPECT_EQ(overwrites(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%r;)
+  %c1 : Tensor = ttscale::convolution(%x, %p)
+  %y1 : Tensor = site(%c1|%y0;)
+  %l : Tensor[] = prim::ListConstruct(%y1)
+  %c2 : Tensor = ttscale::convolution(%x, %p)
+  %y2 : Tensor = site(%c2|%y1;)
+  return (%y2, %l))IR",
+                               3)),
+            (Flags{false, true, false}));
+}
+
+TEST(JoinConvolutions, AResidualThatIsConvolvedStays) {
+  EXPECT_EQ(overwrites(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%y0;)
+  return (%y1))IR",
+                               2)),
+            (Flags{false, false}));
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Scales the output channels of weights that oneDNN has packed, where they lie: packing scaled weights anew takes three
+// times as long.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace ttscale::ops {
+
+/// Where the output channels lie in a packed weight of float32.
+class PackedChannels {
+ public:
+  /// Finds out with `pack`, which packs a weight [C, ...] of the sizes given. None where LibTorch does not show packed
+  /// memory, or where channels do not lie as blocks of 16 neighbours or of one.
+  static std::optional<PackedChannels> find(at::IntArrayRef sizes,
+                                            const std::function<at::Tensor(const at::Tensor& weight)>& pack);
+
+  /// Writes `packed` times `scale` [C] (float32, contiguous) into `out`; both as `pack` has made them.
+  void scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const;
+
+ private:
+  std::int64_t channels_ = 0;
+  std::vector<std::int32_t> blocks_;  ///< first channel of 16 that follow each other; -1 - c: all of channel c
+};
+
+}  // namespace ttscale::ops
