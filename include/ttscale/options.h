@@ -26,7 +26,8 @@ struct CallOptions {
 enum class Optimize {
   kNone,  ///< the model's own operators around the sites
   kAuto,  ///< on the CPU: weights fixed as constants, the addition and the activation that follow a site done in its
-          ///< pass over the activations, convolutions in channels_last with weights in the order that oneDNN wants.
+          ///< pass over the activations, convolutions in channels_last with weights in the order that oneDNN wants; for
+          ///< images that a rule does not measure (rule.h, `sample`), sites are folded into convolutions.
           ///< Outputs then differ in roundings. At the first images the outcome is compared with that of kNone, and if
           ///< it differs by more, or LibTorch cannot do it, the stream goes on without, and a warning says why. Never
           ///< under the rule `source`.

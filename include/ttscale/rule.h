@@ -35,10 +35,11 @@ namespace rule {
 // images in the batch. `eps` replaces the layer's own eps where set; the published formulas use the layer's.
 //
 // `sample`: the share of the images whose moments are measured, above 0. Of large batches so many images in each, a
-// block that moves on from batch to batch; of batches in which that would be fewer than 2, a whole batch when its turn
-// comes. The rule counts the images and batches that were measured. All images are normalised with what it says, the
-// others by convolutions into which streams fold it (ttscale/options.h, Optimize). With `lag` the others do not wait
-// for it, and take what it said of the batch before, at first the source.
+// block that moves on from batch to batch; of batches in which that would be fewer than 2, a whole one once its share
+// of images has gone by since the last. The rule counts the images and batches that were measured. All images are
+// normalised with what it says; where convolutions have packed weights (ttscale/options.h, Optimize; LibTorch 2),
+// streams fold it into them for the others. With `lag` the others do not wait for it, and take what it said of the
+// batch before, at first the source. Devices other than the CPU, which must not be asked for numbers, measure all.
 
 /// The model as it is: mean and variance of training.
 struct Source {};

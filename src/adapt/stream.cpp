@@ -8,6 +8,7 @@
 #include "adapt/stream_impl.h"
 #include "base/message_text.h"
 #include "stats/rules.h"
+#include "stats/sampling.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
@@ -260,6 +261,10 @@ void Stream::load(const std::filesystem::path& file) {
     throw DataError("state file " + file.string() + " holds numbers that no guard can have; it is damaged");
   }
   impl_->state.restore(saved.state);
+  if (stats::sample_share(impl_->options)) {
+    at::Tensor stream = impl_->state.tensors().stream;
+    stats::set_measure(stream, stats::Measure::kAsDue);  // whatever the file says
+  }
   impl_->fresh = has_met_nothing(impl_->state);
   impl_->good = saved.good.defined() ? saved.good.to(impl_->state.all().device()) : at::Tensor();
   impl_->watch = watch;

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "ops/site_checks.h"
+#include "stats/finite.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
@@ -22,15 +23,6 @@ at::Tensor weights_of(const Rule& rule, const graph::RewrittenSite& site) {
                      "reference (--reference)");
   }
   return stats::weight_rows(site.domain_shift, site.image_spread);
-}
-
-/// Whether all images are finite, [] of bool.
-at::Tensor is_finite(const at::Tensor& images) {
-  // One pass in place of five. A sum that is not finite may have overflowed, which proves nothing.
-  if (images.is_cpu() && images.sum().isfinite().item<bool>()) {
-    return at::scalar_tensor(true, at::kBool);
-  }
-  return images.isfinite().all();
 }
 
 }  // namespace
@@ -87,8 +79,8 @@ void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor
   }
   const auto sites = [&](const at::Tensor& state) { return counters(state).narrow(0, 1, sites_); };
   // A ReLU can hide an Inf of the images from every site behind it.
-  const at::Tensor refused =
-      is_finite(images).logical_not().logical_or((sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
+  const at::Tensor refused = stats::all_finite(images).logical_not().logical_or(
+      (sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
   all_.copy_(at::where(refused, before, all_));
   const at::Tensor no = refused.to(at::kDouble);
   const at::Tensor yes = 1 - no;

@@ -34,7 +34,7 @@ void OptimizedForm::refuse(const std::string& why) {
     verdict_ = Verdict::kRefused;
     refusal_ = why;
   }
-  log(LogLevel::kWarning, "the optimised form of the model is not used: " + why);
+  log(LogLevel::kWarning, consequence_ + ": " + why);
 }
 
 at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const Run& plain,
@@ -66,7 +66,7 @@ at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const R
 at::Tensor OptimizedForm::try_both(const at::Tensor& images, const Run& fast, const Run& plain,
                                    const std::function<void()>& restart) {
   const at::Tensor expected = plain(images.clone());  // a model may write into its input
-  if (!expected.isfinite().any().item<bool>()) {
+  if (!images.isfinite().all().item<bool>() || !expected.isfinite().any().item<bool>()) {
     return expected;  // tells nothing
   }
   restart();

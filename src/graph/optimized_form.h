@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether the optimised form of a program may stand in for it. That is found out once, on the first images.
+// Whether a faster form of a program may stand in for another. That is found out once, on the first images.
 #pragma once
 
 #include <functional>
@@ -20,17 +20,20 @@ class OptimizedForm {
  public:
   using Run = std::function<at::Tensor(const at::Tensor& images)>;
 
-  /// `writes_into_images`: whether the module may do so; it then gets copies.
-  OptimizedForm(std::shared_ptr<const torch::jit::Module> module, bool writes_into_images)
-      : module_(std::move(module)), writes_into_images_(writes_into_images) {}
+  /// `writes_into_images`: whether the module may do so; it then gets copies. `consequence` is what warnings say of a
+  /// refusal.
+  OptimizedForm(std::shared_ptr<const torch::jit::Module> module, bool writes_into_images,
+                std::string consequence = "the optimised form of the model is not used")
+      : module_(std::move(module)), writes_into_images_(writes_into_images), consequence_(std::move(consequence)) {}
 
   /// What runs; instances make copies of it.
   [[nodiscard]] const torch::jit::Module& module() const { return *module_; }
+  [[nodiscard]] bool writes_into_images() const { return writes_into_images_; }
 
-  /// Runs the images through `fast`, or through `plain` where the two have been found to differ. At the first images
-  /// whose output has a finite value both run, and their outputs are compared (graph/plain_forms.h). If `fast` throws,
-  /// `plain` runs instead, and if that does not throw, it does so for good. `restart` takes back what a run has done to
-  /// the state. Refusals are logged.
+  /// Runs the images through `fast`, or through `plain` where the two have been found to differ. At the first finite
+  /// images whose output has a finite value both run, and their outputs are compared (graph/plain_forms.h). If `fast`
+  /// throws, `plain` runs instead, and if that does not throw, it does so for good. `restart` takes back what a run has
+  /// done to the state. Refusals are logged.
   at::Tensor run(const at::Tensor& images, const Run& fast, const Run& plain, const std::function<void()>& restart);
 
   /// Whether it has been tried and found good.
@@ -49,6 +52,7 @@ class OptimizedForm {
 
   std::shared_ptr<const torch::jit::Module> module_;
   bool writes_into_images_;
+  std::string consequence_;
   mutable std::mutex mutex_;  ///< of what follows
   std::mutex trial_;          ///< held while both forms run
   Verdict verdict_ = Verdict::kUnknown;

@@ -19,6 +19,7 @@
 #include "graph/optimize.h"
 #include "ops/norm.h"
 #include "ops/restandardize.h"
+#include "stats/finite.h"
 #include "ttscale/error.h"
 
 namespace ttscale::graph {
@@ -180,11 +181,12 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
 }  // namespace
 
 Instance::Instance(std::shared_ptr<Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
-                   std::shared_ptr<Module> fast, std::optional<Sampler> sampler)
+                   std::shared_ptr<Module> fast, std::shared_ptr<OptimizedForm> parts, std::optional<Sampler> sampler)
     : module_(std::move(module)),
       call_(std::move(call)),
       form_(std::move(form)),
       fast_(std::move(fast)),
+      parts_(std::move(parts)),
       sampler_(std::move(sampler)) {}
 
 at::Tensor Instance::forward(const at::Tensor& images, const std::function<void()>& restart) {
@@ -192,12 +194,23 @@ at::Tensor Instance::forward(const at::Tensor& images, const std::function<void(
   if (form_ == nullptr) {
     return plain(images);
   }
-  const auto whole = [&](const at::Tensor& x) {
+  const auto fast = [&](const at::Tensor& x) {
     // What goes in and out lies as callers expect it.
     return try_forward(*fast_, call_, x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x).contiguous();
   };
-  const auto fast = [&](const at::Tensor& x) { return sampler_ ? sampler_->forward(x, whole) : whole(x); };
-  return form_->run(images, fast, plain, restart);
+  const auto whole = [&](const at::Tensor& x) { return form_->run(x, fast, plain, restart); };
+  if (!sampler_) {
+    return whole(images);
+  }
+  // oneDNN's activations turn NaN into numbers.
+  if (!stats::all_finite(images).item<bool>()) {
+    return plain(images);
+  }
+  if (!form_->refusal().empty() || !sampler_->splits(images)) {
+    return whole(images);
+  }
+  return parts_->run(
+      images, [&](const at::Tensor& x) { return sampler_->run_in_parts(x, fast); }, whole, restart);
 }
 
 Program::Program(const Module& module, const AdaptOptions& options) : call_(options.call) {
@@ -253,7 +266,9 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
     try {
       auto fast = std::make_shared<const Module>(optimized_copy(*module_, kept_attributes(sites_.size())));
       const bool writes = writes_into_input(*fast, static_cast<std::size_t>(call_.input_index) + 1);
-      optimized_ = std::make_shared<OptimizedForm>(std::move(fast), writes);
+      optimized_ = std::make_shared<OptimizedForm>(fast, writes);
+      in_parts_ = std::make_shared<OptimizedForm>(
+          std::move(fast), writes, "batches are not run in two parts, one measured and one not, which would be faster");
     } catch (const std::exception& error) {
       why_not_optimized_ = "it cannot be made: " + reason(error);
       log(LogLevel::kWarning, "the optimised form of the model is not used: " + why_not_optimized_);
@@ -294,12 +309,15 @@ Instance Program::instantiate(const std::string& rule, const StateTensors& state
   auto fast = std::make_shared<Module>(optimized_->module().copy());
   set_state(*fast, rule, state);
   std::optional<Sampler> sampler;
-  const Rule parsed = parse_rule(rule);
+  Rule parsed = parse_rule(rule);
   if (stats::sample_share(parsed) && !state.sites.empty()) {
-    const SiteTensors& first = state.sites.front();
-    sampler.emplace(parsed, stats::SiteState{first.running, first.counters, first.last, state.stream});
+    std::vector<stats::SiteState> sites;
+    for (const SiteTensors& site : state.sites) {
+      sites.push_back({site.running, site.counters, site.last, state.stream});
+    }
+    sampler.emplace(std::move(parsed), std::move(sites));
   }
-  return {std::move(instance), call_, optimized_, std::move(fast), std::move(sampler)};
+  return {std::move(instance), call_, optimized_, std::move(fast), in_parts_, std::move(sampler)};
 }
 
 Module Program::online(const std::string& rule, const StateTensors& state) const {

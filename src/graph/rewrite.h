@@ -50,9 +50,14 @@ struct FixedMoments {
 /// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
 class Instance {
  public:
-  /// `fast` is the same in the optimised form; both null without one.
-  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form = nullptr,
-           std::shared_ptr<torch::jit::Module> fast = nullptr, std::optional<Sampler> sampler = std::nullopt);
+  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call)
+      : module_(std::move(module)), call_(std::move(call)) {}
+
+  /// `fast` is the same in the optimised form. Under a rule that samples `sampler` splits batches, for as long as the
+  /// verdict `parts` allows it.
+  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
+           std::shared_ptr<torch::jit::Module> fast, std::shared_ptr<OptimizedForm> parts,
+           std::optional<Sampler> sampler);
 
   /// Runs forward on images (graph/call.h), in the optimised form where there is one that computes the same.
   /// `restart` must bring the state back to where it was before the call: the two forms may have to be tried.
@@ -63,7 +68,8 @@ class Instance {
   CallOptions call_;
   std::shared_ptr<OptimizedForm> form_;
   std::shared_ptr<torch::jit::Module> fast_;
-  std::optional<Sampler> sampler_;  ///< of the optimised form, where the rule samples
+  std::shared_ptr<OptimizedForm> parts_;
+  std::optional<Sampler> sampler_;  ///< where the rule samples
 };
 
 /// A rewritten module: immutable, shared by its instances.
@@ -114,6 +120,7 @@ class Program {
   CallOptions call_;
   bool changes_itself_ = false;
   std::shared_ptr<OptimizedForm> optimized_;  ///< null where there is none
+  std::shared_ptr<OptimizedForm> in_parts_;   ///< the same for batches of which a part is measured
   std::string why_not_optimized_;
 };
 

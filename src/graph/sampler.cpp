@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "graph/sampler.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 namespace ttscale::graph {
@@ -9,8 +11,8 @@ namespace {
 /// Tells sites what to measure, for as long as it lives.
 class Measuring {
  public:
-  Measuring(at::Tensor stream, stats::Measure what, std::int64_t of) : stream_(std::move(stream)) {
-    stats::set_measure(stream_, what, of);
+  Measuring(at::Tensor stream, stats::Measure what, const stats::Sample& sample) : stream_(std::move(stream)) {
+    stats::set_measure(stream_, what, sample.count, sample.of);
   }
   ~Measuring() { stats::set_measure(stream_, stats::Measure::kAsDue); }
   Measuring(const Measuring&) = delete;
@@ -24,14 +26,27 @@ class Measuring {
 
 }  // namespace
 
-at::Tensor Sampler::forward(const at::Tensor& images, const std::function<at::Tensor(const at::Tensor& images)>& run) {
-  const std::int64_t size = images.dim() > 0 ? images.size(0) : 0;
-  const stats::Sample sample = size > 0 ? stats::next_sample(rule_, size, first_) : stats::Sample{};
-  if (sample.count == 0 || sample.count == size) {
-    return run(images);  // sites find the same
+stats::Sample Sampler::next(const at::Tensor& images) const {
+  if (images.dim() == 0 || images.numel() == 0) {
+    return {};
   }
+  // A site in a branch may have seen less.
+  const auto less = [](const stats::SiteState& a, const stats::SiteState& b) {
+    return stats::offered(a) < stats::offered(b);
+  };
+  return stats::next_sample(rule_, images.size(0), *std::max_element(sites_.begin(), sites_.end(), less));
+}
+
+bool Sampler::splits(const at::Tensor& images) const {
+  const stats::Sample sample = next(images);
+  return sample.count > 0 && sample.count < sample.of;
+}
+
+at::Tensor Sampler::run_in_parts(const at::Tensor& images, const Run& run) const {
+  const stats::Sample sample = next(images);
+  const std::int64_t size = images.size(0);
   const auto run_with = [&](const at::Tensor& some, stats::Measure what) {
-    const Measuring measuring(first_.stream, what, sample.of);
+    const Measuring measuring(sites_.front().stream, what, sample);
     at::Tensor output = run(some);
     TORCH_CHECK(output.dim() > 0 && output.size(0) == some.size(0), "the output has no row for each image");
     return output;

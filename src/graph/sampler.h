@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -14,18 +16,25 @@ namespace ttscale::graph {
 /// Splits the batches of a stream.
 class Sampler {
  public:
-  /// For a rule that samples (stats::sample_share()); `first` is the state of the stream's first site.
-  Sampler(Rule rule, stats::SiteState first) : rule_(std::move(rule)), first_(std::move(first)) {}
+  using Run = std::function<at::Tensor(const at::Tensor& images)>;
+
+  /// For a rule that samples (stats::sample_share()), with the states of the stream's sites: at least one.
+  Sampler(Rule rule, std::vector<stats::SiteState> sites) : rule_(std::move(rule)), sites_(std::move(sites)) {}
+
+  /// Whether a part of the images [N, ...] is measured now, and a part is not.
+  [[nodiscard]] bool splits(const at::Tensor& images) const;
 
   /// Runs the images [N, ...] that are measured now, and the others with nothing measured: after them, or before under
-  /// a rule that lags. Puts the outputs [n, ...] together in the order of the images; runs all at once where all or
-  /// none are measured. If `run` throws, the images that follow are measured as ever. Throws c10::Error if an output
-  /// has no row for each image.
-  at::Tensor forward(const at::Tensor& images, const std::function<at::Tensor(const at::Tensor& images)>& run);
+  /// a rule that lags. Puts the outputs [n, ...] together in the order of the images. If `run` throws, the images that
+  /// follow are measured as ever. Throws c10::Error if an output has no row for each image. Only where splits() says
+  /// so.
+  [[nodiscard]] at::Tensor run_in_parts(const at::Tensor& images, const Run& run) const;
 
  private:
+  [[nodiscard]] stats::Sample next(const at::Tensor& images) const;
+
   Rule rule_;
-  stats::SiteState first_;
+  std::vector<stats::SiteState> sites_;
 };
 
 }  // namespace ttscale::graph

@@ -27,7 +27,7 @@ void begin(at::Tensor& stream, const std::string& rule, bool classes) {
 at::Tensor finish(const at::Tensor& scores, at::Tensor& stream, const std::string& text) {
   const at::NoGradGuard no_grad;
   const Rule rule = check(kFinishOperator, stream, text);
-  if (stats::state_size(rule).stream > 0) {
+  if (stats::takes_scores(rule)) {
     TORCH_CHECK(scores.device() == stream.device(), kFinishOperator, ": expected state stream on ", scores.device(),
                 ", found ", stream.device(), "; move model, state and images to one device");
     stats::finish(rule, scores.detach(), stream);

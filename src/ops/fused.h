@@ -37,8 +37,8 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
 inline constexpr const char* kConvolutionNormOperator = "ttscale::convolution_norm";
 inline constexpr const char* kConvolutionRestandardizeOperator = "ttscale::convolution_restandardize";
 
-/// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images, the
-/// convolution's weights do all of it (PackedConvolution::forward_then()). The result may lie in the residual if
+/// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images and weights can be packed, the
+/// convolution does all of it (PackedConvolution::forward_then()). The result may lie in the residual if
 /// `overwrites_residual` is set.
 at::Tensor convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                             const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,

@@ -2,7 +2,6 @@
 #include "ops/packed_channels.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -57,12 +56,12 @@ std::optional<int32_t> block_at(const float* marks) {
 
 }  // namespace
 
-std::optional<PackedChannels> PackedChannels::find(at::IntArrayRef sizes,
+std::optional<PackedChannels> PackedChannels::find(const at::Tensor& weight, const at::Tensor& packed,
                                                    const std::function<at::Tensor(const at::Tensor& weight)>& pack) {
   PackedChannels out;
-  out.channels_ = sizes[0];
+  out.channels_ = weight.size(0);
   const at::Tensor numbers = at::arange(1, out.channels_ + 1, at::kFloat).view({-1, 1, 1, 1});
-  const at::Tensor marked = pack(numbers.expand(sizes).contiguous());
+  const at::Tensor marked = pack(numbers.expand(weight.sizes()).contiguous());
   const auto memory = memory_of(marked);
   if (!memory || memory->size % kBlock != 0) {
     return std::nullopt;
@@ -75,29 +74,30 @@ std::optional<PackedChannels> PackedChannels::find(at::IntArrayRef sizes,
     }
     out.blocks_.push_back(*block);
   }
-  // The marks say nothing of how the elements of a channel lie, which must be the same for all weights: tried once.
-  const at::Tensor weight = at::rand(sizes) - 0.5;
-  const at::Tensor scale = at::rand({out.channels_}) - 0.5;
-  const at::Tensor packed = pack(weight);
+  // The marks say nothing of how the elements of a channel lie, which must be the same for all weights: tried once,
+  // with factors of both signs.
+  const at::Tensor scale = at::linspace(-1.5, 2, out.channels_, at::kFloat);
   const at::Tensor expected = pack(weight * scale.view({-1, 1, 1, 1}));
-  out.scale(packed, scale, marked);
   const auto want = memory_of(expected);
-  const bool agrees =
-      want && want->size == memory->size &&
-      std::memcmp(want->data, memory->data, static_cast<std::size_t>(memory->size) * sizeof(float)) == 0;
+  const bool agrees = out.scale(packed, scale, marked) && want && want->size == memory->size &&
+                      std::equal(want->data, want->data + want->size, memory->data);
   return agrees ? std::optional(std::move(out)) : std::nullopt;
 }
 
-void PackedChannels::scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const {
-  const Memory from = *memory_of(packed);
-  const Memory to = *memory_of(out);
+bool PackedChannels::scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const {
+  const auto from = memory_of(packed);
+  const auto to = memory_of(out);
+  const auto size = static_cast<int64_t>(blocks_.size()) * kBlock;
+  if (!from || !to || from->size != size || to->size != size) {
+    return false;
+  }
   const at::Tensor filled = at::constant_pad_nd(scale, {0, kBlock});  // blocks may end behind the last channel
   const float* factors = filled.data_ptr<float>();
   constexpr int64_t kBlocksWorthAThread = 2048;
-  at::parallel_for(0, from.size / kBlock, kBlocksWorthAThread, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, size / kBlock, kBlocksWorthAThread, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
-      const float* in = from.data + block * kBlock;
-      float* result = to.data + block * kBlock;
+      const float* in = from->data + block * kBlock;
+      float* result = to->data + block * kBlock;
       const int32_t first = blocks_[static_cast<std::size_t>(block)];
       if (first >= 0) {
         for (int64_t i = 0; i < kBlock; ++i) {
@@ -111,6 +111,7 @@ void PackedChannels::scale(const at::Tensor& packed, const at::Tensor& scale, co
       }
     }
   });
+  return true;
 }
 
 }  // namespace ttscale::ops

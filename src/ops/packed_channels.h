@@ -15,13 +15,14 @@ namespace ttscale::ops {
 /// Where the output channels lie in a packed weight of float32.
 class PackedChannels {
  public:
-  /// Finds out with `pack`, which packs a weight [C, ...] of the sizes given. None where LibTorch does not show packed
-  /// memory, or where channels do not lie as blocks of 16 neighbours or of one.
-  static std::optional<PackedChannels> find(at::IntArrayRef sizes,
+  /// Finds out for a weight [C, ...] of float32 and what `pack` has made of it. None where LibTorch does not show
+  /// packed memory, or where channels do not lie as blocks of 16 neighbours or of one.
+  static std::optional<PackedChannels> find(const at::Tensor& weight, const at::Tensor& packed,
                                             const std::function<at::Tensor(const at::Tensor& weight)>& pack);
 
-  /// Writes `packed` times `scale` [C] (float32, contiguous) into `out`; both as `pack` has made them.
-  void scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const;
+  /// Writes `packed` times `scale` [C] (float32, contiguous) into `out`, both as `pack` has made them. Says whether
+  /// they are.
+  [[nodiscard]] bool scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const;
 
  private:
   std::int64_t channels_ = 0;

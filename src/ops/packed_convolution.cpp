@@ -2,6 +2,7 @@
 #include "ops/packed_convolution.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -12,8 +13,9 @@
 namespace ttscale::ops {
 namespace {
 
-/// Streams meet a whole batch and a smaller last one. A copy of the weight is kept for each.
-constexpr std::size_t kKept = 2;
+/// Streams meet a whole batch and a smaller last one, each of which may run in two parts (graph/sampler.h). A copy of
+/// the weight is kept for each shape.
+constexpr std::size_t kKept = 4;
 
 /// One of LibTorch's operators for packed weights, which have no C++ declarations; absent in 1.13.
 c10::optional<c10::OperatorHandle> find(const char* name, const char* overload = "") {
@@ -125,22 +127,27 @@ at::Tensor PackedConvolution::pack(const at::Tensor& weight, at::IntArrayRef siz
   }
 }
 
+PackedConvolution::Packed& PackedConvolution::packed_entry(const at::Tensor& x) {
+  const auto same = [&](const Packed& packed) { return x.sizes() == packed.sizes; };
+  const auto found = std::find_if(packed_.begin(), packed_.end(), same);
+  if (found != packed_.end()) {
+    std::rotate(found, found + 1, packed_.end());
+    return packed_.back();
+  }
+  if (packed_.size() == kKept) {
+    packed_.erase(packed_.begin());
+  }
+  Packed packed{x.sizes().vec(), pack(options_.weight, x.sizes()), false, std::nullopt};
+  packed_.push_back(std::move(packed));
+  return packed_.back();
+}
+
 at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
   if (!fits(x)) {
     return {};
   }
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto same = [&](const Packed& packed) { return x.sizes() == packed.sizes; };
-  const auto found = std::find_if(packed_.begin(), packed_.end(), same);
-  if (found != packed_.end()) {
-    std::rotate(found, found + 1, packed_.end());
-    return packed_.back().weight;
-  }
-  if (packed_.size() == kKept) {
-    packed_.erase(packed_.begin());
-  }
-  packed_.push_back({x.sizes().vec(), pack(options_.weight, x.sizes())});
-  return packed_.back().weight;
+  return packed_entry(x).weight;
 }
 
 at::Tensor PackedConvolution::forward(const at::Tensor& x) {
@@ -160,35 +167,35 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
                          c10::List<c10::optional<at::Scalar>>(), std::string()});
 }
 
-at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& scale) {
+at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last) {
   const auto pack_for_x = [&](const at::Tensor& weight) { return pack(weight, x.sizes()); };
-  Folded& folded = *folded_;
-  if (!folded.asked && packed.defined() && options_.weight.scalar_type() == at::kFloat) {
-    folded.channels = PackedChannels::find(options_.weight.sizes(), pack_for_x);
-    folded.asked = true;
+  Packed& packed = packed_entry(x);
+  if (!packed.asked && packed.weight.defined() && options_.weight.scalar_type() == at::kFloat) {
+    packed.channels = PackedChannels::find(options_.weight, packed.weight, pack_for_x);
+    packed.asked = true;
   }
-  if (folded.channels) {
-    // Another stream may still be convolving with the last one.
-    const bool own = folded.weight.defined() && folded.weight.use_count() == 1;
-    const at::Tensor out = own ? folded.weight : pack_for_x(options_.weight);
-    folded.channels->scale(packed, scale, out);
-    return out;
+  if (packed.channels) {
+    // Another stream may still be convolving with it. Its last reads come before our writes.
+    const bool own = last.defined() && last.use_count() == 1;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    at::Tensor out = own ? std::move(last) : pack_for_x(options_.weight);
+    if (packed.channels->scale(packed.weight, scale, out)) {
+      return out;
+    }
   }
   const at::Tensor product = options_.weight * scale.view({-1, 1, 1, 1});  // float32, also of 16-bit weights
   return pack_for_x(product.to(options_.weight.scalar_type()));
 }
 
 std::pair<at::Tensor, at::Tensor> PackedConvolution::folded_for(const at::Tensor& x, const Coefficients& k) {
-  const at::Tensor packed = packed_for(x);
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!folded_ || x.sizes() != folded_->sizes) {
-    folded_ = Folded{};
-    folded_->sizes = x.sizes().vec();
-  } else if (same_values(k.center, folded_->coefficients.center) && same_values(k.scale, folded_->coefficients.scale) &&
-             same_values(k.shift, folded_->coefficients.shift)) {
+  const bool same_shape = folded_ && x.sizes() == folded_->sizes;
+  if (same_shape && same_values(k.center, folded_->coefficients.center) &&
+      same_values(k.scale, folded_->coefficients.scale) && same_values(k.shift, folded_->coefficients.shift)) {
     return {folded_->weight, folded_->bias};
   }
-  folded_->coefficients = {k.center.clone(), k.scale.clone(), k.shift.clone()};
+  at::Tensor last = same_shape ? folded_->weight : at::Tensor();
+  folded_.reset();  // should what follows throw
   // Not by operators: at few images a dozen of them take as long as a small convolution.
   const at::Tensor scale = at::empty({k.scale.numel()}, at::kFloat);
   const at::Tensor bias = at::empty({k.scale.numel()}, at::kFloat);
@@ -202,9 +209,13 @@ std::pair<at::Tensor, at::Tensor> PackedConvolution::folded_for(const at::Tensor
     bias.data_ptr<float>()[c] = static_cast<float>(after);
     finite = finite && std::isfinite(static_cast<float>(factor)) && std::isfinite(static_cast<float>(after));
   }
-  folded_->weight = finite ? scaled(x, packed, scale) : at::Tensor();
-  folded_->bias = finite ? bias.to(options_.weight.scalar_type()) : at::Tensor();
-  return {folded_->weight, folded_->bias};
+  Folded folded{x.sizes().vec(), {k.center.clone(), k.scale.clone(), k.shift.clone()}, {}, {}};
+  if (finite) {
+    folded.weight = scaled(x, scale, std::move(last));
+    folded.bias = bias.to(options_.weight.scalar_type());
+  }
+  folded_ = folded;
+  return {folded.weight, folded.bias};
 }
 
 bool PackedConvolution::adds_to_output(const at::Tensor& residual, const at::Tensor& x) const {

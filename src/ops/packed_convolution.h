@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -46,25 +47,28 @@ class PackedConvolution : public torch::CustomClassHolder {
 
  private:
   struct Packed {
-    std::vector<std::int64_t> sizes;  ///< of x
-    at::Tensor weight;                ///< undefined: LibTorch cannot pack it
+    std::vector<std::int64_t> sizes;         ///< of x
+    at::Tensor weight;                       ///< undefined: LibTorch cannot pack it
+    bool asked = false;                      ///< whether `channels` is known
+    std::optional<PackedChannels> channels;  ///< where it can be scaled as it lies
   };
   /// Of the latest shape of x and the latest coefficients: streams that take turns fold anew each time.
   struct Folded {
     std::vector<std::int64_t> sizes;  ///< of x
     Coefficients coefficients;        ///< copies
     at::Tensor weight, bias;          ///< undefined: cannot be folded
-    bool asked = false;               ///< whether `channels` is known
-    std::optional<PackedChannels> channels;
   };
   [[nodiscard]] bool fits(const at::Tensor& x) const;
   /// `weight` packed for x, undefined where this CPU cannot.
   [[nodiscard]] at::Tensor pack(const at::Tensor& weight, at::IntArrayRef sizes) const;
+  /// With the mutex held, for x that fits.
+  Packed& packed_entry(const at::Tensor& x);
   at::Tensor packed_for(const at::Tensor& x);
   /// Weight and bias.
   std::pair<at::Tensor, at::Tensor> folded_for(const at::Tensor& x, const Coefficients& k);
-  /// The weight times `scale` [C], float32, packed for x: into folded_'s own where nobody is using it.
-  at::Tensor scaled(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& scale);
+  /// The weight times `scale` [C], float32, packed for x, with the mutex held: into `last`, the one before, where
+  /// nobody else is using it.
+  at::Tensor scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last);
   [[nodiscard]] bool adds_to_output(const at::Tensor& residual, const at::Tensor& x) const;
 
   ConvolutionOptions options_;

@@ -10,7 +10,6 @@
 #include "stats/sampling.h"
 
 namespace ttscale::ops {
-
 namespace {
 
 /// [C] -> [N, C]
@@ -31,10 +30,11 @@ const Rule& parsed_rule(const std::string& text) {
 
 std::optional<stats::Moments> step_ahead(const Rule& rule, std::int64_t images, const stats::Moments& source,
                                          stats::SiteState& state) {
-  if (stats::next_sample(rule, images, state).count > 0) {
+  const stats::Sample sample = stats::next_sample(rule, images, state);
+  if (sample.count > 0) {
     return std::nullopt;
   }
-  stats::count_offered(rule, images, state);
+  stats::count_offered(rule, images, sample, state);
   return stats::known_moments(rule, source, state);
 }
 
@@ -42,22 +42,23 @@ stats::Moments site_step(const Rule& rule, const at::Tensor& x, const stats::Mom
                          stats::SiteState& state) {
   const std::int64_t images = x.size(0);
   const stats::Sample sample = stats::next_sample(rule, images, state);
-  stats::count_offered(rule, images, state);
-  const bool all = sample.count == images;
-  const stats::Moments known = all ? stats::Moments{} : stats::known_moments(rule, source, state);
+  stats::count_offered(rule, images, sample, state);
   if (sample.count == 0) {
-    return known;
+    return stats::known_moments(rule, source, state);
   }
+  const bool all = sample.count == images;
+  const bool lags = !all && stats::lags(rule);
+  // A copy, made before the step writes what is known.
+  stats::Moments rows = lags ? of_each(stats::known_moments(rule, source, state), images) : stats::Moments{};
   const at::Tensor measured = all ? x : x.narrow(0, sample.first, sample.count);
   const auto [mean, var] = moments(measured);
   const at::Tensor middle = stats::needs_medians(rule) ? medians(measured, mean, var) : at::Tensor();
   const stats::ImageMoments each{
       {mean, var}, x.numel() / (images * x.size(1)), middle, sample.count == sample.of ? 0 : sample.of};
-  if (all || !stats::lags(rule)) {
-    return stats::step(rule, source, eps, each, state);
-  }
-  stats::Moments rows = of_each(known, images);  // a copy, made before the step writes what is known
   const stats::Moments used = stats::step(rule, source, eps, each, state);
+  if (!lags) {
+    return used;
+  }
   rows.mean.narrow(0, sample.first, sample.count).copy_(used.mean);
   rows.var.narrow(0, sample.first, sample.count).copy_(used.var);
   return rows;

@@ -114,6 +114,8 @@ void begin(const rule::Rotta& rule, at::Tensor& stream, bool classes);
 /// After the last site: what the next forward takes from the scores [N, K] of this one. Scores of another shape tell
 /// nothing; of several outputs the first counts.
 void finish(const Rule& rule, const at::Tensor& scores, at::Tensor& stream);
+/// Whether the rule takes anything from them.
+bool takes_scores(const Rule& rule);
 void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream);
 void finish(const rule::Rotta& rule, const at::Tensor& scores, at::Tensor& stream);
 

@@ -12,11 +12,16 @@
 namespace ttscale::stats {
 namespace {
 
-/// Behind the counters that every rule has: images offered.
-constexpr std::int64_t kOffered = StateSize{}.counters;
+/// Behind the counters that every rule has.
+enum Counter : std::int64_t {
+  kOffered = StateSize{}.counters,  ///< images that came
+  kSince,                           ///< of these, with the last batch that was measured and after it
+  kMeasured,                        ///< images of that batch that were measured
+  kCounters
+};
 
 /// Numbers of the stream.
-enum StreamNumber : std::int64_t { kMeasure = 0, kOf, kStreamNumbers };
+enum StreamNumber : std::int64_t { kMeasure = 0, kCount, kOf, kStreamNumbers };
 
 /// A block of fewer tells nothing of the spread between images.
 constexpr double kLeastBlock = 2;
@@ -24,7 +29,10 @@ constexpr double kLeastBlock = 2;
 /// Shares such as 1/3 have no exact double.
 constexpr double kRounding = 1e-9;
 
-double number_of(Measure what) { return static_cast<double>(static_cast<int>(what)); }
+/// Of streams on the CPU.
+bool is_told(const at::Tensor& stream, Measure what) {
+  return stream.data_ptr<double>()[kMeasure] == static_cast<double>(static_cast<int>(what));
+}
 
 Sample block_of(std::int64_t images, double share, double offered) {
   const auto count =
@@ -64,7 +72,7 @@ bool lags(const Rule& rule) {
 
 StateSize sampling_state_size() {
   StateSize size;
-  size.counters += 1;
+  size.counters = kCounters;
   size.stream = kStreamNumbers;
   return size;
 }
@@ -76,33 +84,43 @@ Sample next_sample(const Rule& rule, std::int64_t images, const SiteState& state
     return all;
   }
   const double* stream = state.stream.data_ptr<double>();
-  if (stream[kMeasure] == number_of(Measure::kNothing)) {
+  if (is_told(state.stream, Measure::kNothing)) {
     return {0, 0, images};
   }
-  if (stream[kMeasure] == number_of(Measure::kAll) && stream[kOf] >= static_cast<double>(images) &&
-      stream[kOf] < 1e15) {
-    return {0, images, static_cast<std::int64_t>(stream[kOf])};
+  if (is_told(state.stream, Measure::kAll) && stream[kCount] >= 1 && stream[kOf] >= stream[kCount] &&
+      stream[kOf] < 1e9) {
+    const double of = static_cast<double>(images) * stream[kOf] / stream[kCount];
+    return {0, images, static_cast<std::int64_t>(std::llround(of))};
   }
   const double* counters = state.counters.data_ptr<double>();
-  const double measured = counters[0];
-  const double offered = counters[kOffered];
   if (*share * static_cast<double>(images) >= kLeastBlock - kRounding) {
-    return block_of(images, *share, offered);
+    return block_of(images, *share, counters[kOffered]);
   }
-  const bool due = measured <= *share * offered + kRounding;
+  const bool due = counters[kMeasured] <= *share * counters[kSince] + kRounding;
   return due ? all : Sample{0, 0, images};
 }
 
-void set_measure(at::Tensor& stream, Measure what, std::int64_t of) {
-  stream.select(0, kMeasure).fill_(number_of(what));
+void set_measure(at::Tensor& stream, Measure what, std::int64_t count, std::int64_t of) {
+  stream.select(0, kMeasure).fill_(static_cast<double>(static_cast<int>(what)));
+  stream.select(0, kCount).fill_(static_cast<double>(count));
   stream.select(0, kOf).fill_(static_cast<double>(of));
 }
 
-void count_offered(const Rule& rule, std::int64_t images, SiteState& state) {
-  if (sample_share(rule)) {
-    state.counters.select(0, kOffered).add_(static_cast<double>(images));
+void count_offered(const Rule& rule, std::int64_t images, const Sample& sample, SiteState& state) {
+  if (!sample_share(rule)) {
+    return;
+  }
+  const auto more = static_cast<double>(images);
+  state.counters.select(0, kOffered).add_(more);
+  if (sample.count > 0) {
+    state.counters.select(0, kSince).fill_(static_cast<double>(sample.of));
+    state.counters.select(0, kMeasured).fill_(static_cast<double>(sample.count));
+  } else if (!is_told(state.stream, Measure::kNothing)) {  // else of the sample's own batch
+    state.counters.select(0, kSince).add_(more);
   }
 }
+
+double offered(const SiteState& state) { return state.counters.data_ptr<double>()[kOffered]; }
 
 Moments known_moments(const Rule& rule, const Moments& source, const SiteState& state) {
   const Moments running{state.running.select(0, 0), state.running.select(0, 1)};

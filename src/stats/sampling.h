@@ -27,16 +27,19 @@ struct Sample {
 
 /// Which of the next `images` images of a site are measured: all, but for rules that sample. Those of large batches
 /// form a block that moves on from batch to batch; where it would have fewer than two images, a whole batch is taken
-/// when its turn comes. On devices other than the CPU, which must not be asked, always all.
+/// once its share has gone by since the last. On devices other than the CPU, which must not be asked, always all.
 Sample next_sample(const Rule& rule, std::int64_t images, const SiteState& state);
 
-/// What is measured of the forwards that follow, for all sites of a stream: as next_sample() says, nothing, or all as
-/// the sample of a batch of `of` images.
+/// What is measured of the forwards that follow, for all sites of a stream: as is due, nothing, or all of what comes as
+/// a sample of `count` of the `of` images of a batch. (A site may see several crops of an image.)
 enum class Measure { kAsDue, kNothing, kAll };
-void set_measure(at::Tensor& stream, Measure what, std::int64_t of = 0);
+void set_measure(at::Tensor& stream, Measure what, std::int64_t count = 1, std::int64_t of = 1);
 
-/// Counts images that came to a site, measured or not.
-void count_offered(const Rule& rule, std::int64_t images, SiteState& state);
+/// Counts the images `images` that came to a site, of which `sample` is measured.
+void count_offered(const Rule& rule, std::int64_t images, const Sample& sample, SiteState& state);
+
+/// How many images came to a site so far. On the CPU alone.
+double offered(const SiteState& state);
 
 /// The moments [C] that a rule which samples has for images that are not measured: the source's before the first one.
 Moments known_moments(const Rule& rule, const Moments& source, const SiteState& state);

@@ -53,6 +53,10 @@ void finish(const Rule& rule, const at::Tensor& scores, at::Tensor& stream) {
   }
 }
 
+bool takes_scores(const Rule& rule) {
+  return std::holds_alternative<rule::Auto>(rule) || std::holds_alternative<rule::Rotta>(rule);
+}
+
 bool looks_first(const Rule& rule) {
   const auto* automatic = std::get_if<rule::Auto>(&rule);
   return automatic != nullptr && automatic->concentration > 0 && automatic->correlation > 0;

@@ -3,7 +3,10 @@
 // the plain one.
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <torch/script.h>
@@ -11,6 +14,7 @@
 #include "adapt/message.h"
 #include "adapt/with_rule.h"
 #include "archives.h"
+#include "base/log.h"
 #include "folder_test.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
@@ -19,6 +23,7 @@
 namespace ttscale {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::exactly;
 using testing::golden;
 using ::testing::HasSubstr;
@@ -167,19 +172,78 @@ def fragile(self, x):
   }
 }
 
-TEST(Sampled, ModelsWithoutARowAnImageRunAsTheyAre) {
-  torch::jit::Module inner = residual_model();
-  torch::jit::Module module("mean");
-  module.register_module("inner", inner);
-  module.define("def forward(self, x):\n  return self.inner.forward(x).mean(0)\n");
-  at::manual_seed(15);
-  Stream stream = adapt(module, with("ema:sample=1/4")).stream();
-  Stream plain = adapt(module, exactly("ema:sample=1/4")).stream();
-  for (int batch = 0; batch < 3; ++batch) {
-    const at::Tensor images = at::randn({16, 3, 12, 12}) + batch;
-    EXPECT_TRUE(stream.forward(images).equal(plain.forward(images)));
+/// The outputs of the residual model go through `line`.
+torch::jit::Module model_that_ends(const std::string& line) {
+  torch::jit::Module module("ends");
+  module.register_module("inner", residual_model());
+  module.define("def forward(self, x):\n  y = self.inner.forward(x)\n  return " + line + "\n");
+  return module;
+}
+
+TEST(Sampled, ModelsThatMixImagesAreNotRunInParts) {
+  for (const char* line : {"y.mean(0)", "y - y.mean(0, keepdim=True)"}) {
+    SCOPED_TRACE(line);
+    std::vector<std::string> lines;
+    set_log_sink([&](LogLevel, const std::string& text) { lines.push_back(text); });
+    at::manual_seed(15);
+    Stream stream = adapt(model_that_ends(line), with("ema:sample=1/4")).stream();
+    Stream plain = adapt(model_that_ends(line), exactly("ema:sample=1/4")).stream();
+    for (const std::int64_t size : {1, 16, 16, 8}) {  // nothing to see at the first
+      const at::Tensor images = at::randn({size, 3, 12, 12}) + 1;
+      const at::Tensor want = plain.forward(images);
+      EXPECT_LE((stream.forward(images) - want).abs().max().item<double>(), 1e-3) << size;
+    }
+    set_log_sink({});
+    EXPECT_TRUE(stream.report().optimized) << stream.report().unoptimized;
+    EXPECT_THAT(lines, ElementsAre(HasSubstr("batches are not run in two parts")));
+    EXPECT_TRUE(stream.report().sites[3].used_mean.allclose(plain.report().sites[3].used_mean, 1e-4, 1e-4));
   }
-  EXPECT_THAT(stream.report().unoptimized, HasSubstr("no row for each image"));
+}
+
+TEST(Sampled, ANanIsNotHiddenByAReluThatIsFolded) {
+  at::manual_seed(16);
+  const at::Tensor images = at::randn({16, 3, 12, 12});
+  for (const std::int64_t odd : {2, 14}) {  // in the first sample or not
+    Stream stream = adapt(residual_model(), with("ema:sample=1/4")).stream();
+    Stream clean = adapt(residual_model(), with("ema:sample=1/4")).stream();
+    for (int batch = 0; batch < 3; ++batch) {  // also the first one, which tells nothing of the optimised form
+      at::Tensor bad = images.clone();
+      bad[odd].fill_(std::numeric_limits<double>::quiet_NaN());
+      const at::Tensor output = stream.forward(bad);
+      EXPECT_TRUE(output[odd].isnan().all().item<bool>());
+      EXPECT_EQ(output.isfinite().all(1).sum().item<std::int64_t>(), 15);
+      EXPECT_TRUE(at::allclose(stream.forward(images), clean.forward(images), 1e-5, 1e-5)) << batch;
+    }
+    EXPECT_EQ(stream.report().rejected, 3);
+    EXPECT_TRUE(stream.report().optimized);
+  }
+}
+
+TEST(Sampled, StreamsThatShareWeightsDoNotMeet) {
+  at::manual_seed(17);
+  const at::Tensor images = at::randn({16, 3, 12, 12});
+  const AdaptedModel model = adapt(residual_model(), with("ema:momentum=0.5,sample=1/4"));
+  constexpr int kStreams = 3;
+  constexpr int kBatches = 12;
+  const auto last_of = [&](int stream) {
+    Stream alone = model.stream();
+    at::Tensor output;
+    for (int batch = 0; batch < kBatches; ++batch) {
+      output = alone.forward(images * (1 + stream) + batch);
+    }
+    return output;
+  };
+  std::vector<at::Tensor> together(kStreams);
+  std::vector<std::thread> threads;
+  for (int stream = 0; stream < kStreams; ++stream) {
+    threads.emplace_back([&, stream] { together[static_cast<std::size_t>(stream)] = last_of(stream); });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  for (int stream = 0; stream < kStreams; ++stream) {
+    EXPECT_TRUE(together[static_cast<std::size_t>(stream)].equal(last_of(stream))) << stream;
+  }
 }
 
 }  // namespace

@@ -4,11 +4,15 @@
 //
 // usage: bench_forward [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
 //
-// The variants run in turn within each round, so that what else the machine does meets all alike; ratios are medians
-// over the rounds of the ratio to the original and to the fastest unadapted form (by its median) in the same round.
+// The variants run in random order within each round, so that what else the machine does, and what each leaves in
+// caches and heap for the next, meets all alike; ratios are medians over the rounds of the ratio to the original and to
+// the fastest unadapted form (by its median) in the same round.
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,8 +80,12 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
   const at::Tensor images = at::rand({batch, 3, edge, edge});
   const std::vector<Variant> all = variants(module, edge);
   std::vector<std::vector<double>> times(all.size());
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 random(1);
   for (int round = -kWarmUp; round < rounds; ++round) {
-    for (std::size_t i = 0; i < all.size(); ++i) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const std::size_t i : order) {
       const double time = ttscale::bench::milliseconds([&] { all[i].forward(images); });
       if (round >= 0) {
         times[i].push_back(time);

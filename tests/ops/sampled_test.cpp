@@ -2,12 +2,15 @@
 // Sites under rules that measure a part of the images, and convolutions that do the work of a site.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
+#include "base/isa.h"
 #include "ops/fused.h"
 #include "ops/norm.h"
 #include "ops/restandardize.h"
@@ -153,6 +156,12 @@ class Joined : public ::testing::TestWithParam<Convolution> {
     return epilogue_in_tensors(z, {residual.value_or(at::Tensor()), f, false, false, true});
   }
 
+  /// Whether LibTorch packs weights of this dtype.
+  bool can_pack() const {
+    const bool has = c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise_", "binary"}).has_value();
+    return has && GetParam().dtype == at::kFloat;
+  }
+
   double tolerance() const { return GetParam().dtype == at::kBFloat16 ? 0.05 : 1e-4; }
 
   Layer layer_;
@@ -188,6 +197,11 @@ TEST_P(Joined, ComputesWhatTheOperatorsDo) {
             if (residuals == 1) {
               EXPECT_TRUE(residual->equal(*kept)) << "overwritten";
             }
+            const bool sampled = std::string(rule).find("sample") != std::string::npos;
+            const bool relu_or_nothing = f.does_nothing() || (f.function == Function::kClamp && std::isinf(f.b));
+            if (residuals == 2 && sampled && batch == 1 && can_pack() && relu_or_nothing) {
+              EXPECT_EQ(found.data_ptr(), residual->data_ptr()) << "not overwritten";
+            }
           }
           EXPECT_TRUE(one.running.allclose(two.running, 1e-9, 1e-9));
           EXPECT_TRUE(one.counters.equal(two.counters));
@@ -204,6 +218,39 @@ INSTANTIATE_TEST_SUITE_P(Convolutions, Joined,
                                            Convolution{"bfloat16", 6, 3, 1, 1, at::kBFloat16},
                                            Convolution{"float64", 6, 3, 1, 1, at::kDouble}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+/// What mkldnn::_reorder_convolution_weight makes of the weight for images [2, groups * C_in, 9, 9].
+at::Tensor packed(const c10::OperatorHandle& op, const at::Tensor& weight, std::int64_t groups) {
+  const std::vector<std::int64_t> none{0, 0};
+  const std::vector<std::int64_t> one{1, 1};
+  torch::jit::Stack stack{weight, none, one, one, groups, std::vector<std::int64_t>{2, groups * weight.size(1), 9, 9}};
+  op.callBoxed(stack);
+  return stack.at(0).toTensor();
+}
+
+TEST(PackedChannels, AreScaledWhereTheyLie) {
+  const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_convolution_weight", ""});
+  if (!op || !c10::Dispatcher::singleton().findSchema({"mkldnn::data_ptr", ""}) || available_isas().size() < 2) {
+    GTEST_SKIP() << "this LibTorch, or CPU, has no packed weights to look into";
+  }
+  at::manual_seed(6);
+  struct Weight {
+    std::int64_t out, in, kernel, groups;
+  };
+  for (const Weight& w : {Weight{64, 64, 3, 1}, {32, 3, 7, 1}, {24, 40, 1, 1}, {32, 1, 3, 32}, {96, 16, 3, 1}}) {
+    const auto pack = [&](const at::Tensor& weight) { return packed(*op, weight, w.groups); };
+    const at::Tensor weight = at::randn({w.out, w.in, w.kernel, w.kernel});
+    const at::Tensor base = pack(weight);
+    const auto channels = PackedChannels::find(weight, base, pack);
+    ASSERT_TRUE(channels.has_value()) << w.out << 'x' << w.in;
+    const at::Tensor scale = at::randn({w.out});
+    const at::Tensor out = pack(at::zeros_like(weight));
+    ASSERT_TRUE(channels->scale(base, scale, out));
+    EXPECT_TRUE(out.to_dense().equal(weight * scale.view({-1, 1, 1, 1})));
+    EXPECT_TRUE(base.to_dense().equal(weight));
+    EXPECT_FALSE(channels->scale(base, scale, weight)) << "no packed weight";
+  }
+}
 
 TEST(PackedConvolution, FoldsAnewWhenCoefficientsChange) {
   at::manual_seed(5);

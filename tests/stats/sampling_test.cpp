@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "stats/finite.h"
 #include "stats/preset_stream.h"
 
 namespace ttscale::stats {
@@ -32,8 +33,7 @@ std::vector<std::string> measured(const std::string& text, const std::vector<std
     EXPECT_EQ(sample.of, images);
     EXPECT_LE(sample.first + sample.count, images);
     out.push_back(std::to_string(sample.first) + "+" + std::to_string(sample.count));
-    count_offered(rule, images, state);
-    state.counters.select(0, 0).add_(static_cast<double>(sample.count));
+    count_offered(rule, images, sample, state);
   }
   return out;
 }
@@ -52,13 +52,21 @@ TEST(Sampling, TakesOneWholeSmallBatchInSoMany) {
   EXPECT_EQ(measured("ema:sample=1/4", {1, 1, 1, 1, 1, 1}),
             (std::vector<std::string>{"0+1", "0+0", "0+0", "0+0", "0+1", "0+0"}));
   EXPECT_EQ(measured("ema:sample=1/3", {4, 4, 4, 4}), (std::vector<std::string>{"0+4", "0+0", "0+0", "0+4"}));
-  EXPECT_EQ(measured("ema:sample=1/4", {7, 1, 20, 1}), (std::vector<std::string>{"0+7", "0+0", "0+5", "0+0"}));
+  EXPECT_EQ(measured("ema:sample=1/4", {7, 1, 20, 1}), (std::vector<std::string>{"0+7", "0+0", "0+5", "0+1"}));
+}
+
+TEST(Sampling, WhatLargeBatchesMeasureMoreSmallOnesDoNotOwe) {
+  std::vector<std::int64_t> batches(100, 9);
+  batches.insert(batches.end(), 12, 1);
+  const std::vector<std::string> found = measured("ema:sample=1/4", batches);
+  EXPECT_EQ(found[99].substr(found[99].find('+')), "+3");
+  EXPECT_EQ(found[103], "0+1");  // 3 of 9 + 3 images
 }
 
 TEST(Sampling, TakesTheShareOfAnyStream) {
   for (const double share : {0.1, 0.25, 1.0 / 3, 0.5}) {
     for (const std::int64_t images : {1, 2, 3, 5, 8, 64}) {
-      const std::string text = "batch:sample=" + std::to_string(share);
+      const std::string text = to_string(Rule(rule::Batch{Variance::kBiased, {}, Part::kBoth, share}));
       double sum = 0;
       for (const std::string& sample : measured(text, std::vector<std::int64_t>(400, images))) {
         sum += std::stod(sample.substr(sample.find('+') + 1));
@@ -78,7 +86,7 @@ TEST(Sampling, OtherRulesMeasureAll) {
     EXPECT_FALSE(sample_share(rule)) << text;
     EXPECT_FALSE(lags(rule)) << text;
     EXPECT_EQ(next_sample(rule, 9, state).count, 9) << text;
-    count_offered(rule, 9, state);
+    count_offered(rule, 9, {0, 9, 9}, state);
     EXPECT_EQ(state.counters.sum().item<double>(), 0) << text;
   }
 }
@@ -86,11 +94,13 @@ TEST(Sampling, OtherRulesMeasureAll) {
 TEST(Sampling, IsToldWhatToMeasure) {
   const Rule rule = parse_rule("ema:sample=1/4");
   SiteState state = fresh_state(rule, kWidth);
-  set_measure(state.stream, Measure::kNothing, 16);
+  set_measure(state.stream, Measure::kNothing, 4, 16);
   EXPECT_EQ(next_sample(rule, 12, state).count, 0);
-  set_measure(state.stream, Measure::kAll, 16);
+  set_measure(state.stream, Measure::kAll, 4, 16);
   EXPECT_EQ(next_sample(rule, 4, state).count, 4);
   EXPECT_EQ(next_sample(rule, 4, state).of, 16);
+  EXPECT_EQ(next_sample(rule, 40, state).count, 40);  // ten crops of each
+  EXPECT_EQ(next_sample(rule, 40, state).of, 160);
   set_measure(state.stream, Measure::kAsDue);
   EXPECT_EQ(next_sample(rule, 16, state).count, 4);
 }
@@ -107,6 +117,23 @@ TEST(Sampling, BearsWhateverAStateFileSays) {
       EXPECT_LE(sample.first + sample.count, images);
     }
   }
+}
+
+TEST(AllFinite, IsSoIfNoValueIsNanOrInf) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const auto type : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+    at::Tensor x = at::full({3, 2, 5}, type == at::kHalf ? 6e4 : 3e38).to(type);  // a sum of which overflows
+    EXPECT_TRUE(all_finite(x).item<bool>()) << type;
+    for (const double odd : {std::nan(""), infinity, -infinity}) {
+      at::Tensor y = x.clone();
+      y[1][1][3] = odd;
+      EXPECT_FALSE(all_finite(y).item<bool>()) << type;
+      y[0][0][0] = -odd;
+      EXPECT_FALSE(all_finite(y).item<bool>()) << type;
+    }
+  }
+  EXPECT_TRUE(all_finite(at::empty({0, 3})).item<bool>());
+  EXPECT_TRUE(all_finite(at::ones({3}, at::kByte)).item<bool>());
 }
 
 /// Mean of the pooled moments over every choice of `count` of the images.

@@ -200,7 +200,8 @@ TEST_P(CudaStreams, AReplayedBatchWithNanMovesNothing) {
 INSTANTIATE_TEST_SUITE_P(Rules, CudaStreams,
                          ::testing::Values("source", "batch", "batch:variance=unbiased", "prior", "alpha", "ema",
                                            "ema:order=use-update", "cumulative", "dua", "auto", "iabn:k=1", "rbn",
-                                           "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "rotta:slots=16", "ema:sample=1/4"),
+                                           "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "rotta:slots=16",
+                                           "ema:sample=1/4"),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& c : name) {
