@@ -28,7 +28,6 @@ class OptimizedForm {
 
   /// What runs; instances make copies of it.
   [[nodiscard]] const torch::jit::Module& module() const { return *module_; }
-  [[nodiscard]] bool writes_into_images() const { return writes_into_images_; }
 
   /// Runs the images through `fast`, or through `plain` where the two have been found to differ. At the first finite
   /// images whose output has a finite value both run, and their outputs are compared (graph/plain_forms.h). If `fast`

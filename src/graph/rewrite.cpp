@@ -181,12 +181,13 @@ RewrittenSite restandardize(const ModelCopy& copy, const Selected& selected, std
 }  // namespace
 
 Instance::Instance(std::shared_ptr<Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
-                   std::shared_ptr<Module> fast, std::shared_ptr<OptimizedForm> parts, std::optional<Sampler> sampler)
+                   std::shared_ptr<Module> fast, std::shared_ptr<OptimizedForm> unmeasured,
+                   std::optional<Sampler> sampler)
     : module_(std::move(module)),
       call_(std::move(call)),
       form_(std::move(form)),
       fast_(std::move(fast)),
-      parts_(std::move(parts)),
+      unmeasured_(std::move(unmeasured)),
       sampler_(std::move(sampler)) {}
 
 at::Tensor Instance::forward(const at::Tensor& images, const std::function<void()>& restart) {
@@ -206,11 +207,16 @@ at::Tensor Instance::forward(const at::Tensor& images, const std::function<void(
   if (!stats::all_finite(images).item<bool>()) {
     return plain(images);
   }
-  if (!form_->refusal().empty() || !sampler_->splits(images)) {
+  const Sampler::Share share = sampler_->next_share(images);
+  if (!form_->refusal().empty() || share == Sampler::Share::kAll) {
     return whole(images);
   }
-  return parts_->run(
-      images, [&](const at::Tensor& x) { return sampler_->run_in_parts(x, fast); }, whole, restart);
+  // What is folded has a verdict of its own: the first images of a stream are measured, and need not show it.
+  if (share == Sampler::Share::kNone) {
+    return unmeasured_->run(images, fast, plain, restart);
+  }
+  const auto in_parts = [&](const at::Tensor& x) { return sampler_->run_in_parts(x, fast); };
+  return unmeasured_->run(images, in_parts, whole, restart);
 }
 
 Program::Program(const Module& module, const AdaptOptions& options) : call_(options.call) {
@@ -267,8 +273,8 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
       auto fast = std::make_shared<const Module>(optimized_copy(*module_, kept_attributes(sites_.size())));
       const bool writes = writes_into_input(*fast, static_cast<std::size_t>(call_.input_index) + 1);
       optimized_ = std::make_shared<OptimizedForm>(fast, writes);
-      in_parts_ = std::make_shared<OptimizedForm>(
-          std::move(fast), writes, "batches are not run in two parts, one measured and one not, which would be faster");
+      unmeasured_ = std::make_shared<OptimizedForm>(std::move(fast), writes,
+                                                    "images that are not measured run no faster than the others");
     } catch (const std::exception& error) {
       why_not_optimized_ = "it cannot be made: " + reason(error);
       log(LogLevel::kWarning, "the optimised form of the model is not used: " + why_not_optimized_);
@@ -317,7 +323,7 @@ Instance Program::instantiate(const std::string& rule, const StateTensors& state
     }
     sampler.emplace(std::move(parsed), std::move(sites));
   }
-  return {std::move(instance), call_, optimized_, std::move(fast), in_parts_, std::move(sampler)};
+  return {std::move(instance), call_, optimized_, std::move(fast), unmeasured_, std::move(sampler)};
 }
 
 Module Program::online(const std::string& rule, const StateTensors& state) const {

@@ -53,10 +53,10 @@ class Instance {
   Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call)
       : module_(std::move(module)), call_(std::move(call)) {}
 
-  /// `fast` is the same in the optimised form. Under a rule that samples `sampler` splits batches, for as long as the
-  /// verdict `parts` allows it.
+  /// `fast` is the same in the optimised form. Under a rule that samples `sampler` tells which images are not measured,
+  /// and `unmeasured` whether they may run folded, apart from the others.
   Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
-           std::shared_ptr<torch::jit::Module> fast, std::shared_ptr<OptimizedForm> parts,
+           std::shared_ptr<torch::jit::Module> fast, std::shared_ptr<OptimizedForm> unmeasured,
            std::optional<Sampler> sampler);
 
   /// Runs forward on images (graph/call.h), in the optimised form where there is one that computes the same.
@@ -68,7 +68,7 @@ class Instance {
   CallOptions call_;
   std::shared_ptr<OptimizedForm> form_;
   std::shared_ptr<torch::jit::Module> fast_;
-  std::shared_ptr<OptimizedForm> parts_;
+  std::shared_ptr<OptimizedForm> unmeasured_;
   std::optional<Sampler> sampler_;  ///< where the rule samples
 };
 
@@ -119,8 +119,8 @@ class Program {
   at::Device device_{at::kCPU};
   CallOptions call_;
   bool changes_itself_ = false;
-  std::shared_ptr<OptimizedForm> optimized_;  ///< null where there is none
-  std::shared_ptr<OptimizedForm> in_parts_;   ///< the same for batches of which a part is measured
+  std::shared_ptr<OptimizedForm> optimized_;   ///< null where there is none
+  std::shared_ptr<OptimizedForm> unmeasured_;  ///< the same for images that a rule does not measure
   std::string why_not_optimized_;
 };
 

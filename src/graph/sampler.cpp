@@ -28,7 +28,7 @@ class Measuring {
 
 stats::Sample Sampler::next(const at::Tensor& images) const {
   if (images.dim() == 0 || images.numel() == 0) {
-    return {};
+    return {};  // all of nothing
   }
   // A site in a branch may have seen less.
   const auto less = [](const stats::SiteState& a, const stats::SiteState& b) {
@@ -37,9 +37,12 @@ stats::Sample Sampler::next(const at::Tensor& images) const {
   return stats::next_sample(rule_, images.size(0), *std::max_element(sites_.begin(), sites_.end(), less));
 }
 
-bool Sampler::splits(const at::Tensor& images) const {
+Sampler::Share Sampler::next_share(const at::Tensor& images) const {
   const stats::Sample sample = next(images);
-  return sample.count > 0 && sample.count < sample.of;
+  if (sample.count == sample.of) {
+    return Share::kAll;
+  }
+  return sample.count == 0 ? Share::kNone : Share::kSome;
 }
 
 at::Tensor Sampler::run_in_parts(const at::Tensor& images, const Run& run) const {

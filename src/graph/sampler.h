@@ -21,13 +21,14 @@ class Sampler {
   /// For a rule that samples (stats::sample_share()), with the states of the stream's sites: at least one.
   Sampler(Rule rule, std::vector<stats::SiteState> sites) : rule_(std::move(rule)), sites_(std::move(sites)) {}
 
-  /// Whether a part of the images [N, ...] is measured now, and a part is not.
-  [[nodiscard]] bool splits(const at::Tensor& images) const;
+  /// Which of the images [N, ...] are measured now.
+  enum class Share { kNone, kSome, kAll };
+  [[nodiscard]] Share next_share(const at::Tensor& images) const;
 
   /// Runs the images [N, ...] that are measured now, and the others with nothing measured: after them, or before under
   /// a rule that lags. Puts the outputs [n, ...] together in the order of the images. If `run` throws, the images that
-  /// follow are measured as ever. Throws c10::Error if an output has no row for each image. Only where splits() says
-  /// so.
+  /// follow are measured as ever. Throws c10::Error if an output has no row for each image. Only for
+  /// Share::kSome.
   [[nodiscard]] at::Tensor run_in_parts(const at::Tensor& images, const Run& run) const;
 
  private:
