@@ -2,7 +2,9 @@
 // Time of a forward: the model in every unadapted form of LibTorch's, adapted under rules, optimised and not, and
 // baked. Without guard, whose first images cost more than those that follow: `ttscale bench` times its steady state.
 //
-// usage: bench_forward [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
+// usage: bench_forward [--bf16] [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
+//
+// --bf16: parameters and images in bfloat16.
 //
 // The variants run in random order within each round, so that what else the machine does, and what each leaves in
 // caches and heap for the next, meets all alike; ratios are medians over the rounds of the ratio to the original and to
@@ -48,7 +50,7 @@ Forward of_stream(ttscale::Stream stream) {
   return [shared](const at::Tensor& images) { shared->forward(images); };
 }
 
-std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edge) {
+std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edge, at::ScalarType dtype) {
   std::vector<Variant> out;
   for (const ttscale::graph::PlainForm& form : ttscale::graph::plain_forms(module, {})) {
     if (form.why_not.empty()) {
@@ -70,15 +72,16 @@ std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edg
     out.push_back({std::string(rule) + ", --optimize none", of_stream(plain.stream(ttscale::parse_rule(rule)))});
   }
   ttscale::Stream seen = adapted.stream(ttscale::rule::Ema{});
-  seen.forward(at::rand({16, 3, edge, edge}));
+  seen.forward(at::rand({16, 3, edge, edge}).to(dtype));
   out.push_back({"baked", of_module(ttscale::bake(seen))});
   return out;
 }
 
-void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds) {
+void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds,
+             at::ScalarType dtype) {
   constexpr int kWarmUp = 5;
-  const at::Tensor images = at::rand({batch, 3, edge, edge});
-  const std::vector<Variant> all = variants(module, edge);
+  const at::Tensor images = at::rand({batch, 3, edge, edge}).to(dtype);
+  const std::vector<Variant> all = variants(module, edge, dtype);
   std::vector<std::vector<double>> times(all.size());
   std::vector<std::size_t> order(all.size());
   std::iota(order.begin(), order.end(), 0);
@@ -113,11 +116,16 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool bf16 = argc > 1 && std::string(argv[1]) == "--bf16";
+  const at::ScalarType dtype = bf16 ? at::kBFloat16 : at::kFloat;
+  argc -= bf16 ? 1 : 0;
+  argv += bf16 ? 1 : 0;
   const std::string model = argc > 1 ? argv[1] : TTSCALE_SOURCE_DIR "/models/fashion-resnet.scripted.pt";
   const std::int64_t edge = argc > 2 ? std::stol(argv[2]) : 28;
   const int rounds = argc > 3 ? std::stoi(argv[3]) : 60;
   torch::jit::Module module = torch::jit::load(model);
   module.eval();
+  module.to(dtype);
   std::vector<std::int64_t> batches;
   for (int i = 4; i < argc; ++i) {
     batches.push_back(std::stol(argv[i]));
@@ -126,7 +134,7 @@ int main(int argc, char** argv) {
     batches = {1, 64};
   }
   for (const std::int64_t batch : batches) {
-    measure(module, edge, batch, rounds);
+    measure(module, edge, batch, rounds, dtype);
   }
   return 0;
 }
