@@ -260,9 +260,13 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
     insert_frame(*copy.graph, call_, kStreamAttribute, kRuleAttribute);
   }
   copy.graph->lint();
+  make_optimized(options.optimize);
+}
+
+void Program::make_optimized(Optimize optimize) {
   if (sites_.empty()) {
     why_not_optimized_ = "the model has no sites";
-  } else if (options.optimize == Optimize::kNone) {
+  } else if (optimize == Optimize::kNone) {
     why_not_optimized_ = "not asked for";
   } else if (!device_.is_cpu()) {
     why_not_optimized_ = "the model is not on the CPU";

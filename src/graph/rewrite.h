@@ -114,6 +114,9 @@ class Program {
   [[nodiscard]] torch::jit::Module online(const std::string& rule, const StateTensors& state) const;
 
  private:
+  /// Makes the optimised form, or says why there is none.
+  void make_optimized(Optimize optimize);
+
   std::shared_ptr<const torch::jit::Module> module_;
   std::vector<RewrittenSite> sites_;
   at::Device device_{at::kCPU};
