@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "graph/archive.h"
 #include "graph/plain_forms.h"
+#include "stats/finite.h"
 
 namespace ttscale::graph {
 
@@ -66,7 +67,7 @@ at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const R
 at::Tensor OptimizedForm::try_both(const at::Tensor& images, const Run& fast, const Run& plain,
                                    const std::function<void()>& restart) {
   const at::Tensor expected = plain(images.clone());  // a model may write into its input
-  if (!images.isfinite().all().item<bool>() || !expected.isfinite().any().item<bool>()) {
+  if (!stats::all_finite(images).item<bool>() || !expected.isfinite().any().item<bool>()) {
     return expected;  // tells nothing
   }
   restart();

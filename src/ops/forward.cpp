@@ -6,13 +6,14 @@
 
 #include "ops/layout.h"
 #include "ops/site_checks.h"
+#include "ops/site_step.h"
 #include "stats/rules.h"
 
 namespace ttscale::ops {
 namespace {
 
-Rule check(const char* op, const at::Tensor& stream, const std::string& text) {
-  Rule rule = parse_rule(text);
+const Rule& check(const char* op, const at::Tensor& stream, const std::string& text) {
+  const Rule& rule = parsed_rule(text);
   check_stream_state(op, rule, stream);
   return rule;
 }
@@ -26,7 +27,7 @@ void begin(at::Tensor& stream, const std::string& rule, bool classes) {
 
 at::Tensor finish(const at::Tensor& scores, at::Tensor& stream, const std::string& text) {
   const at::NoGradGuard no_grad;
-  const Rule rule = check(kFinishOperator, stream, text);
+  const Rule& rule = check(kFinishOperator, stream, text);
   if (stats::takes_scores(rule)) {
     TORCH_CHECK(scores.device() == stream.device(), kFinishOperator, ": expected state stream on ", scores.device(),
                 ", found ", stream.device(), "; move model, state and images to one device");

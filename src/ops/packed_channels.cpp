@@ -13,7 +13,8 @@ namespace {
 using std::int32_t;
 using std::int64_t;
 
-constexpr int64_t kBlock = 16;
+/// oneDNN lays 8 or 16 neighbours together, by instruction set.
+constexpr int64_t kBlock = 8;
 
 struct Memory {
   float* data = nullptr;
@@ -59,8 +60,8 @@ std::optional<int32_t> block_at(const float* marks) {
 std::optional<PackedChannels> PackedChannels::find(const at::Tensor& weight, const at::Tensor& packed,
                                                    const std::function<at::Tensor(const at::Tensor& weight)>& pack) {
   PackedChannels out;
-  out.channels_ = weight.size(0);
-  const at::Tensor numbers = at::arange(1, out.channels_ + 1, at::kFloat).view({-1, 1, 1, 1});
+  const int64_t channels = weight.size(0);
+  const at::Tensor numbers = at::arange(1, channels + 1, at::kFloat).view({-1, 1, 1, 1});
   const at::Tensor marked = pack(numbers.expand(weight.sizes()).contiguous());
   const auto memory = memory_of(marked);
   if (!memory || memory->size % kBlock != 0) {
@@ -76,7 +77,7 @@ std::optional<PackedChannels> PackedChannels::find(const at::Tensor& weight, con
   }
   // The marks say nothing of how the elements of a channel lie, which must be the same for all weights: tried once,
   // with factors of both signs.
-  const at::Tensor scale = at::linspace(-1.5, 2, out.channels_, at::kFloat);
+  const at::Tensor scale = at::linspace(-1.5, 2, channels, at::kFloat);
   const at::Tensor expected = pack(weight * scale.view({-1, 1, 1, 1}));
   const auto want = memory_of(expected);
   const bool agrees = out.scale(packed, scale, marked) && want && want->size == memory->size &&

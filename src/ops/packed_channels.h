@@ -16,7 +16,7 @@ namespace ttscale::ops {
 class PackedChannels {
  public:
   /// Finds out for a weight [C, ...] of float32 and what `pack` has made of it. None where LibTorch does not show
-  /// packed memory, or where channels do not lie as blocks of 16 neighbours or of one.
+  /// packed memory, or where channels do not lie as blocks of 8 neighbours or of one.
   static std::optional<PackedChannels> find(const at::Tensor& weight, const at::Tensor& packed,
                                             const std::function<at::Tensor(const at::Tensor& weight)>& pack);
 
@@ -25,8 +25,7 @@ class PackedChannels {
   [[nodiscard]] bool scale(const at::Tensor& packed, const at::Tensor& scale, const at::Tensor& out) const;
 
  private:
-  std::int64_t channels_ = 0;
-  std::vector<std::int32_t> blocks_;  ///< first channel of 16 that follow each other; -1 - c: all of channel c
+  std::vector<std::int32_t> blocks_;  ///< first channel of 8 that follow each other; -1 - c: all of channel c
 };
 
 }  // namespace ttscale::ops

@@ -2,6 +2,7 @@
 #include "ops/packed_convolution.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <string>
@@ -44,13 +45,13 @@ constexpr const char* kRelu = "relu";
 
 /// What oneDNN does to each value as it writes it, as the operators for packed weights name it.
 struct PostOperation {
-  std::string name;
-  c10::List<c10::optional<at::Scalar>> numbers;
+  std::string name = kNothing;
+  c10::List<c10::optional<at::Scalar>> numbers = c10::List<c10::optional<at::Scalar>>();
 };
 
 PostOperation post_operation(const Activation& activation) {
   using Function = Activation::Function;
-  PostOperation out{kNothing, c10::List<c10::optional<at::Scalar>>()};
+  PostOperation out;
   switch (activation.function) {
     case Function::kLeakyRelu:
       out.name = "leaky_relu";
@@ -85,6 +86,22 @@ bool same_values(const at::Tensor& a, const at::Tensor& b) {
   return a.numel() == b.numel() && std::equal(first, first + a.numel(), b.data_ptr<double>());
 }
 
+/// Rows or columns of the output for those of x; below 1 where the kernel is larger than x with its padding.
+std::int64_t output_side(const at::Tensor& x, const ConvolutionOptions& options, std::size_t side) {
+  const auto dimension = static_cast<std::int64_t>(side) + 2;
+  const std::int64_t reach = options.dilation[side] * (options.weight.size(dimension) - 1) + 1;
+  const std::int64_t room = x.size(dimension) + 2 * options.padding[side] - reach;
+  return room < 0 ? 0 : room / options.stride[side] + 1;
+}
+
+/// conv2d of x in channels_last with a packed weight, and what oneDNN does as it writes.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias,
+                    const ConvolutionOptions& options, const PostOperation& post) {
+  static const c10::OperatorHandle op = *find("mkldnn::_convolution_pointwise");
+  return call(op, {x, weight, bias, options.padding, options.stride, options.dilation, options.groups, post.name,
+                   post.numbers, std::string()});
+}
+
 /// LibTorch 1.13 gives 1x1 convolutions of few images to BLAS where it has one thread, which takes ten times as long as
 /// oneDNN with a BLAS that is not made for this CPU. What aten::conv2d would refuse is left to it.
 bool suits_onednn(const at::Tensor& x, const ConvolutionOptions& options) {
@@ -93,14 +110,7 @@ bool suits_onednn(const at::Tensor& x, const ConvolutionOptions& options) {
       x.size(1) != options.weight.size(1) * options.groups) {
     return false;
   }
-  for (std::size_t side = 0; side < 2; ++side) {
-    const auto dimension = static_cast<std::int64_t>(side) + 2;
-    const std::int64_t reach = options.dilation[side] * (options.weight.size(dimension) - 1) + 1;
-    if (x.size(dimension) + 2 * options.padding[side] < reach) {
-      return false;
-    }
-  }
-  return true;
+  return output_side(x, options, 0) > 0 && output_side(x, options, 1) > 0;
 }
 
 }  // namespace
@@ -161,10 +171,7 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
     return at::conv2d(x, x.numel() == 0 ? options_.weight.contiguous() : options_.weight, options_.bias,
                       options_.stride, options_.padding, options_.dilation, options_.groups);
   }
-  static const c10::OperatorHandle convolve = *find("mkldnn::_convolution_pointwise");
-  return call(convolve, {x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_.padding,
-                         options_.stride, options_.dilation, options_.groups, std::string("none"),
-                         c10::List<c10::optional<at::Scalar>>(), std::string()});
+  return convolve(x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_, {});
 }
 
 at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last) {
@@ -219,52 +226,39 @@ std::pair<at::Tensor, at::Tensor> PackedConvolution::folded_for(const at::Tensor
 }
 
 bool PackedConvolution::adds_to_output(const at::Tensor& residual, const at::Tensor& x) const {
-  const auto size = [&](std::size_t side) {
-    const auto dimension = static_cast<std::int64_t>(side) + 2;
-    const std::int64_t reach = options_.dilation[side] * (options_.weight.size(dimension) - 1) + 1;
-    return (x.size(dimension) + 2 * options_.padding[side] - reach) / options_.stride[side] + 1;
-  };
+  const std::array<std::int64_t, 4> output{x.size(0), options_.weight.size(0), output_side(x, options_, 0),
+                                           output_side(x, options_, 1)};
   return residual.is_cpu() && residual.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-         residual.scalar_type() == x.scalar_type() &&
-         residual.sizes() == at::IntArrayRef({x.size(0), options_.weight.size(0), size(0), size(1)});
+         residual.scalar_type() == x.scalar_type() && residual.sizes() == at::IntArrayRef(output);
 }
 
 at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue) {
+  Epilogue then = epilogue;
+  then.in_place = true;  // the convolution's own output
   std::pair<at::Tensor, at::Tensor> folded;
   if (fits(x)) {
     folded = folded_for(x, {k.center.contiguous(), k.scale.contiguous(), k.shift.contiguous()});
   }
-  const at::Tensor& weight = folded.first;
-  const at::Tensor& bias = folded.second;
+  const auto& [weight, bias] = folded;
   if (!weight.defined()) {
-    Epilogue then = epilogue;
-    then.in_place = true;  // the convolution's own output
     return affine_then(forward(x), k, then);
   }
   const at::Tensor images = x.contiguous(at::MemoryFormat::ChannelsLast);
-  const PostOperation post = post_operation(epilogue.activation);
-  const auto convolve = [&](const PostOperation& last) {
-    static const c10::OperatorHandle op = *find("mkldnn::_convolution_pointwise");
-    return call(op, {images, weight, bias, options_.padding, options_.stride, options_.dilation, options_.groups,
-                     last.name, last.numbers, std::string()});
-  };
-  if (!epilogue.residual.defined()) {
-    return convolve(post);
+  const PostOperation post = post_operation(then.activation);
+  if (!then.residual.defined()) {
+    return convolve(images, weight, bias, options_, post);
   }
   // LibTorch's operator that adds to a new tensor brings the residual into another layout and back.
   static const auto add = find("mkldnn::_convolution_pointwise_", "binary");
-  if (add && epilogue.overwrites_residual && adds_to_output(epilogue.residual, x) &&
+  if (add && then.overwrites_residual && adds_to_output(then.residual, x) &&
       (post.name == kNothing || post.name == kRelu)) {
-    const c10::IValue then = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
-    return call(*add, {epilogue.residual, images, weight, bias, options_.padding, options_.stride, options_.dilation,
-                       options_.groups, std::string("add"), c10::Scalar(1.0), then, post.numbers, std::string()});
+    const c10::IValue last = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
+    return call(*add, {then.residual, images, weight, bias, options_.padding, options_.stride, options_.dilation,
+                       options_.groups, std::string("add"), c10::Scalar(1.0), last, post.numbers, std::string()});
   }
-  Epilogue then = epilogue;
-  then.in_place = true;
-  const at::Tensor y = convolve({kNothing, c10::List<c10::optional<at::Scalar>>()});
   const at::Tensor one = at::ones_like(k.scale);
   const at::Tensor zero = at::zeros_like(k.scale);
-  return affine_then(y, {zero, one, zero}, then);
+  return affine_then(convolve(images, weight, bias, options_, {}), {zero, one, zero}, then);
 }
 
 }  // namespace ttscale::ops

@@ -10,7 +10,7 @@
 
 namespace ttscale::stats {
 
-/// The share of images that the rule measures, if it is not all. Such a rule has a counter and numbers of the stream
+/// The share of images that the rule measures, if it is not all. Such a rule has counters and numbers of the stream
 /// for it, and keeps for its next images what it used, also where it has no state otherwise.
 std::optional<double> sample_share(const Rule& rule);
 StateSize sampling_state_size();

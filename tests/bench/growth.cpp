@@ -104,24 +104,27 @@ void measure(const char* axis, const std::vector<double>& sizes, const std::vect
     std::printf(" %9.0f", size);
   }
   std::printf("   exponent\n");
+  std::vector<Forward> forwards;  // form by form
   for (const Form& form : kForms) {
-    std::vector<Forward> forwards;
     for (const Point& point : points) {
       forwards.push_back(forward_of(form, point));
     }
-    std::vector<std::vector<double>> times(points.size());
-    for (int round = -kWarmUp; round < rounds; ++round) {
-      for (std::size_t i = 0; i < points.size(); ++i) {
-        const double time = ttscale::bench::milliseconds(forwards[i]);
-        if (round >= 0) {
-          times[i].push_back(time);
-        }
+  }
+  std::vector<std::vector<double>> times(forwards.size());
+  for (int round = -kWarmUp; round < rounds; ++round) {
+    for (std::size_t i = 0; i < forwards.size(); ++i) {
+      const double time = ttscale::bench::milliseconds(forwards[i]);
+      if (round >= 0) {
+        times[i].push_back(time);
       }
     }
+  }
+  auto of_point = times.begin();
+  for (const Form& form : kForms) {
     std::printf("%-22s", form.name);
     std::vector<double> medians;
-    for (const std::vector<double>& of_point : times) {
-      medians.push_back(ttscale::bench::median(of_point));
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      medians.push_back(ttscale::bench::median(*of_point++));
       std::printf(" %9.2f", medians.back());
     }
     std::printf("   %8.2f\n", exponent(sizes, medians));

@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
   };
   const double empty = peak_megabytes([] {});
   std::printf("%s: megabytes above those of the process itself (%.0f)\n", model.c_str(), empty);
+  const double loaded = peak_megabytes([&] { load(); });
   for (const std::int64_t batch : batches) {
-    const double loaded = peak_megabytes([&] { load(); });
     const double plain = peak_megabytes([&] {
       const at::NoGradGuard no_grad;
       torch::jit::Module module = load();
