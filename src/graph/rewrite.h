@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Rewrites a copy of a module so that its BatchNorm layers call ttscale::norm and its feature sites
-// ttscale::restandardize, and runs it with a stream's own state.
+// ttscale::restandardize.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "graph/optimized_form.h"
-#include "graph/sampler.h"
+#include "graph/instance.h"
 #include "ttscale/inspect.h"
 #include "ttscale/options.h"
 #include "ttscale/reference.h"
@@ -45,31 +43,6 @@ struct StateTensors {
 /// Moments at which a site is fixed: [C], float64, on the CPU.
 struct FixedMoments {
   at::Tensor mean, var;
-};
-
-/// A rewritten module with the state of one stream. Shares weights and code with all other instances of its program.
-class Instance {
- public:
-  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call)
-      : module_(std::move(module)), call_(std::move(call)) {}
-
-  /// `fast` is the same in the optimised form. Under a rule that samples `sampler` tells which images are not measured,
-  /// and `unmeasured` whether they may run folded, apart from the others.
-  Instance(std::shared_ptr<torch::jit::Module> module, CallOptions call, std::shared_ptr<OptimizedForm> form,
-           std::shared_ptr<torch::jit::Module> fast, std::shared_ptr<OptimizedForm> unmeasured,
-           std::optional<Sampler> sampler);
-
-  /// Runs forward on images (graph/call.h), in the optimised form where there is one that computes the same.
-  /// `restart` must bring the state back to where it was before the call: the two forms may have to be tried.
-  at::Tensor forward(const at::Tensor& images, const std::function<void()>& restart);
-
- private:
-  std::shared_ptr<torch::jit::Module> module_;
-  CallOptions call_;
-  std::shared_ptr<OptimizedForm> form_;
-  std::shared_ptr<torch::jit::Module> fast_;
-  std::shared_ptr<OptimizedForm> unmeasured_;
-  std::optional<Sampler> sampler_;  ///< where the rule samples
 };
 
 /// A rewritten module: immutable, shared by its instances.
