@@ -248,9 +248,11 @@ at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficien
   if (!then.residual.defined()) {
     return convolve(images, weight, bias, options_, post);
   }
-  // LibTorch's operator that adds to a new tensor brings the residual into another layout and back.
+  // LibTorch's operator that adds to a new tensor brings the residual into another layout and back. oneDNN's
+  // convolutions of single channels crash where they add and the CPU has no AVX2 (seen with 2.11,
+  // ONEDNN_MAX_CPU_ISA=SSE41).
   static const auto add = find("mkldnn::_convolution_pointwise_", "binary");
-  if (add && then.overwrites_residual && adds_to_output(then.residual, x) &&
+  if (add && options_.groups == 1 && then.overwrites_residual && adds_to_output(then.residual, x) &&
       (post.name == kNothing || post.name == kRelu)) {
     const c10::IValue last = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
     return call(*add, {then.residual, images, weight, bias, options_.padding, options_.stride, options_.dilation,

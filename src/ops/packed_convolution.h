@@ -42,7 +42,7 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// affine_then(forward(x), k, epilogue) (ops/epilogue.h) to rounding, for coefficients [C]. Where weights can be
   /// packed and the coefficients are finite, scale and shift are folded into a copy of the weights, which is kept for
   /// as long as they stay. oneDNN then does the epilogue as it writes, but for a residual that may not be overwritten,
-  /// of another shape, dtype or layout than the output, or ahead of an activation other than ReLU.
+  /// of another shape, dtype or layout than the output, behind groups, or ahead of an activation other than ReLU.
   at::Tensor forward_then(const at::Tensor& x, const Coefficients& k, const Epilogue& epilogue);
 
  private:
