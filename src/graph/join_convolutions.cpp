@@ -8,6 +8,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/joined.h"
 #include "graph/node.h"
 #include "graph/optimize.h"
 #include "ops/fused.h"
@@ -29,26 +30,15 @@ const char* joined_kind(const Node& site) {
   return kind == ops::kFusedRestandardizeOperator ? ops::kConvolutionRestandardizeOperator : nullptr;
 }
 
-/// Counted from the end of the inputs of both operators.
-constexpr std::size_t kResidualFromEnd = 6;
-constexpr std::size_t kOverwritesFromEnd = 2;
-
-bool is_joined(const Node& node) {
-  const std::string kind = kind_of(node);
-  return kind == ops::kConvolutionNormOperator || kind == ops::kConvolutionRestandardizeOperator;
-}
-
-const Value* residual_of(const Node& joined) { return joined.inputs()[joined.inputs().size() - kResidualFromEnd]; }
-
 /// Whether the node takes the value without holding on to it: its output is another tensor.
 bool only_reads(const Node& user, const Value& value) {
   return kind_of(user) == ops::kConvolutionOperator ||
-         (is_joined(user) && (user.inputs().front() == &value || residual_of(user) == &value));
+         (is_joined(user) && (user.inputs().front() == &value || joined_input(user, kJoinedResidual) == &value));
 }
 
 /// Whether the residual of a site is a tensor that nobody takes after it.
 bool is_last_use(const Node& site) {
-  const Value* residual = residual_of(site);
+  const Value* residual = joined_input(site, kJoinedResidual);
   const Node& maker = *residual->node();
   const bool fresh = is_joined(maker) || kind_of(maker) == "aten::max_pool2d";
   if (!fresh || maker.owningBlock() != site.owningBlock() || site.inputs().front() == residual) {
@@ -65,11 +55,19 @@ void join(Graph& graph, Node& convolution, Node& site, const char* kind) {
   const torch::jit::WithInsertPoint here(&site);
   std::vector<Value*> inputs = convolution.inputs().vec();
   inputs.insert(inputs.end(), site.inputs().begin() + 1, site.inputs().end());
-  inputs[inputs.size() - kOverwritesFromEnd] = graph.insertConstant(false);
-  Node* joined = graph.insertNode(graph.create(c10::Symbol::fromQualString(kind), inputs, 1));
+  // Of fused operators the last but one says whether x may be overwritten.
+  inputs[inputs.size() - 2] = graph.insertConstant(false);
+  Value* none = graph.insertConstant(c10::IValue());
+  Value* zero = graph.insertConstant(0.0);
+  inputs.insert(inputs.end(), {none, none, none, graph.insertConstant(std::string("clamp")), zero, zero,
+                               graph.insertConstant(false)});
+  Node* joined = graph.insertNode(graph.create(c10::Symbol::fromQualString(kind), inputs, kJoinedOutputs));
   joined->copyMetadata(&site);
-  joined->output()->setType(c10::TensorType::get());
-  site.output()->replaceAllUsesWith(joined->output());
+  joined->outputs().front()->setType(c10::TensorType::get());
+  for (std::size_t i = 1; i < kJoinedOutputs; ++i) {
+    joined->outputs()[i]->setType(c10::OptionalType::ofTensor());
+  }
+  site.output()->replaceAllUsesWith(joined->outputs().front());
   site.destroy();
   convolution.destroy();
 }
@@ -102,7 +100,7 @@ std::int64_t join_convolutions(const std::shared_ptr<Graph>& graph) {
   for_each_node(*graph->block(), [&](Node& node, bool forked) {
     if (!forked && is_joined(node) && is_last_use(node)) {
       const torch::jit::WithInsertPoint here(&node);
-      node.replaceInput(node.inputs().size() - kOverwritesFromEnd, graph->insertConstant(true));
+      set_joined_input(node, kJoinedOverwrites, graph->insertConstant(true));
     }
   });
   return static_cast<std::int64_t>(together.size());

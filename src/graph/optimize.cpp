@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// freeze -> fuse -> pack -> join.
+// freeze -> fuse -> pack -> join -> defer.
 #include "graph/optimize.h"
 
 #include <algorithm>
@@ -28,6 +28,7 @@ Module optimized_copy(const Module& module, const std::vector<std::string>& kept
   fuse_sites(*graph);
   pack_convolutions(out, *graph);
   join_convolutions(graph);
+  defer_normalisation(out, *graph);
   torch::jit::EliminateDeadCode(graph);
   graph->lint();
   return out;

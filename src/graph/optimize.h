@@ -39,4 +39,8 @@ std::int64_t pack_convolutions(torch::jit::Module& module, torch::jit::Graph& gr
 /// measured. Returns how many.
 std::int64_t join_convolutions(const std::shared_ptr<torch::jit::Graph>& graph);
 
+/// Has joined convolutions leave the normalisation of their output to the one joined convolution that takes it, where
+/// that does it while it reads (ops::PackedConvolution::normalises()). Returns how many.
+std::int64_t defer_normalisation(const torch::jit::Module& module, torch::jit::Graph& graph);
+
 }  // namespace ttscale::graph

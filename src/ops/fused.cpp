@@ -3,6 +3,7 @@
 
 #include "ops/epilogue.h"
 #include "ops/norm.h"
+#include "ops/prologue.h"
 #include "ops/restandardize.h"
 
 namespace ttscale::ops {
@@ -14,6 +15,18 @@ Epilogue epilogue(const c10::optional<at::Tensor>& residual, const std::string& 
           overwrites_residual};
 }
 
+Prologue prologue(const c10::optional<at::Tensor>& center, const c10::optional<at::Tensor>& scale,
+                  const c10::optional<at::Tensor>& shift, const std::string& activation, double a, double b) {
+  if (!center || !scale || !shift) {
+    return {};
+  }
+  return {{*center, *scale, *shift}, parse_activation(activation, a, b)};
+}
+
+Unfinished finished(at::Tensor y) { return {std::move(y), c10::nullopt, c10::nullopt, c10::nullopt}; }
+
+Unfinished unfinished(const at::Tensor& y, const Coefficients& k) { return {y, k.center, k.scale, k.shift}; }
+
 }  // namespace
 
 at::Tensor fused_norm(at::Tensor& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
@@ -21,7 +34,7 @@ at::Tensor fused_norm(at::Tensor& x, const c10::optional<at::Tensor>& weight, co
                       at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                       const c10::optional<at::Tensor>& residual, const std::string& activation, double a, double b,
                       bool in_place, bool keeps_dtype) {
-  return norm_then(x, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream,
+  return norm_then({x, {}, {}}, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream,
                    epilogue(residual, activation, a, b, in_place, /*overwrites_residual=*/false, keeps_dtype));
 }
 
@@ -30,41 +43,57 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
                                at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
                                const c10::optional<at::Tensor>& residual, const std::string& activation, double a,
                                double b, bool in_place, bool keeps_dtype) {
-  return restandardize_then(x, source_mean, source_var, eps, rule, running, counters, last, stream,
+  return restandardize_then({x, {}, {}}, source_mean, source_var, eps, rule, running, counters, last, stream,
                             epilogue(residual, activation, a, b, in_place, /*overwrites_residual=*/false, keeps_dtype));
 }
 
-at::Tensor convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                             const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                             const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
                             const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
                             at::Tensor& stream, const c10::optional<at::Tensor>& residual,
                             const std::string& activation, double a, double b, bool overwrites_residual,
-                            bool keeps_dtype) {
+                            bool keeps_dtype, const c10::optional<at::Tensor>& center,
+                            const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
+                            const std::string& before_activation, double before_a, double before_b, bool defers) {
   const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
+  const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
   const auto ahead = norm_ahead(x.dim() > 0 ? x.size(0) : 0, weight, bias, source_mean, source_var, eps, rule, running,
                                 counters, last, stream);
   if (ahead) {
-    return packed->forward_then(x, *ahead, then);
+    return finished(packed->forward_then(done(before, x), *ahead, then));
   }
-  return norm_then(packed->forward(x), weight, bias, source_mean, source_var, eps, rule, running, counters, last,
-                   stream, then);
+  const Measured y = packed->forward_measured(x, before);
+  if (defers && y.x.numel() > 0) {
+    return unfinished(y.x,
+                      norm_step(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream));
+  }
+  return finished(
+      norm_then(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream, then));
 }
 
-at::Tensor convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                                      const at::Tensor& source_mean, const at::Tensor& source_var, const at::Tensor& eps,
                                      const std::string& rule, at::Tensor& running, at::Tensor& counters,
                                      at::Tensor& last, at::Tensor& stream, const c10::optional<at::Tensor>& residual,
                                      const std::string& activation, double a, double b, bool overwrites_residual,
-                                     bool keeps_dtype) {
+                                     bool keeps_dtype, const c10::optional<at::Tensor>& center,
+                                     const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
+                                     const std::string& before_activation, double before_a, double before_b,
+                                     bool defers) {
   const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
+  const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
   const auto ahead = restandardize_ahead(x.dim() > 0 ? x.size(0) : 0, source_mean, source_var, eps, rule, running,
                                          counters, last, stream);
   if (ahead) {
-    return packed->forward_then(x, *ahead, then);
+    return finished(packed->forward_then(done(before, x), *ahead, then));
   }
-  return restandardize_then(packed->forward(x), source_mean, source_var, eps, rule, running, counters, last, stream,
-                            then);
+  const Measured y = packed->forward_measured(x, before);
+  if (!defers) {
+    return finished(restandardize_then(y, source_mean, source_var, eps, rule, running, counters, last, stream, then));
+  }
+  const auto k = restandardize_step(y, source_mean, source_var, eps, rule, running, counters, last, stream);
+  return k ? unfinished(y.x, *k) : finished(epilogue_in_tensors(y.x, then));
 }
 
 }  // namespace ttscale::ops

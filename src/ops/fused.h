@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 
 #include <ATen/core/Tensor.h>
 #include <c10/util/Optional.h>
@@ -37,23 +38,34 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
 inline constexpr const char* kConvolutionNormOperator = "ttscale::convolution_norm";
 inline constexpr const char* kConvolutionRestandardizeOperator = "ttscale::convolution_restandardize";
 
+/// y, and the center, scale and shift [C] or [N, C] with which it is still to be normalised, where it is.
+using Unfinished =
+    std::tuple<at::Tensor, c10::optional<at::Tensor>, c10::optional<at::Tensor>, c10::optional<at::Tensor>>;
+
 /// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images and weights can be packed, the
 /// convolution does all of it (PackedConvolution::forward_then()). The result may lie in the residual if
-/// `overwrites_residual` is set.
-at::Tensor convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+/// `overwrites_residual` is set. If `center`, `scale` and `shift` are there, x is before_activation((x - center) scale
+/// + shift). If `defers` is set, which is without a residual, the result may be unfinished: whoever takes it is to
+/// normalise it with those coefficients and then to apply the activation.
+Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                             const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                             const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
                             const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
                             at::Tensor& stream, const c10::optional<at::Tensor>& residual,
                             const std::string& activation, double a, double b, bool overwrites_residual,
-                            bool keeps_dtype);
+                            bool keeps_dtype, const c10::optional<at::Tensor>& center,
+                            const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
+                            const std::string& before_activation, double before_a, double before_b, bool defers);
 
 /// The same of ttscale::restandardize.
-at::Tensor convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
+Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                                      const at::Tensor& source_mean, const at::Tensor& source_var, const at::Tensor& eps,
                                      const std::string& rule, at::Tensor& running, at::Tensor& counters,
                                      at::Tensor& last, at::Tensor& stream, const c10::optional<at::Tensor>& residual,
                                      const std::string& activation, double a, double b, bool overwrites_residual,
-                                     bool keeps_dtype);
+                                     bool keeps_dtype, const c10::optional<at::Tensor>& center,
+                                     const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
+                                     const std::string& before_activation, double before_a, double before_b,
+                                     bool defers);
 
 }  // namespace ttscale::ops

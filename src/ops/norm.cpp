@@ -22,20 +22,6 @@ using MaybeTensor = c10::optional<at::Tensor>;
 /// LibTorch 1.13 has no batch_norm for float16 on the CPU; then source goes through our own kernel.
 bool aten_can(const at::Tensor& x) { return TORCH_VERSION_MAJOR >= 2 || !x.is_cpu() || x.scalar_type() != at::kHalf; }
 
-/// Without `epilogue` the very operator that the model called, for the very bits. The activations are not read for
-/// statistics.
-at::Tensor source_norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& mean,
-                       const at::Tensor& var, double eps, const Epilogue* epilogue, at::Tensor& counters) {
-  counters.select(0, 0).add_(static_cast<double>(x.size(0)));
-  counters.select(0, 1).add_(1);
-  if (epilogue != nullptr || !aten_can(x)) {
-    const stats::Moments source{mean.detach().to(at::kDouble), var.detach().to(at::kDouble)};
-    return affine_then(x, norm_coefficients(source, weight, bias, eps), epilogue != nullptr ? *epilogue : Epilogue{});
-  }
-  return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0.0, eps,
-                        at::globalContext().userEnabledCuDNN());
-}
-
 const Rule& check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
                   const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule_text,
                   const stats::SiteState& state) {
@@ -54,37 +40,64 @@ const Rule& check(const at::Tensor& x, const MaybeTensor& weight, const MaybeTen
   return rule;
 }
 
-at::Tensor run(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-               const at::Tensor& source_var, double eps, const std::string& rule_text, stats::SiteState state,
-               const Epilogue* epilogue) {
-  const Rule& rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
-  const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
-  const Epilogue then = epilogue != nullptr ? *epilogue : Epilogue{};
-  if (x.numel() == 0) {
-    return epilogue_in_tensors(at::empty_like(x), then);
-  }
-  if (std::holds_alternative<rule::Source>(rule)) {
-    return source_norm(x, weight, bias, source_mean, source_var, eps, epilogue, state.counters);
-  }
+/// Advances the state of a site whose x is not empty.
+Coefficients coefficients_of(const Rule& rule, const Measured& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                             const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
+                             stats::SiteState& state) {
   const stats::Moments source{source_mean.detach().to(at::kDouble), source_var.detach().to(at::kDouble)};
+  if (std::holds_alternative<rule::Source>(rule)) {  // the activations are not read for statistics
+    count_images(x.x, state);
+    return norm_coefficients(source, weight, bias, eps);
+  }
   const double used_eps = stats::eps_override(rule).value_or(eps);
   const stats::Moments used = site_step(rule, x, source, at::full({}, used_eps, source.var.options()), state);
-  return affine_then(x, norm_coefficients(used, weight, bias, used_eps), then);
+  return norm_coefficients(used, weight, bias, used_eps);
+}
+
+at::Tensor normalised(const Rule& rule, const Measured& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                      const at::Tensor& source_mean, const at::Tensor& source_var, double eps, stats::SiteState& state,
+                      const Epilogue& epilogue) {
+  if (x.x.numel() == 0) {
+    return epilogue_in_tensors(at::empty_like(x.x), epilogue);
+  }
+  return affine_then(x.x, coefficients_of(rule, x, weight, bias, source_mean, source_var, eps, state), epilogue);
 }
 
 }  // namespace
 
 at::Tensor norm(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias, const at::Tensor& source_mean,
-                const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running,
+                const at::Tensor& source_var, double eps, const std::string& rule_text, at::Tensor& running,
                 at::Tensor& counters, at::Tensor& last, at::Tensor& stream) {
-  return run(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream}, nullptr);
+  stats::SiteState state{running, counters, last, stream};
+  const Rule& rule = check(x, weight, bias, source_mean, source_var, eps, rule_text, state);
+  const at::NoGradGuard no_grad;  // statistics move, parameters do not: nothing here has a gradient
+  if (x.numel() > 0 && std::holds_alternative<rule::Source>(rule) && aten_can(x)) {
+    // The very operator that the model called, for the very bits.
+    count_images(x, state);
+    return at::batch_norm(x, weight, bias, source_mean, source_var, /*training=*/false, /*momentum=*/0.0, eps,
+                          at::globalContext().userEnabledCuDNN());
+  }
+  return normalised(rule, {x, {}, {}}, weight, bias, source_mean, source_var, eps, state, {});
 }
 
-at::Tensor norm_then(const at::Tensor& x, const MaybeTensor& weight, const MaybeTensor& bias,
-                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
-                     at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
-                     const Epilogue& epilogue) {
-  return run(x, weight, bias, source_mean, source_var, eps, rule, {running, counters, last, stream}, &epilogue);
+at::Tensor norm_then(const Measured& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
+                     const std::string& rule_text, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
+                     at::Tensor& stream, const Epilogue& epilogue) {
+  stats::SiteState state{running, counters, last, stream};
+  const Rule& rule = check(x.x, weight, bias, source_mean, source_var, eps, rule_text, state);
+  const at::NoGradGuard no_grad;
+  return normalised(rule, x, weight, bias, source_mean, source_var, eps, state, epilogue);
+}
+
+Coefficients norm_step(const Measured& x, const MaybeTensor& weight, const MaybeTensor& bias,
+                       const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
+                       const std::string& rule_text, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
+                       at::Tensor& stream) {
+  stats::SiteState state{running, counters, last, stream};
+  const Rule& rule = check(x.x, weight, bias, source_mean, source_var, eps, rule_text, state);
+  const at::NoGradGuard no_grad;
+  return coefficients_of(rule, x, weight, bias, source_mean, source_var, eps, state);
 }
 
 c10::optional<Coefficients> norm_ahead(std::int64_t images, const MaybeTensor& weight, const MaybeTensor& bias,

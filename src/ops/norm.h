@@ -11,6 +11,7 @@
 #include <c10/util/Optional.h>
 
 #include "ops/epilogue.h"
+#include "ops/measured.h"
 
 namespace ttscale::ops {
 
@@ -43,10 +44,16 @@ at::Tensor norm(const at::Tensor& x, const c10::optional<at::Tensor>& weight, co
 
 /// activation(norm(...) + residual): what ttscale::fused_norm does. Under `source` it is equal to the operators one
 /// after the other to rounding only.
-at::Tensor norm_then(const at::Tensor& x, const c10::optional<at::Tensor>& weight,
-                     const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean, const at::Tensor& source_var,
-                     double eps, const std::string& rule, at::Tensor& running, at::Tensor& counters, at::Tensor& last,
-                     at::Tensor& stream, const Epilogue& epilogue);
+at::Tensor norm_then(const Measured& x, const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
+                     const at::Tensor& source_mean, const at::Tensor& source_var, double eps, const std::string& rule,
+                     at::Tensor& running, at::Tensor& counters, at::Tensor& last, at::Tensor& stream,
+                     const Epilogue& epilogue);
+
+/// All of norm() but the pass that normalises x, which is not empty: the coefficients of that, [C] or [N, C].
+Coefficients norm_step(const Measured& x, const c10::optional<at::Tensor>& weight,
+                       const c10::optional<at::Tensor>& bias, const at::Tensor& source_mean,
+                       const at::Tensor& source_var, double eps, const std::string& rule, at::Tensor& running,
+                       at::Tensor& counters, at::Tensor& last, at::Tensor& stream);
 
 /// What norm() will do to the next `images` images, [C], where that is known without them; they then count as offered.
 /// None where they have to be measured: only rules that sample (stats/sampling.h) ever leave images out.

@@ -11,6 +11,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "ops/cpu/depthwise_convolution.h"
+#include "ops/cpu/loops.h"
+#include "ops/cpu/pointwise_convolution.h"
+
 namespace ttscale::ops {
 namespace {
 
@@ -84,14 +88,6 @@ at::Tensor in_channels_last(const at::Tensor& weight) {
 bool same_values(const at::Tensor& a, const at::Tensor& b) {
   const double* first = a.data_ptr<double>();
   return a.numel() == b.numel() && std::equal(first, first + a.numel(), b.data_ptr<double>());
-}
-
-/// Rows or columns of the output for those of x; below 1 where the kernel is larger than x with its padding.
-std::int64_t output_side(const at::Tensor& x, const ConvolutionOptions& options, std::size_t side) {
-  const auto dimension = static_cast<std::int64_t>(side) + 2;
-  const std::int64_t reach = options.dilation[side] * (options.weight.size(dimension) - 1) + 1;
-  const std::int64_t room = x.size(dimension) + 2 * options.padding[side] - reach;
-  return room < 0 ? 0 : room / options.stride[side] + 1;
 }
 
 /// conv2d of x in channels_last with a packed weight, and what oneDNN does as it writes.
@@ -172,6 +168,31 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
                       options_.stride, options_.padding, options_.dilation, options_.groups);
   }
   return convolve(x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_, {});
+}
+
+at::Tensor PackedConvolution::laid_out(at::Tensor (*lay_out)(const at::Tensor&)) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!laid_out_.defined()) {
+    laid_out_ = lay_out(options_.weight);
+  }
+  return laid_out_;
+}
+
+Measured PackedConvolution::forward_measured(const at::Tensor& x, const Prologue& prologue) {
+  const Isa isa = available_isas().back();
+  if (is_depthwise(x, options_)) {
+    return depthwise_convolution(isa, x, laid_out(depthwise_weight), options_, prologue);
+  }
+  if (is_pointwise(x, options_)) {
+    return pointwise_convolution(isa, x, laid_out(pointwise_weight), options_, prologue);
+  }
+  return {forward(done(prologue, x)), {}, {}};
+}
+
+bool PackedConvolution::normalises() const {
+  const at::Tensor pixel = at::empty({1, options_.weight.size(1) * options_.groups, kMostTaps, kMostTaps},
+                                     options_.weight.options().memory_format(at::MemoryFormat::Contiguous));
+  return is_depthwise(pixel, options_) || (is_pointwise(pixel, options_) && pointwise_normalises(options_));
 }
 
 at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last) {

@@ -14,21 +14,16 @@
 #include <torch/custom_class.h>
 
 #include "ops/coefficients.h"
+#include "ops/convolution_options.h"
 #include "ops/epilogue.h"
+#include "ops/measured.h"
 #include "ops/packed_channels.h"
+#include "ops/prologue.h"
 
 namespace ttscale::ops {
 
 /// Qualified name of the operator in graphs, (x, PackedConvolution) -> Tensor, and of the class.
 inline constexpr const char* kConvolutionOperator = "ttscale::convolution";
-
-/// What aten::conv2d takes beside x.
-struct ConvolutionOptions {
-  at::Tensor weight;  ///< [C_out, C_in / groups, H, W]
-  c10::optional<at::Tensor> bias;
-  std::vector<std::int64_t> stride, padding, dilation;
-  std::int64_t groups = 1;
-};
 
 /// May be called from several threads.
 class PackedConvolution : public torch::CustomClassHolder {
@@ -38,6 +33,13 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// aten::conv2d of x [N, C, H, W], on the CPU with packed weights where LibTorch has the operators for them (2.x),
   /// in channels_last. The result depends on x alone, not on what came before. Throws what aten::conv2d throws.
   at::Tensor forward(const at::Tensor& x);
+
+  /// forward() of the normalised x to rounding. Depthwise and 1x1 convolutions (ops/cpu) normalise and measure on the
+  /// way; of others the moments are not taken.
+  Measured forward_measured(const at::Tensor& x, const Prologue& prologue);
+
+  /// Whether forward_measured() normalises float32 images on the CPU without a pass over memory for that.
+  [[nodiscard]] bool normalises() const;
 
   /// affine_then(forward(x), k, epilogue) (ops/epilogue.h) to rounding, for coefficients [C]. Where weights can be
   /// packed and the coefficients are finite, scale and shift are folded into a copy of the weights, which is kept for
@@ -69,11 +71,14 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// The weight times `scale` [C], float32, packed for x, with the mutex held: into `last`, the one before, where
   /// nobody else is using it.
   at::Tensor scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last);
+  /// The weight as depthwise_convolution() and pointwise_convolution() want it, whichever takes this convolution.
+  at::Tensor laid_out(at::Tensor (*lay_out)(const at::Tensor&));
   [[nodiscard]] bool adds_to_output(const at::Tensor& residual, const at::Tensor& x) const;
 
   ConvolutionOptions options_;
   std::mutex mutex_;
   std::vector<Packed> packed_;  ///< the latest last
+  at::Tensor laid_out_;         ///< undefined: not asked for yet
   std::optional<Folded> folded_;
 };
 

@@ -39,41 +39,44 @@ const Rule& check(const at::Tensor& x, const at::Tensor& source_mean, const at::
   return rule;
 }
 
-at::Tensor restandardize_dense(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
-                               const at::Tensor& eps, const Rule& rule, stats::SiteState& state,
-                               const Epilogue& epilogue) {
-  const stats::Moments source{source_mean, source_var};
-  const stats::Moments used = site_step(rule, x, source, eps, state);
-  return affine_then(x, reference_coefficients(used, source, eps), epilogue);
-}
-
 }  // namespace
 
 at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                          const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                          at::Tensor& last, at::Tensor& stream) {
-  return restandardize_then(x, source_mean, source_var, eps, rule, running, counters, last, stream, {});
+  return restandardize_then({x, {}, {}}, source_mean, source_var, eps, rule, running, counters, last, stream, {});
 }
 
-at::Tensor restandardize_then(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
-                              const at::Tensor& eps, const std::string& rule_text, at::Tensor& running,
-                              at::Tensor& counters, at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue) {
+at::Tensor restandardize_then(const Measured& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+                              const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                              at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue) {
+  const at::NoGradGuard no_grad;
+  const bool mkldnn = x.x.is_mkldnn();
+  const Measured features{mkldnn ? x.x.to_dense() : x.x, x.mean, x.var};
+  const auto k = restandardize_step(features, source_mean, source_var, eps, rule, running, counters, last, stream);
+  if (!k) {
+    return epilogue.does_nothing() ? unchanged(x.x) : epilogue_in_tensors(x.x, epilogue);
+  }
+  const at::Tensor y = affine_then(features.x, *k, epilogue);
+  return mkldnn ? y.contiguous().to_mkldnn() : y;
+}
+
+c10::optional<Coefficients> restandardize_step(const Measured& x, const at::Tensor& source_mean,
+                                               const at::Tensor& source_var, const at::Tensor& eps,
+                                               const std::string& rule_text, at::Tensor& running, at::Tensor& counters,
+                                               at::Tensor& last, at::Tensor& stream) {
   const at::NoGradGuard no_grad;
   stats::SiteState state{running, counters, last, stream};
-  const bool mkldnn = x.is_mkldnn();
-  const at::Tensor features = mkldnn ? x.to_dense() : x;
-  const auto as_it_is = [&] { return epilogue.does_nothing() ? unchanged(x) : epilogue_in_tensors(x, epilogue); };
-  const Rule& rule = check(features, source_mean, source_var, eps, rule_text, state);
-  if (features.numel() == 0) {
-    return as_it_is();
+  const Rule& rule = check(x.x, source_mean, source_var, eps, rule_text, state);
+  if (x.x.numel() == 0) {
+    return c10::nullopt;
   }
   if (std::holds_alternative<rule::Source>(rule)) {
-    counters.select(0, 0).add_(static_cast<double>(features.size(0)));
-    counters.select(0, 1).add_(1);
-    return as_it_is();
+    count_images(x.x, state);
+    return c10::nullopt;
   }
-  const at::Tensor y = restandardize_dense(features, source_mean, source_var, eps, rule, state, epilogue);
-  return mkldnn ? y.contiguous().to_mkldnn() : y;
+  const stats::Moments source{source_mean, source_var};
+  return reference_coefficients(site_step(rule, x, source, eps, state), source, eps);
 }
 
 c10::optional<Coefficients> restandardize_ahead(std::int64_t images, const at::Tensor& source_mean,

@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "ops/epilogue.h"
+#include "ops/measured.h"
 
 namespace ttscale::ops {
 
@@ -42,9 +43,15 @@ at::Tensor restandardize(const at::Tensor& x, const at::Tensor& source_mean, con
                          at::Tensor& last, at::Tensor& stream);
 
 /// activation(restandardize(...) + residual): what ttscale::fused_restandardize does.
-at::Tensor restandardize_then(const at::Tensor& x, const at::Tensor& source_mean, const at::Tensor& source_var,
+at::Tensor restandardize_then(const Measured& x, const at::Tensor& source_mean, const at::Tensor& source_var,
                               const at::Tensor& eps, const std::string& rule, at::Tensor& running, at::Tensor& counters,
                               at::Tensor& last, at::Tensor& stream, const Epilogue& epilogue);
+
+/// As norm_step() (ops/norm.h); none where x stays as it is.
+c10::optional<Coefficients> restandardize_step(const Measured& x, const at::Tensor& source_mean,
+                                               const at::Tensor& source_var, const at::Tensor& eps,
+                                               const std::string& rule, at::Tensor& running, at::Tensor& counters,
+                                               at::Tensor& last, at::Tensor& stream);
 
 /// As norm_ahead() (ops/norm.h).
 c10::optional<Coefficients> restandardize_ahead(std::int64_t images, const at::Tensor& source_mean,

@@ -38,8 +38,14 @@ std::optional<stats::Moments> step_ahead(const Rule& rule, std::int64_t images, 
   return stats::known_moments(rule, source, state);
 }
 
-stats::Moments site_step(const Rule& rule, const at::Tensor& x, const stats::Moments& source, const at::Tensor& eps,
+void count_images(const at::Tensor& x, stats::SiteState& state) {
+  state.counters.select(0, 0).add_(static_cast<double>(x.size(0)));
+  state.counters.select(0, 1).add_(1);
+}
+
+stats::Moments site_step(const Rule& rule, const Measured& given, const stats::Moments& source, const at::Tensor& eps,
                          stats::SiteState& state) {
+  const at::Tensor& x = given.x;
   const std::int64_t images = x.size(0);
   const stats::Sample sample = stats::next_sample(rule, images, state);
   stats::count_offered(rule, images, sample, state);
@@ -50,8 +56,10 @@ stats::Moments site_step(const Rule& rule, const at::Tensor& x, const stats::Mom
   const bool lags = !all && stats::lags(rule);
   // A copy, made before the step writes what is known.
   stats::Moments rows = lags ? of_each(stats::known_moments(rule, source, state), images) : stats::Moments{};
-  const at::Tensor measured = all ? x : x.narrow(0, sample.first, sample.count);
-  const auto [mean, var] = moments(measured);
+  const auto sampled = [&](const at::Tensor& t) { return all ? t : t.narrow(0, sample.first, sample.count); };
+  const at::Tensor measured = sampled(x);
+  const auto [mean, var] =
+      given.mean.defined() ? std::make_tuple(sampled(given.mean), sampled(given.var)) : moments(measured);
   const at::Tensor middle = stats::needs_medians(rule) ? medians(measured, mean, var) : at::Tensor();
   const stats::ImageMoments each{
       {mean, var}, x.numel() / (images * x.size(1)), middle, sample.count == sample.of ? 0 : sample.of};

@@ -11,6 +11,7 @@
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/script.h>
 
+#include "graph/joined.h"
 #include "graph/node.h"
 #include "ops/norm.h"
 #include "ops/packed_convolution.h"
@@ -218,7 +219,7 @@ std::vector<bool> overwrites(Graph& graph) {
   std::vector<bool> out;
   for_each_node(*graph.block(), [&](torch::jit::Node& node, bool) {
     if (kind_of(node) == "ttscale::convolution_norm") {
-      out.push_back(torch::jit::toIValue(node.inputs().at(node.inputs().size() - 2))->toBool());
+      out.push_back(torch::jit::toIValue(joined_input(node, kJoinedOverwrites))->toBool());
     }
   });
   return out;

@@ -68,7 +68,7 @@ void channels_last_affine(const Loops& loops, const at::Tensor& x, at::Tensor& y
       const int64_t run = unit / across.count / along.count;
       const int64_t start = (run * length + along.begin(chunk)) * channels + channel;
       const int64_t i = run * channels + channel;
-      loops.pixel_affine(input_element(x, start), output_element(y, start), along.length(chunk), channels,
+      loops.pixel_affine(input_element(x, start), output_element(y, start), along.length(chunk), channels, channels,
                          across.length(unit % across.count), k.center + i, k.scale + i, k.shift + i, later.from(start));
     }
   });

@@ -87,8 +87,8 @@ void row_affine_with(const T* x, T* y, int64_t rows, int64_t length, const doubl
 }
 
 template <typename T, Activation::Function function, bool adds>
-void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t width, const double* c,
-                       const double* s, const double* t, const Tail& tail) {
+void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t y_stride, int64_t width,
+                       const double* c, const double* s, const double* t, const Tail& tail) {
   using A = typename Arithmetic<T>::Type;
   using L = typename Tiles<T>::L;
   constexpr int64_t kWidth = Tiles<T>::kWidth;
@@ -118,7 +118,7 @@ void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t
     const int64_t start = g * fold * stride;
     const T* in = x + start;
     const T* add = residual + start;
-    T* to = y + start;
+    T* to = y + g * fold * y_stride;
     const L overlapping = L::load(in + last);  // before y, which may be x, is written
     for (int64_t i = 0; i < whole; i += kWidth) {
       apply(L::load(in + i), i, add + i).store(to + i);
@@ -189,11 +189,11 @@ void row_affine(const void* x, void* y, int64_t rows, int64_t length, const doub
 }
 
 template <typename T>
-void pixel_affine(const void* x, void* y, int64_t pixels, int64_t stride, int64_t width, const double* c,
-                  const double* s, const double* t, const Tail& tail) {
+void pixel_affine(const void* x, void* y, int64_t pixels, int64_t stride, int64_t y_stride, int64_t width,
+                  const double* c, const double* s, const double* t, const Tail& tail) {
   with_tail(tail, [&](auto function, auto adds) {
-    pixel_affine_with<T, decltype(function)::value, decltype(adds)::value>(static_cast<const T*>(x), static_cast<T*>(y),
-                                                                           pixels, stride, width, c, s, t, tail);
+    pixel_affine_with<T, decltype(function)::value, decltype(adds)::value>(
+        static_cast<const T*>(x), static_cast<T*>(y), pixels, stride, y_stride, width, c, s, t, tail);
   });
 }
 

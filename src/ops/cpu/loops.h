@@ -35,14 +35,40 @@ struct Loops {
   /// itself, where rows have kInPlaceLength elements, or does not overlap it.
   void (*row_affine)(const void* x, void* y, std::int64_t rows, std::int64_t length, const double* center,
                      const double* scale, const double* shift, const Tail& tail);
-  /// The same of channels as in pixel_moments; y may be x.
-  void (*pixel_affine)(const void* x, void* y, std::int64_t pixels, std::int64_t stride, std::int64_t width,
-                       const double* center, const double* scale, const double* shift, const Tail& tail);
+  /// The same of channels as in pixel_moments; pixels of y lie `y_stride` elements apart. Where that is `stride`, y may
+  /// be x.
+  void (*pixel_affine)(const void* x, void* y, std::int64_t pixels, std::int64_t stride, std::int64_t y_stride,
+                       std::int64_t width, const double* center, const double* scale, const double* shift,
+                       const Tail& tail);
 };
 
-/// The loops for every element type.
+/// Fewer channels are left to others: the loops over pixels would have to fold them.
+constexpr std::int64_t kLeastDepthwise = 32;
+
+/// Most rows or columns of a depthwise kernel.
+constexpr std::int64_t kMostTaps = 7;
+
+/// One row of the output of a depthwise convolution, float32, in channels_last.
+struct DepthwiseRow {
+  const float* in[kMostTaps];  ///< the first pixel of each row under the kernel; of zeros where there is none
+  float* out;                  ///< the first pixel of the output's row
+  std::int64_t kernel_rows, kernel_columns;
+  std::int64_t step, padding;          ///< of columns
+  std::int64_t columns, out_columns;   ///< pixels of a row
+  std::int64_t in_stride, out_stride;  ///< elements from pixel to pixel
+  const float* weight;                 ///< [kernel_rows, kernel_columns, ...] of the first channel
+  std::int64_t weight_stride;          ///< elements from tap to tap
+  const float* bias;                   ///< of the first channel, or null
+  std::int64_t width;                  ///< channels, at least kLeastDepthwise
+  const float* ahead;  ///< the first of the pixels that will be read next, for the cache; may be anywhere
+  std::int64_t ahead_of_output, ahead_stride;  ///< pixels for each of the output, and elements from one to the next
+};
+
+/// The loops for every element type, and those for float32 alone. depthwise_row(), too, gives the same bits on every
+/// instruction set.
 struct LoopTable {
   Loops of_float, of_double, of_bfloat16, of_half;
+  void (*depthwise_row)(const DepthwiseRow& row);
 };
 
 /// The table of an instruction set among available_isas().

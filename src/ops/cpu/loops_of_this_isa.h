@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ops/cpu/affine_loops.h"
+#include "ops/cpu/depthwise_loops.h"
 #include "ops/cpu/moments_loops.h"
 
 namespace ttscale::ops {
@@ -15,7 +16,7 @@ constexpr Loops loops_of() {
 }
 
 constexpr LoopTable loops_of_this_isa() {
-  return {loops_of<float>(), loops_of<double>(), loops_of<BFloat16>(), loops_of<Half>()};
+  return {loops_of<float>(), loops_of<double>(), loops_of<BFloat16>(), loops_of<Half>(), depthwise_row};
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 
 #include "ops/cpu/element_loops.h"
+#include "ops/cpu/partial_moments.h"
 #include "ops/layout.h"
 #include "ops/moments.h"
 
@@ -24,14 +25,6 @@ constexpr int64_t kPixelChunk = 32768;
 // Merging a chunk costs as much as a few of its pixels.
 constexpr int64_t kLeastPixels = 256;
 
-/// Merges mean and m2 of two runs by Chan's formula into the first, which has `count` elements.
-void merge(double& mean, double& m2, double count, double other_mean, double other_m2, double other_count) {
-  const double share = other_count / (count + other_count);
-  const double delta = other_mean - mean;
-  mean += delta * share;
-  m2 += other_m2 + delta * delta * (count * share);
-}
-
 /// Moments of `runs` x `width` values, each over the chunks of `split`: mean and m2 [runs, chunks, width] of chunks
 /// become mean and variance [runs, width].
 void merge_chunks(const std::vector<double>& chunk_mean, const std::vector<double>& chunk_m2, int64_t runs,
@@ -43,16 +36,8 @@ void merge_chunks(const std::vector<double>& chunk_mean, const std::vector<doubl
       const auto from = static_cast<std::size_t>((run * split.count + chunk) * width);
       const double* other_mean = chunk_mean.data() + from;
       const double* other_m2 = chunk_m2.data() + from;
-      if (chunk == 0) {
-        std::copy_n(other_mean, width, m);
-        std::copy_n(other_m2, width, v);
-        continue;
-      }
-      const auto count = static_cast<double>(split.begin(chunk));
-      const auto other_count = static_cast<double>(split.length(chunk));
-      for (int64_t i = 0; i < width; ++i) {
-        merge(m[i], v[i], count, other_mean[i], other_m2[i], other_count);
-      }
+      merge_moments(m, v, static_cast<double>(split.begin(chunk)), other_mean, other_m2,
+                    static_cast<double>(split.length(chunk)), width);
     }
   }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// A joined convolution leaves the pass that normalises its output to the convolution that alone takes it, where that
+// one normalises on the way in.
+#include <array>
+#include <string>
+#include <vector>
+
+#include <torch/csrc/jit/ir/ir.h>
+#include <torch/script.h>
+
+#include "graph/joined.h"
+#include "graph/node.h"
+#include "graph/optimize.h"
+#include "ops/packed_convolution.h"
+
+namespace ttscale::graph {
+namespace {
+
+using torch::jit::Module;
+using torch::jit::Node;
+using torch::jit::Value;
+
+constexpr std::size_t kPacked = 1;  ///< argument of both operators
+
+bool normalises(const Module& module, const Node& joined) {
+  const Node& attribute = *joined.inputs()[kPacked]->node();
+  const auto packed = module.attr(attribute.s(c10::attr::name)).toCustomClass<ops::PackedConvolution>();
+  return packed->normalises();
+}
+
+/// The joined convolution that alone takes what `node` makes, as its images; null if there is none.
+Node* only_convolution(const Node& node) {
+  const Value& output = *node.outputs().front();
+  if (output.uses().size() != 1 || output.uses().front().offset != 0) {
+    return nullptr;
+  }
+  Node* user = output.uses().front().user;
+  return is_joined(*user) && user->owningBlock() == node.owningBlock() ? user : nullptr;
+}
+
+void defer(torch::jit::Graph& graph, Node& from, Node& to) {
+  const torch::jit::WithInsertPoint here(&from);
+  set_joined_input(from, kJoinedDefers, graph.insertConstant(true));
+  constexpr std::array<JoinedInput, 3> kCoefficients{kJoinedCenter, kJoinedScale, kJoinedShift};
+  for (std::size_t i = 0; i < kCoefficients.size(); ++i) {
+    set_joined_input(to, kCoefficients.at(i), from.outputs()[i + 1]);
+  }
+  set_joined_input(to, kJoinedBeforeActivation, joined_input(from, kJoinedActivation));
+  set_joined_input(to, kJoinedBeforeA, joined_input(from, kJoinedA));
+  set_joined_input(to, kJoinedBeforeB, joined_input(from, kJoinedB));
+}
+
+}  // namespace
+
+std::int64_t defer_normalisation(const Module& module, torch::jit::Graph& graph) {
+  std::vector<Node*> joined;
+  for_each_node(*graph.block(), [&](Node& node, bool forked) {
+    if (!forked && is_joined(node)) {
+      joined.push_back(&node);
+    }
+  });
+  std::int64_t deferred = 0;
+  for (Node* node : joined) {
+    Node* user = only_convolution(*node);
+    const auto residual = torch::jit::toIValue(joined_input(*node, kJoinedResidual));
+    if (user != nullptr && residual && residual->isNone() && normalises(module, *user)) {
+      defer(graph, *node, *user);
+      ++deferred;
+    }
+  }
+  return deferred;
+}
+
+}  // namespace ttscale::graph

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Depthwise convolutions in channels_last that normalise what they read and measure what they write, while it is in the
+// cache. oneDNN's do neither, and so leave two more passes over the largest activations of mobile networks.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Optional.h>
+
+#include "base/isa.h"
+#include "ops/convolution_options.h"
+#include "ops/measured.h"
+#include "ops/prologue.h"
+
+namespace ttscale::ops {
+
+struct ConvolutionOptions;
+
+/// Whether depthwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, one input channel an
+/// output channel, at least kLeastDepthwise, kernels up to kMostTaps, no dilation.
+bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options);
+
+/// The weight [C, 1, H, W] as depthwise_convolution() wants it: [H, W, C].
+at::Tensor depthwise_weight(const at::Tensor& weight);
+
+/// conv2d of prologue(x) to rounding, and the moments of what comes out, with the loops of `isa`; neither depends on it
+/// nor on the number of threads. `weight` is depthwise_weight().
+Measured depthwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
+                               const ConvolutionOptions& options, const Prologue& prologue);
+
+}  // namespace ttscale::ops

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// A prologue (ops/prologue.h) over pixels in channels_last, while they are on their way into a convolution.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "ops/affine.h"
+#include "ops/cpu/element_loops.h"
+#include "ops/prologue.h"
+
+namespace ttscale::ops {
+
+class PixelPrologue {
+ public:
+  /// `prologue` does something. Throws c10::Error if its coefficients do not fit x.
+  PixelPrologue(const Loops& loops, const Prologue& prologue, const at::Tensor& x)
+      : loops_(loops), tail_{nullptr, prologue.activation} {
+    check_affine(x, prologue.k.center, prologue.k.scale, prologue.k.shift);
+    k_ = {prologue.k.center.contiguous(), prologue.k.scale.contiguous(), prologue.k.shift.contiguous()};
+    row_ = k_.center.dim() == 2 ? x.size(1) : 0;
+  }
+
+  /// y = prologue(x) of `pixels` pixels of an image, channels `channel` to `channel + width`; `x` and `y` are where the
+  /// first of them is. Fewer channels than 32 only where both strides are `width`.
+  void operator()(std::int64_t image, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
+                  std::int64_t pixels, std::int64_t channel, std::int64_t width) const {
+    const Split across(width, kMaxWidth);
+    for (std::int64_t i = 0; i < across.count; ++i) {
+      const std::int64_t from = across.begin(i);
+      const std::int64_t at = image * row_ + channel + from;
+      loops_.pixel_affine(x + from, y + from, pixels, x_stride, y_stride, across.length(i), number(k_.center, at),
+                          number(k_.scale, at), number(k_.shift, at), tail_);
+    }
+  }
+
+ private:
+  static const double* number(const at::Tensor& t, std::int64_t at) { return t.data_ptr<double>() + at; }
+
+  const Loops& loops_;
+  Coefficients k_;
+  std::int64_t row_ = 0;  ///< numbers from image to image
+  Tail tail_;
+};
+
+}  // namespace ttscale::ops

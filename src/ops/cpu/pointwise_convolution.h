@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// 1x1 convolutions in channels_last, as products of matrices a few hundred pixels at a time: they normalise what they
+// read and measure what they write while it is in the cache. The products are oneDNN's micro-kernels, which LibTorch
+// hands out from 2.5 on for CPUs with AVX-512; as fast as oneDNN's own convolutions, which do neither.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "base/isa.h"
+#include "ops/convolution_options.h"
+#include "ops/measured.h"
+#include "ops/prologue.h"
+
+namespace ttscale::ops {
+
+/// Whether this LibTorch and this CPU have the micro-kernels.
+bool has_matrix_kernels();
+
+/// Whether pointwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, 1x1, no stride, no
+/// padding, no groups, and has_matrix_kernels().
+bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options);
+
+/// Whether a prologue is done on the way in. Where the weight is larger than a cache, pixels are read once for each of
+/// its parts, and pointwise_convolution() normalises them in a pass of its own.
+bool pointwise_normalises(const ConvolutionOptions& options);
+
+/// The weight [C_out, C_in, 1, 1] as pointwise_convolution() wants it: [C_in, columns] for each run of output channels.
+at::Tensor pointwise_weight(const at::Tensor& weight);
+
+/// conv2d of prologue(x) to rounding, and the moments of what comes out; they do not depend on the number of threads.
+/// `weight` is pointwise_weight().
+Measured pointwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
+                               const ConvolutionOptions& options, const Prologue& prologue);
+
+}  // namespace ttscale::ops
