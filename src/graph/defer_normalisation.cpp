@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A joined convolution leaves the pass that normalises its output to the convolution that alone takes it, where that
-// one normalises on the way in.
+// one normalises on the way in; a 1x1 convolution to many channels leaves itself as well, where a depthwise one
+// follows.
 #include <array>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "graph/joined.h"
 #include "graph/node.h"
 #include "graph/optimize.h"
+#include "ops/fused.h"
 #include "ops/packed_convolution.h"
 
 namespace ttscale::graph {
@@ -22,10 +24,14 @@ using torch::jit::Value;
 
 constexpr std::size_t kPacked = 1;  ///< argument of both operators
 
-bool normalises(const Module& module, const Node& joined) {
+c10::intrusive_ptr<ops::PackedConvolution> packed_of(const Module& module, const Node& joined) {
   const Node& attribute = *joined.inputs()[kPacked]->node();
-  const auto packed = module.attr(attribute.s(c10::attr::name)).toCustomClass<ops::PackedConvolution>();
-  return packed->normalises();
+  return module.attr(attribute.s(c10::attr::name)).toCustomClass<ops::PackedConvolution>();
+}
+
+bool is_none(const Node& joined, JoinedInput input) {
+  const auto value = torch::jit::toIValue(joined_input(joined, input));
+  return value && value->isNone();
 }
 
 /// The joined convolution that alone takes what `node` makes, as its images; null if there is none.
@@ -38,9 +44,19 @@ Node* only_convolution(const Node& node) {
   return is_joined(*user) && user->owningBlock() == node.owningBlock() ? user : nullptr;
 }
 
-void defer(torch::jit::Graph& graph, Node& from, Node& to) {
+/// Whether the convolution of `joined` is better left to the one that takes its output.
+bool expands(const Module& module, const Node& joined) {
+  const Node* user = only_convolution(joined);
+  return user != nullptr && is_none(joined, kJoinedResidual) && adjacent(joined, *user) &&
+         packed_of(module, joined)->expands_for(*packed_of(module, *user));
+}
+
+void defer(torch::jit::Graph& graph, Node& from, Node& to, ops::Defers what) {
   const torch::jit::WithInsertPoint here(&from);
-  set_joined_input(from, kJoinedDefers, graph.insertConstant(true));
+  set_joined_input(from, kJoinedDefers, graph.insertConstant(static_cast<std::int64_t>(what)));
+  if (what == ops::Defers::kConvolution) {
+    set_joined_input(to, kJoinedExpansion, from.inputs()[kPacked]);
+  }
   constexpr std::array<JoinedInput, 3> kCoefficients{kJoinedCenter, kJoinedScale, kJoinedShift};
   for (std::size_t i = 0; i < kCoefficients.size(); ++i) {
     set_joined_input(to, kCoefficients.at(i), from.outputs()[i + 1]);
@@ -62,11 +78,14 @@ std::int64_t defer_normalisation(const Module& module, torch::jit::Graph& graph)
   std::int64_t deferred = 0;
   for (Node* node : joined) {
     Node* user = only_convolution(*node);
-    const auto residual = torch::jit::toIValue(joined_input(*node, kJoinedResidual));
-    if (user != nullptr && residual && residual->isNone() && normalises(module, *user)) {
-      defer(graph, *node, *user);
-      ++deferred;
+    const bool expands_itself = expands(module, *node);
+    // One that is done twice would have to normalise its images twice.
+    if (user == nullptr || !is_none(*node, kJoinedResidual) || !packed_of(module, *user)->normalises() ||
+        (!expands_itself && expands(module, *user))) {
+      continue;
     }
+    defer(graph, *node, *user, expands_itself ? ops::Defers::kConvolution : ops::Defers::kNormalisation);
+    ++deferred;
   }
   return deferred;
 }

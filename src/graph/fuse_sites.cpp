@@ -80,17 +80,6 @@ Node* only_user(const Value& value, const Node& site) {
   return user->owningBlock() == site.owningBlock() && user->kind() != c10::prim::Return ? user : nullptr;
 }
 
-/// Whether nothing that could matter is done between two nodes of a block: the site is to move down to the second.
-bool adjacent(const Node& first, const Node& second) {
-  for (const Node* node = first.next(); node != &second; node = node->next()) {
-    const auto kind = node->kind();
-    if (kind != c10::prim::Constant && kind != c10::prim::GetAttr && kind != c10::prim::ListConstruct) {
-      return false;
-    }
-  }
-  return true;
-}
-
 /// Whether the value is a tensor of its own that nobody else holds or reads: it may be overwritten.
 bool is_free(const Value& value, const Node& user) {
   const Node& maker = *value.node();
@@ -138,12 +127,25 @@ Fusion follow(Node& site) {
   return out;
 }
 
+/// The numbers of a site's channels in float64, in which it computes, where they are constants: else each forward makes
+/// them so.
+void widen_constants(Graph& graph, std::vector<Value*>& inputs) {
+  for (Value*& input : inputs) {
+    const auto value = torch::jit::toIValue(input);
+    if (value && value->isTensor() && value->toTensor().defined() && value->toTensor().dim() == 1 &&
+        value->toTensor().is_floating_point() && value->toTensor().is_cpu()) {
+      input = graph.insertConstant(value->toTensor().to(at::kDouble));
+    }
+  }
+}
+
 void replace(Graph& graph, Node& site, const char* op, const Fusion& fusion) {
   // The site goes down to the last node, over nothing that matters (adjacent()).
   Node& last = fusion.nodes.empty() ? site : *fusion.nodes.back();
   const torch::jit::WithInsertPoint here(&last);
   std::vector<Value*> inputs = site.inputs().vec();
   const bool free = is_free(*inputs.front(), site);
+  widen_constants(graph, inputs);
   inputs.push_back(fusion.residual != nullptr ? fusion.residual : graph.insertConstant(c10::IValue()));
   inputs.push_back(graph.insertConstant(ops::to_string(fusion.activation.function)));
   inputs.push_back(graph.insertConstant(fusion.activation.a));

@@ -59,8 +59,8 @@ void join(Graph& graph, Node& convolution, Node& site, const char* kind) {
   inputs[inputs.size() - 2] = graph.insertConstant(false);
   Value* none = graph.insertConstant(c10::IValue());
   Value* zero = graph.insertConstant(0.0);
-  inputs.insert(inputs.end(), {none, none, none, graph.insertConstant(std::string("clamp")), zero, zero,
-                               graph.insertConstant(false)});
+  inputs.insert(inputs.end(), {none, none, none, graph.insertConstant(std::string("clamp")), zero, zero, none,
+                               graph.insertConstant(static_cast<std::int64_t>(ops::Defers::kNothing))});
   Node* joined = graph.insertNode(graph.create(c10::Symbol::fromQualString(kind), inputs, kJoinedOutputs));
   joined->copyMetadata(&site);
   joined->outputs().front()->setType(c10::TensorType::get());

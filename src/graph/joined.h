@@ -13,7 +13,8 @@ namespace ttscale::graph {
 
 /// Arguments that both operators have, counted from the end: 1 is the last.
 enum JoinedInput : std::size_t {
-  kJoinedDefers = 1,
+  kJoinedDefers = 1,  ///< ops::Defers
+  kJoinedExpansion,
   kJoinedBeforeB,
   kJoinedBeforeA,
   kJoinedBeforeActivation,

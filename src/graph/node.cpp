@@ -41,6 +41,16 @@ bool is_none(Node& node, std::size_t input, const Module& module) {
   return origin && origin->value.isNone();
 }
 
+bool adjacent(const Node& first, const Node& second) {
+  for (const Node* node = first.next(); node != &second; node = node->next()) {
+    const auto kind = node->kind();
+    if (kind != c10::prim::Constant && kind != c10::prim::GetAttr && kind != c10::prim::ListConstruct) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool in_loop(Node& node) {
   for (auto* block = node.owningBlock(); block->owningNode() != nullptr; block = block->owningNode()->owningBlock()) {
     if (block->owningNode()->kind() == c10::prim::Loop) {

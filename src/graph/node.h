@@ -27,6 +27,9 @@ std::optional<at::Tensor> known_tensor(torch::jit::Node& node, std::size_t input
 /// Whether the input is None, or left out at the end.
 bool is_none(torch::jit::Node& node, std::size_t input, const torch::jit::Module& module);
 
+/// Whether nothing is done between two nodes of a block, the second after the first, that could matter to them.
+bool adjacent(const torch::jit::Node& first, const torch::jit::Node& second);
+
 /// Whether the node runs several times in one forward.
 bool in_loop(torch::jit::Node& node);
 

@@ -5,6 +5,8 @@
 #include "ops/norm.h"
 #include "ops/prologue.h"
 #include "ops/restandardize.h"
+#include "ops/site_step.h"
+#include "stats/rules.h"
 
 namespace ttscale::ops {
 namespace {
@@ -21,6 +23,32 @@ Prologue prologue(const c10::optional<at::Tensor>& center, const c10::optional<a
     return {};
   }
   return {{*center, *scale, *shift}, parse_activation(activation, a, b)};
+}
+
+using MaybePacked = c10::optional<c10::intrusive_ptr<PackedConvolution>>;
+
+/// Whether nothing of the activations matters but their moments: `source` takes none and passes them on as they are.
+bool measures_moments_alone(const Rule& rule) {
+  return !stats::needs_medians(rule) && !std::holds_alternative<rule::Source>(rule);
+}
+
+/// Whether the convolution need not be done here but for its moments.
+bool may_be_missing(std::int64_t defers, const Prologue& before, const at::Tensor& x, const PackedConvolution& packed,
+                    const std::string& rule) {
+  return defers == static_cast<std::int64_t>(Defers::kConvolution) && before.does_nothing() && packed.saves_memory(x) &&
+         measures_moments_alone(parsed_rule(rule));
+}
+
+Measured convolved(const at::Tensor& x, PackedConvolution& packed, const Prologue& before,
+                   const MaybePacked& expansion) {
+  return expansion && !before.does_nothing() ? packed.expand_and_forward(**expansion, x, before)
+                                             : packed.forward_measured(x, before);
+}
+
+/// x with all that is still to be done to it.
+at::Tensor completed(const at::Tensor& x, const Prologue& before, const MaybePacked& expansion) {
+  const bool missing = expansion && !before.does_nothing() && (*expansion)->takes(x);
+  return done(before, missing ? (*expansion)->forward(x) : x);
 }
 
 Unfinished finished(at::Tensor y) { return {std::move(y), c10::nullopt, c10::nullopt, c10::nullopt}; }
@@ -55,17 +83,19 @@ Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<Packed
                             const std::string& activation, double a, double b, bool overwrites_residual,
                             bool keeps_dtype, const c10::optional<at::Tensor>& center,
                             const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
-                            const std::string& before_activation, double before_a, double before_b, bool defers) {
+                            const std::string& before_activation, double before_a, double before_b,
+                            const MaybePacked& expansion, std::int64_t defers) {
   const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
   const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
   const auto ahead = norm_ahead(x.dim() > 0 ? x.size(0) : 0, weight, bias, source_mean, source_var, eps, rule, running,
                                 counters, last, stream);
   if (ahead) {
-    return finished(packed->forward_then(done(before, x), *ahead, then));
+    return finished(packed->forward_then(completed(x, before, expansion), *ahead, then));
   }
-  const Measured y = packed->forward_measured(x, before);
-  if (defers && y.x.numel() > 0) {
-    return unfinished(y.x,
+  const bool without = may_be_missing(defers, before, x, *packed, rule);
+  const Measured y = without ? packed->measure(x) : convolved(x, *packed, before, expansion);
+  if (defers != static_cast<std::int64_t>(Defers::kNothing) && y.x.numel() > 0) {
+    return unfinished(without ? x : y.x,
                       norm_step(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream));
   }
   return finished(
@@ -80,20 +110,21 @@ Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_p
                                      bool keeps_dtype, const c10::optional<at::Tensor>& center,
                                      const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                                      const std::string& before_activation, double before_a, double before_b,
-                                     bool defers) {
+                                     const MaybePacked& expansion, std::int64_t defers) {
   const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
   const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
   const auto ahead = restandardize_ahead(x.dim() > 0 ? x.size(0) : 0, source_mean, source_var, eps, rule, running,
                                          counters, last, stream);
   if (ahead) {
-    return finished(packed->forward_then(done(before, x), *ahead, then));
+    return finished(packed->forward_then(completed(x, before, expansion), *ahead, then));
   }
-  const Measured y = packed->forward_measured(x, before);
-  if (!defers) {
+  const bool without = may_be_missing(defers, before, x, *packed, rule);
+  const Measured y = without ? packed->measure(x) : convolved(x, *packed, before, expansion);
+  if (defers == static_cast<std::int64_t>(Defers::kNothing)) {
     return finished(restandardize_then(y, source_mean, source_var, eps, rule, running, counters, last, stream, then));
   }
   const auto k = restandardize_step(y, source_mean, source_var, eps, rule, running, counters, last, stream);
-  return k ? unfinished(y.x, *k) : finished(epilogue_in_tensors(y.x, then));
+  return k ? unfinished(without ? x : y.x, *k) : finished(epilogue_in_tensors(y.x, then));
 }
 
 }  // namespace ttscale::ops

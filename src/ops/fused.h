@@ -4,6 +4,7 @@
 // Graphs that run have them (graph/optimize.h); archives hold the plain operators.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <tuple>
 
@@ -38,15 +39,22 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
 inline constexpr const char* kConvolutionNormOperator = "ttscale::convolution_norm";
 inline constexpr const char* kConvolutionRestandardizeOperator = "ttscale::convolution_restandardize";
 
+/// What a joined site may leave to the convolution that alone takes its output.
+enum class Defers : std::int64_t {
+  kNothing,
+  kNormalisation,  ///< y is the convolution's output, to be normalised
+  kConvolution     ///< y may also be x, to be convolved and normalised
+};
+
 /// y, and the center, scale and shift [C] or [N, C] with which it is still to be normalised, where it is.
 using Unfinished =
     std::tuple<at::Tensor, c10::optional<at::Tensor>, c10::optional<at::Tensor>, c10::optional<at::Tensor>>;
 
 /// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images and weights can be packed, the
 /// convolution does all of it (PackedConvolution::forward_then()). The result may lie in the residual if
-/// `overwrites_residual` is set. If `center`, `scale` and `shift` are there, x is before_activation((x - center) scale
-/// + shift). If `defers` is set, which is without a residual, the result may be unfinished: whoever takes it is to
-/// normalise it with those coefficients and then to apply the activation.
+/// `overwrites_residual` is set. If `center`, `scale` and `shift` are there, x is an unfinished result of a site
+/// before, whose activation is `before_activation` and whose convolution, if that can be missing, is `expansion`. What
+/// this site leaves unfinished is bounded by `defers` (Defers), which is kNothing where there is a residual.
 Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                             const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                             const at::Tensor& source_mean, const at::Tensor& source_var, double eps,
@@ -55,7 +63,8 @@ Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<Packed
                             const std::string& activation, double a, double b, bool overwrites_residual,
                             bool keeps_dtype, const c10::optional<at::Tensor>& center,
                             const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
-                            const std::string& before_activation, double before_a, double before_b, bool defers);
+                            const std::string& before_activation, double before_a, double before_b,
+                            const c10::optional<c10::intrusive_ptr<PackedConvolution>>& expansion, std::int64_t defers);
 
 /// The same of ttscale::restandardize.
 Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
@@ -66,6 +75,7 @@ Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_p
                                      bool keeps_dtype, const c10::optional<at::Tensor>& center,
                                      const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                                      const std::string& before_activation, double before_a, double before_b,
-                                     bool defers);
+                                     const c10::optional<c10::intrusive_ptr<PackedConvolution>>& expansion,
+                                     std::int64_t defers);
 
 }  // namespace ttscale::ops

@@ -22,6 +22,12 @@ namespace {
 /// the weight is kept for each shape.
 constexpr std::size_t kKept = 4;
 
+/// Channels from which a 1x1 convolution may be done twice: with more the second time takes longer than its output
+/// takes to be written and read (tests/bench/README.md).
+constexpr std::int64_t kMostRepeated = 48;
+/// Numbers of the output for which that is worth it: fewer stay in the caches.
+constexpr std::int64_t kLeastSaved = 4194304;
+
 /// One of LibTorch's operators for packed weights, which have no C++ declarations; absent in 1.13.
 c10::optional<c10::OperatorHandle> find(const char* name, const char* overload = "") {
   auto found = c10::Dispatcher::singleton().findSchema({name, overload});
@@ -170,12 +176,14 @@ at::Tensor PackedConvolution::forward(const at::Tensor& x) {
   return convolve(x.contiguous(at::MemoryFormat::ChannelsLast), weight, options_.bias, options_, {});
 }
 
-at::Tensor PackedConvolution::laid_out(at::Tensor (*lay_out)(const at::Tensor&)) {
+at::Tensor PackedConvolution::laid_out(LayOut lay_out) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!laid_out_.defined()) {
-    laid_out_ = lay_out(options_.weight);
+  const auto found =
+      std::find_if(laid_out_.begin(), laid_out_.end(), [&](const auto& made) { return made.first == lay_out; });
+  if (found != laid_out_.end()) {
+    return found->second;
   }
-  return laid_out_;
+  return laid_out_.emplace_back(lay_out, lay_out(options_.weight)).second;
 }
 
 Measured PackedConvolution::forward_measured(const at::Tensor& x, const Prologue& prologue) {
@@ -193,6 +201,36 @@ bool PackedConvolution::normalises() const {
   const at::Tensor pixel = at::empty({1, options_.weight.size(1) * options_.groups, kMostTaps, kMostTaps},
                                      options_.weight.options().memory_format(at::MemoryFormat::Contiguous));
   return is_depthwise(pixel, options_) || (is_pointwise(pixel, options_) && pointwise_normalises(options_));
+}
+
+bool PackedConvolution::takes(const at::Tensor& x) const {
+  return x.dim() == 4 && x.size(1) == options_.weight.size(1) * options_.groups;
+}
+
+bool PackedConvolution::expands_for(const PackedConvolution& next) const {
+  const at::Tensor& weight = options_.weight;
+  const std::int64_t in = weight.size(1) * options_.groups;
+  const std::int64_t out = weight.size(0);
+  const auto pixel = [](std::int64_t channels) { return at::empty({1, channels, kMostTaps, kMostTaps}); };
+  return in <= kMostRepeated && in < out && is_pointwise(pixel(in), options_) &&
+         is_depthwise(pixel(out), next.options_);
+}
+
+bool PackedConvolution::saves_memory(const at::Tensor& x) const {
+  return is_pointwise(x, options_) && x.numel() / x.size(1) * options_.weight.size(0) >= kLeastSaved;
+}
+
+Measured PackedConvolution::measure(const at::Tensor& x) {
+  return pointwise_moments(available_isas().back(), x, laid_out(pointwise_weight), options_);
+}
+
+Measured PackedConvolution::expand_and_forward(PackedConvolution& expansion, const at::Tensor& x,
+                                               const Prologue& prologue) {
+  if (!expansion.takes(x)) {
+    return forward_measured(x, prologue);
+  }
+  return expand_and_convolve(available_isas().back(), x, expansion.laid_out(expansion_weight), expansion.options_.bias,
+                             laid_out(depthwise_weight), options_, prologue);
 }
 
 at::Tensor PackedConvolution::scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last) {

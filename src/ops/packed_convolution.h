@@ -41,6 +41,18 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// Whether forward_measured() normalises float32 images on the CPU without a pass over memory for that.
   [[nodiscard]] bool normalises() const;
 
+  /// Whether this is a 1x1 convolution that a depthwise one of as many channels, `next`, could do for itself while it
+  /// reads (cpu/depthwise_convolution.h), to more channels than it takes.
+  [[nodiscard]] bool expands_for(const PackedConvolution& next) const;
+  /// Whether that takes less time for x than to write what this makes of it, where expands_for() something.
+  [[nodiscard]] bool saves_memory(const at::Tensor& x) const;
+  /// The moments of forward(x), with a tensor of its shape that holds nothing; for x that saves_memory().
+  Measured measure(const at::Tensor& x);
+  /// Whether x [N, C, H, W] has the channels that this takes.
+  [[nodiscard]] bool takes(const at::Tensor& x) const;
+  /// forward_measured() of what `expansion` makes of x; of x itself where expansion.takes() it not: that has been done.
+  Measured expand_and_forward(PackedConvolution& expansion, const at::Tensor& x, const Prologue& prologue);
+
   /// affine_then(forward(x), k, epilogue) (ops/epilogue.h) to rounding, for coefficients [C]. Where weights can be
   /// packed and the coefficients are finite, scale and shift are folded into a copy of the weights, which is kept for
   /// as long as they stay. oneDNN then does the epilogue as it writes, but for a residual that may not be overwritten,
@@ -71,14 +83,15 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// The weight times `scale` [C], float32, packed for x, with the mutex held: into `last`, the one before, where
   /// nobody else is using it.
   at::Tensor scaled(const at::Tensor& x, const at::Tensor& scale, at::Tensor last);
-  /// The weight as depthwise_convolution() and pointwise_convolution() want it, whichever takes this convolution.
-  at::Tensor laid_out(at::Tensor (*lay_out)(const at::Tensor&));
+  using LayOut = at::Tensor (*)(const at::Tensor&);
+  /// The weight as the kernels of ops/cpu want it, made once.
+  at::Tensor laid_out(LayOut lay_out);
   [[nodiscard]] bool adds_to_output(const at::Tensor& residual, const at::Tensor& x) const;
 
   ConvolutionOptions options_;
   std::mutex mutex_;
   std::vector<Packed> packed_;  ///< the latest last
-  at::Tensor laid_out_;         ///< undefined: not asked for yet
+  std::vector<std::pair<LayOut, at::Tensor>> laid_out_;
   std::optional<Folded> folded_;
 };
 

@@ -41,14 +41,16 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
       "Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, Tensor(a!) running, "
       "Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, "
       "float b, bool overwrites_residual, bool keeps_dtype, Tensor? center, Tensor? scale, Tensor? shift, "
-      "str before_activation, float before_a, float before_b, bool defers) "
+      "str before_activation, float before_a, float before_b, "
+      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, int defers) "
       "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift)");
   m.def(
       "convolution_restandardize(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed, "
       "Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, Tensor(b!) counters, "
       "Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, float b, "
       "bool overwrites_residual, bool keeps_dtype, Tensor? center, Tensor? scale, Tensor? shift, "
-      "str before_activation, float before_a, float before_b, bool defers) "
+      "str before_activation, float before_a, float before_b, "
+      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, int defers) "
       "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift)");
   m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");
   m.def("finish(Tensor(b) scores, Tensor(a!) stream, str rule) -> Tensor(b)");

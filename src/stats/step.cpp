@@ -67,7 +67,10 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
 
   const double finite = in.batch.images.data_ptr<double>()[0];
   const Moments chosen = finite > 0 ? out.used : running;
-  const Moments used = select_part(rule, source, {chosen.mean.clone(), chosen.var.clone()});
+  const auto kept_apart = [&](const at::Tensor& t) {
+    return t.is_alias_of(state.running) || t.is_alias_of(state.counters) ? t.clone() : t.contiguous();
+  };
+  const Moments used = select_part(rule, source, {kept_apart(chosen.mean), kept_apart(chosen.var)});
   const auto write = [&](const at::Tensor& value, double* target) {
     const at::Tensor row = (value.dim() == 2 ? value.mean(0) : value).contiguous();
     std::copy_n(row.data_ptr<double>(), size, target);

@@ -142,13 +142,13 @@ class Joined : public ::testing::TestWithParam<Convolution> {
     const at::Tensor mean = layer_.mean.to(at::kDouble);
     const at::Tensor var = layer_.var.to(at::kDouble);
     const c10::optional<at::Tensor> none;
-    return std::get<0>(norm ? convolution_norm(x, packed_, layer_.weight, layer_.bias, layer_.mean, layer_.var, kEps,
-                                               rule, s.running, s.counters, s.last, s.stream, residual,
-                                               to_string(f.function), f.a, f.b, overwrites, true, none, none, none,
-                                               "clamp", 0, 0, false)
-                            : convolution_restandardize(x, packed_, mean, var, layer_.eps, rule, s.running, s.counters,
-                                                        s.last, s.stream, residual, to_string(f.function), f.a, f.b,
-                                                        overwrites, true, none, none, none, "clamp", 0, 0, false));
+    return std::get<0>(
+        norm ? convolution_norm(x, packed_, layer_.weight, layer_.bias, layer_.mean, layer_.var, kEps, rule, s.running,
+                                s.counters, s.last, s.stream, residual, to_string(f.function), f.a, f.b, overwrites,
+                                true, none, none, none, "clamp", 0, 0, c10::nullopt, 0)
+             : convolution_restandardize(x, packed_, mean, var, layer_.eps, rule, s.running, s.counters, s.last,
+                                         s.stream, residual, to_string(f.function), f.a, f.b, overwrites, true, none,
+                                         none, none, "clamp", 0, 0, c10::nullopt, 0));
   }
 
   /// One operator after the other.

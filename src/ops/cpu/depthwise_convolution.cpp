@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the threads do; a row of the output is made in depthwise_loops.h.
+// What the threads do; rows of the output are made in depthwise_loops.h.
 #include "ops/cpu/depthwise_convolution.h"
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 
 #include "ops/convolution_options.h"
 #include "ops/cpu/element_loops.h"
+#include "ops/cpu/input_rows.h"
+#include "ops/cpu/matrix_kernels.h"
 #include "ops/cpu/partial_moments.h"
 #include "ops/cpu/pixel_prologue.h"
 
@@ -32,171 +34,123 @@ constexpr int64_t kLeastPixels = 56;
 /// The layer, and how it is divided. Nothing depends on the number of threads.
 struct Layer {
   const ConvolutionOptions& options;
-  int64_t channels, rows, columns, out_rows, out_columns;
+  int64_t channels, out_rows, out_columns;
   Split blocks, bands;
 
   Layer(const at::Tensor& x, const ConvolutionOptions& of)
       : options(of),
-        channels(x.size(1)),
-        rows(x.size(2)),
-        columns(x.size(3)),
+        channels(of.groups),
         out_rows(output_side(x, of, 0)),
         out_columns(output_side(x, of, 1)),
         blocks(channels, kChannels),
         bands(out_rows, std::max(kLeastRows, kBand / (out_columns * blocks.length(0)))) {}
 
-  [[nodiscard]] int64_t kernel(std::int64_t side) const { return options.weight.size(side + 2); }
-};
+  /// Rows of the output that are made at once: rows of the input under several of them are read once from the
+  /// second-level cache.
+  [[nodiscard]] int64_t rows_at_once() const { return options.stride[0] == 1 ? 4 : options.stride[0] == 2 ? 2 : 1; }
+  /// Rows of the input under `rows` rows of the output.
+  [[nodiscard]] int64_t rows_under(int64_t rows) const { return (rows - 1) * options.stride[0] + kernel(0); }
 
-/// Memory of a thread.
-struct Scratch {
-  std::vector<float> zeros;       ///< a row of the input beyond its edge
-  std::vector<float> normalised;  ///< rows of the input
-};
-
-/// One band of one block of channels of one image.
-class Band {
- public:
-  Band(const Layer& layer, const LoopTable& loops, const PixelPrologue* prologue, const float* image, int64_t number,
-       int64_t block, Scratch& scratch)
-      : layer_(layer),
-        loops_(loops),
-        prologue_(prologue),
-        image_(image),
-        number_(number),
-        channel_(layer.blocks.begin(block)),
-        width_(layer.blocks.length(block)),
-        group_((kLeastPixels + layer.columns - 1) / layer.columns),
-        kept_(layer.kernel(0) + group_ - 1),
-        scratch_(scratch) {
-    scratch.zeros.resize(static_cast<std::size_t>(layer.columns * layer.channels));
-    if (prologue != nullptr) {
-      scratch.normalised.resize(std::max(scratch.normalised.size(), elements(kept_)));
-    }
+  [[nodiscard]] int64_t kernel(std::size_t side) const {
+    return options.weight.size(static_cast<std::int64_t>(side) + 2);
   }
+};
 
-  /// Writes the rows of the band into the image of the output and adds them to `moments`.
-  void run(const float* weight, const float* bias, float* out, int64_t band, PartialMoments& moments) {
+class Bands {
+ public:
+  Bands(const Layer& layer, const LayerInput& input, const LoopTable& loops, const float* weight, const float* bias,
+        float* y, PartialMoments& moments)
+      : layer_(layer), input_(input), loops_(loops), weight_(weight), bias_(bias), y_(y), moments_(moments) {}
+
+  /// Writes the rows of a band and a block of channels of an image, and measures them.
+  void run(int64_t image, int64_t band, int64_t block, RowScratch& scratch) {
+    const int64_t channel = layer_.blocks.begin(block);
+    const int64_t width = layer_.blocks.length(block);
+    const int64_t together = (kLeastPixels + input_.columns - 1) / input_.columns;
+    InputRows in(input_, image, channel, width, together, layer_.rows_under(layer_.rows_at_once()), scratch);
+    DepthwiseRows rows = start(channel, width, in.stride());
     const int64_t begin = layer_.bands.begin(band);
     const int64_t end = begin + layer_.bands.length(band);
-    const int64_t in_stride = prologue_ == nullptr ? layer_.channels : width_;
-    DepthwiseRow row{{},
-                     nullptr,
-                     layer_.kernel(0),
-                     layer_.kernel(1),
-                     layer_.options.stride[1],
-                     layer_.options.padding[1],
-                     layer_.columns,
-                     layer_.out_columns,
-                     in_stride,
-                     layer_.channels,
-                     weight + channel_,
-                     layer_.channels,
-                     bias == nullptr ? nullptr : bias + channel_,
-                     width_,
-                     image_,
-                     layer_.options.stride[0] * layer_.columns / layer_.out_columns,
-                     layer_.channels};
     int64_t measured = begin;
-    for (int64_t r = begin; r < end; ++r) {
+    for (int64_t r = begin; r < end; r += rows.rows) {
+      rows.rows = std::min(layer_.rows_at_once(), end - r);
       const int64_t first = r * layer_.options.stride[0] - layer_.options.padding[0];
-      normalise_until(std::min(first + row.kernel_rows, layer_.rows), std::max<int64_t>(first, 0));
-      for (int64_t i = 0; i < row.kernel_rows; ++i) {
-        row.in[i] = input_row(first + i);
+      const int64_t under = layer_.rows_under(rows.rows);
+      in.make_ready(std::min(first + under, input_.rows), std::max<int64_t>(first, 0));
+      for (int64_t i = 0; i < under; ++i) {
+        rows.in[i] = in.row(first + i);
       }
-      const int64_t unread = first + row.kernel_rows + (prologue_ == nullptr ? 0 : group_ - 1);
-      row.ahead = image_ + unread * layer_.columns * layer_.channels + channel_;
-      row.out = out + r * layer_.out_columns * layer_.channels + channel_;
-      loops_.depthwise_row(row);
-      if ((r + 1 - measured) * layer_.out_columns >= kLeastPixels || r + 1 == end) {
-        moments.add(loops_.of_float, number_, band, (measured - begin) * layer_.out_columns,
-                    out + measured * layer_.out_columns * layer_.channels + channel_,
-                    (r + 1 - measured) * layer_.out_columns, layer_.channels, channel_, width_);
-        measured = r + 1;
+      rows.ahead = in.unread(first + under);
+      rows.ahead_of_output = rows.ahead == nullptr ? 0 : rows.ahead_of_output;
+      rows.out = out_row(image, r) + channel;
+      loops_.depthwise_rows(rows);
+      const int64_t made = r + rows.rows;
+      if ((made - measured) * layer_.out_columns >= kLeastPixels || made == end) {
+        moments_.add(loops_.of_float, image, band, (measured - begin) * layer_.out_columns,
+                     out_row(image, measured) + channel, (made - measured) * layer_.out_columns, layer_.channels,
+                     channel, width);
+        measured = made;
       }
     }
   }
 
  private:
-  [[nodiscard]] std::size_t elements(int64_t rows) const {
-    return static_cast<std::size_t>(rows * layer_.columns * width_);
+  /// What is the same for all rows.
+  [[nodiscard]] DepthwiseRows start(int64_t channel, int64_t width, int64_t in_stride) const {
+    DepthwiseRows row{};
+    row.out_row = layer_.out_columns * layer_.channels;
+    row.row_step = layer_.options.stride[0];
+    row.kernel_rows = layer_.kernel(0);
+    row.kernel_columns = layer_.kernel(1);
+    row.step = layer_.options.stride[1];
+    row.padding = layer_.options.padding[1];
+    row.columns = input_.columns;
+    row.out_columns = layer_.out_columns;
+    row.in_stride = in_stride;
+    row.out_stride = layer_.channels;
+    row.weight = weight_ + channel;
+    row.weight_stride = layer_.channels;
+    row.bias = bias_ == nullptr ? nullptr : bias_ + channel;
+    row.width = width;
+    row.ahead_of_output = layer_.options.stride[0] * input_.columns / layer_.out_columns;
+    row.ahead_stride = input_.x_channels;
+    return row;
   }
-
-  /// Normalises rows of the input up to `end`, and a few after them, of which none before `first` is wanted any more.
-  void normalise_until(int64_t end, int64_t first) {
-    if (prologue_ == nullptr || end <= ready_) {
-      return;
-    }
-    const int64_t from = std::max(ready_, first);
-    ready_ = std::min(std::max(end, from + group_), layer_.rows);
-    for (int64_t r = from; r < ready_;) {
-      const int64_t slot = r % kept_;
-      const int64_t together = std::min(ready_ - r, kept_ - slot);  // up to where the rows begin again
-      (*prologue_)(number_, image_ + r * layer_.columns * layer_.channels + channel_, layer_.channels,
-                   scratch_.normalised.data() + elements(slot), width_, together * layer_.columns, channel_, width_);
-      r += together;
-    }
-  }
-
-  [[nodiscard]] const float* input_row(int64_t r) const {
-    if (r < 0 || r >= layer_.rows) {
-      return scratch_.zeros.data();
-    }
-    return prologue_ == nullptr ? image_ + r * layer_.columns * layer_.channels + channel_
-                                : scratch_.normalised.data() + elements(r % kept_);
+  [[nodiscard]] float* out_row(int64_t image, int64_t r) const {
+    return y_ + (image * layer_.out_rows + r) * layer_.out_columns * layer_.channels;
   }
 
   const Layer& layer_;
+  const LayerInput& input_;
   const LoopTable& loops_;
-  const PixelPrologue* prologue_;
-  const float* image_;
-  int64_t number_, channel_, width_;
-  int64_t group_, kept_;  ///< rows normalised at once, and those that there is room for
-  int64_t ready_ = 0;     ///< rows before it have been normalised, or are not wanted
-  Scratch& scratch_;
+  const float* weight_;
+  const float* bias_;
+  float* y_;
+  PartialMoments& moments_;
 };
 
-}  // namespace
-
-bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options) {
-  const at::Tensor& w = options.weight;
-  return x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
-         w.scalar_type() == at::kFloat && x.size(1) == options.groups && w.size(0) == options.groups &&
-         w.size(1) == 1 && options.groups >= kLeastDepthwise && w.size(2) <= kMostTaps && w.size(3) <= kMostTaps &&
-         options.dilation[0] == 1 && options.dilation[1] == 1 && output_side(x, options, 0) > 0 &&
-         output_side(x, options, 1) > 0;
-}
-
-at::Tensor depthwise_weight(const at::Tensor& weight) { return weight.squeeze(1).permute({1, 2, 0}).contiguous(); }
-
-Measured depthwise_convolution(Isa isa, const at::Tensor& input, const at::Tensor& weight,
-                               const ConvolutionOptions& options, const Prologue& prologue) {
-  const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
+/// Of the layer's input, which is x or what the expansion makes of it.
+Measured convolve(Isa isa, const at::Tensor& x, const at::Tensor& weight, const ConvolutionOptions& options,
+                  LayerInput input) {
   const Layer layer(x, options);
   const int64_t images = x.size(0);
   at::Tensor y = at::empty({images, layer.channels, layer.out_rows, layer.out_columns},
                            x.options().memory_format(at::MemoryFormat::ChannelsLast));
   PartialMoments moments(images, layer.bands.count, layer.channels);
-  const LoopTable& loops = loop_table(isa);
-  std::optional<PixelPrologue> before;
-  if (!prologue.does_nothing()) {
-    before.emplace(loops.of_float, prologue, x);
-  }
-  const at::Tensor own = options.bias ? options.bias->contiguous() : at::Tensor();
-  const auto* from = x.data_ptr<float>();
-  auto* to = y.data_ptr<float>();
-  const auto* taps = weight.data_ptr<float>();
-  const float* bias = own.defined() ? own.data_ptr<float>() : nullptr;
+  input.rows = x.size(2);
+  input.columns = x.size(3);
+  input.channels = layer.channels;
+  input.x = x.data_ptr<float>();
+  input.x_channels = x.size(1);
+  const at::Tensor bias = options.bias ? options.bias->contiguous() : at::Tensor();
+  Bands bands(layer, input, loop_table(isa), weight.data_ptr<float>(),
+              bias.defined() ? bias.data_ptr<float>() : nullptr, y.data_ptr<float>(), moments);
   const int64_t work = layer.bands.length(0) * layer.out_columns * layer.blocks.length(0);
   at::parallel_for(0, images * layer.bands.count * layer.blocks.count, grain(work), [&](int64_t begin, int64_t end) {
-    Scratch scratch;
+    RowScratch scratch;
     for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t block = unit % layer.blocks.count;
-      const int64_t band = unit / layer.blocks.count % layer.bands.count;
-      const int64_t image = unit / layer.blocks.count / layer.bands.count;
-      Band(layer, loops, before ? &*before : nullptr, from + image * layer.rows * layer.columns * layer.channels, image,
-           block, scratch)
-          .run(taps, bias, to + image * layer.out_rows * layer.out_columns * layer.channels, band, moments);
+      const int64_t run = unit / layer.blocks.count;
+      bands.run(run / layer.bands.count, run % layer.bands.count, unit % layer.blocks.count, scratch);
     }
   });
   std::vector<int64_t> lengths;
@@ -205,6 +159,52 @@ Measured depthwise_convolution(Isa isa, const at::Tensor& input, const at::Tenso
   }
   const auto [mean, var] = moments.merged(lengths);
   return {y, mean, var};
+}
+
+/// Whether the layer itself is one, whatever its images.
+bool is_depthwise_layer(const ConvolutionOptions& options) {
+  const at::Tensor& w = options.weight;
+  return w.scalar_type() == at::kFloat && w.size(0) == options.groups && w.size(1) == 1 &&
+         options.groups >= kLeastDepthwise && w.size(2) <= kMostTaps && w.size(3) <= kMostTaps &&
+         options.dilation[0] == 1 && options.dilation[1] == 1;
+}
+
+}  // namespace
+
+bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options) {
+  return is_depthwise_layer(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
+         x.size(1) == options.groups && output_side(x, options, 0) > 0 && output_side(x, options, 1) > 0;
+}
+
+at::Tensor depthwise_weight(const at::Tensor& weight) { return weight.squeeze(1).permute({1, 2, 0}).contiguous(); }
+
+Measured depthwise_convolution(Isa isa, const at::Tensor& input, const at::Tensor& weight,
+                               const ConvolutionOptions& options, const Prologue& prologue) {
+  const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
+  LayerInput as_it_lies{};
+  std::optional<PixelPrologue> before;
+  if (!prologue.does_nothing()) {
+    before.emplace(loop_table(isa).of_float, prologue, x.size(0), x.size(1));
+    as_it_lies.prologue = &*before;
+  }
+  return convolve(isa, x, weight, options, as_it_lies);
+}
+
+at::Tensor expansion_weight(const at::Tensor& weight) {
+  return columns_in_runs(weight, Split(weight.size(0), kChannels));
+}
+
+Measured expand_and_convolve(Isa isa, const at::Tensor& input, const at::Tensor& expansion,
+                             const c10::optional<at::Tensor>& expansion_bias, const at::Tensor& weight,
+                             const ConvolutionOptions& options, const Prologue& prologue) {
+  const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
+  const PixelPrologue before(loop_table(isa).of_float, prologue, x.size(0), options.groups);
+  const at::Tensor bias = expansion_bias ? expansion_bias->contiguous() : at::Tensor();
+  LayerInput made{};
+  made.prologue = &before;
+  made.weight = expansion.data_ptr<float>();
+  made.bias = bias.defined() ? bias.data_ptr<float>() : nullptr;
+  return convolve(isa, x, weight, options, made);
 }
 
 }  // namespace ttscale::ops

@@ -27,4 +27,14 @@ at::Tensor depthwise_weight(const at::Tensor& weight);
 Measured depthwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
                                const ConvolutionOptions& options, const Prologue& prologue);
 
+/// The weight [C, C_in, 1, 1] of a 1x1 convolution as expand_and_convolve() wants it.
+at::Tensor expansion_weight(const at::Tensor& weight);
+
+/// depthwise_convolution() of what a 1x1 convolution makes of x [N, C_in, H, W], which is made again row by row and
+/// never lies in memory: where there are few C_in it takes less time to multiply twice than to write and read six times
+/// as many channels. `expansion` is its expansion_weight(), and has_matrix_kernels() (cpu/matrix_kernels.h) holds.
+Measured expand_and_convolve(Isa isa, const at::Tensor& x, const at::Tensor& expansion,
+                             const c10::optional<at::Tensor>& expansion_bias, const at::Tensor& weight,
+                             const ConvolutionOptions& options, const Prologue& prologue);
+
 }  // namespace ttscale::ops

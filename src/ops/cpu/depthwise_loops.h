@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A row of a depthwise convolution's output: for each tile of channels the taps stay in registers while the row is gone
-// along. Taps are added in the order of the kernel, products and sums rounded separately. Included by the translation
-// unit of each instruction set.
+// Rows of a depthwise convolution's output: for each tile of channels the taps stay in registers, and the input under
+// all these rows in the first-level cache. Taps are added in the order of the kernel, products and sums rounded
+// separately. Included by the translation unit of each instruction set.
 #pragma once
 
 #include "ops/cpu/lanes.h"
@@ -15,13 +15,16 @@ struct DepthwiseTile {
   using L = Tiles<float>::L;
   /// Outputs that share what they load.
   static constexpr int kTogether = 4;
+  /// How many outputs ahead memory is asked for.
+  static constexpr int kOutputsAhead = 16;
 
-  const DepthwiseRow& row;
+  const DepthwiseRows& row;
   int64_t channel;
+  int64_t r = 0;                           ///< the row in hand
   L taps[kTaps == 0 ? 1 : kTaps * kTaps];  // NOLINT
   L bias;
 
-  TTSCALE_INLINE DepthwiseTile(const DepthwiseRow& of, int64_t first)
+  TTSCALE_INLINE DepthwiseTile(const DepthwiseRows& of, int64_t first)
       : row(of), channel(first), bias(of.bias == nullptr ? L{} : L::load(of.bias + first)) {
     for (int i = 0; i < kTaps * kTaps; ++i) {
       taps[i] = L::load(of.weight + i * of.weight_stride + first);
@@ -39,7 +42,7 @@ struct DepthwiseTile {
       for (int i = 0; i < kTaps; ++i) {
         for (int j = 0; j < kTaps; ++j) {
           if (lies_inside(j)) {
-            y += L::load(row.in[i] + (start + j) * row.in_stride + channel) * taps[i * kTaps + j];
+            y += L::load(row.in[r * row.row_step + i] + (start + j) * row.in_stride + channel) * taps[i * kTaps + j];
           }
         }
       }
@@ -48,21 +51,25 @@ struct DepthwiseTile {
         for (int64_t j = 0; j < row.kernel_columns; ++j) {
           if (lies_inside(j)) {
             const float* tap = row.weight + (i * row.kernel_columns + j) * row.weight_stride + channel;
-            y += L::load(row.in[i] + (start + j) * row.in_stride + channel) * L::load(tap);
+            y += L::load(row.in[r * row.row_step + i] + (start + j) * row.in_stride + channel) * L::load(tap);
           }
         }
       }
     }
-    y.store(row.out + column * row.out_stride + channel);
+    y.store(row.out + r * row.out_row + column * row.out_stride + channel);
   }
 
   /// What outputs from `column` on have to fetch of the pixels that come later. The cores' own prefetchers do not
   /// follow the order in which tiles are read, and rest while rows that are in the cache are convolved.
   template <int kCount>
   TTSCALE_INLINE void fetch(int64_t column) const {
-    const float* ahead = row.ahead + column * row.ahead_of_output * row.ahead_stride + channel;
+    const float* ahead = row.ahead + (r * row.out_columns + column) * row.ahead_of_output * row.ahead_stride + channel;
     for (int64_t i = 0; i < kCount * row.ahead_of_output; ++i) {
       __builtin_prefetch(ahead + i * row.ahead_stride, 0, 2);
+    }
+    float* const out = row.out + r * row.out_row + (column + kOutputsAhead) * row.out_stride + channel;
+    for (int64_t i = 0; i < kCount; ++i) {
+      __builtin_prefetch(out + i * row.out_stride, 1, 3);
     }
   }
 
@@ -76,7 +83,7 @@ struct DepthwiseTile {
     fetch<kCount>(column);
     const int64_t start = column * kStep - row.padding;
     for (int i = 0; i < kTaps; ++i) {
-      const float* in = row.in[i] + start * row.in_stride + channel;
+      const float* in = row.in[r * row.row_step + i] + start * row.in_stride + channel;
       for (int k = 0; k < (kCount - 1) * kStep + kTaps; ++k) {
         const L x = L::load(in + k * row.in_stride);
         for (int n = 0; n < kCount; ++n) {
@@ -88,11 +95,18 @@ struct DepthwiseTile {
       }
     }
     for (int n = 0; n < kCount; ++n) {
-      y[n].store(row.out + (column + n) * row.out_stride + channel);
+      y[n].store(row.out + r * row.out_row + (column + n) * row.out_stride + channel);
     }
   }
 
-  TTSCALE_INLINE void run() const {
+  TTSCALE_INLINE void run() {
+    for (r = 0; r < row.rows; ++r) {
+      run_row();
+    }
+  }
+
+ private:
+  TTSCALE_INLINE void run_row() const {
     int64_t column = 0;
     if constexpr (kTaps > 0) {
       const int64_t first = (row.padding + kStep - 1) / kStep;
@@ -115,25 +129,25 @@ struct DepthwiseTile {
 };
 
 template <int kTaps, int kStep>
-void depthwise_row_with(const DepthwiseRow& row) {
+void depthwise_rows_with(const DepthwiseRows& row) {
   const Tiles<float> tiles{row.width};
   for (int64_t tile = 0; tile < tiles.count(); ++tile) {
     DepthwiseTile<kTaps, kStep>(row, tiles.start(tile)).run();
   }
 }
 
-void depthwise_row(const DepthwiseRow& row) {
+void depthwise_rows(const DepthwiseRows& row) {
   const bool square = row.kernel_rows == row.kernel_columns;
   if (square && row.kernel_rows == 3 && row.step == 1) {
-    depthwise_row_with<3, 1>(row);
+    depthwise_rows_with<3, 1>(row);
   } else if (square && row.kernel_rows == 3 && row.step == 2) {
-    depthwise_row_with<3, 2>(row);
+    depthwise_rows_with<3, 2>(row);
   } else if (square && row.kernel_rows == 5 && row.step == 1) {
-    depthwise_row_with<5, 1>(row);
+    depthwise_rows_with<5, 1>(row);
   } else if (square && row.kernel_rows == 5 && row.step == 2) {
-    depthwise_row_with<5, 2>(row);
+    depthwise_rows_with<5, 2>(row);
   } else {
-    depthwise_row_with<0, 0>(row);
+    depthwise_rows_with<0, 0>(row);
   }
 }
 

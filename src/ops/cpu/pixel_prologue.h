@@ -6,7 +6,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ops/affine.h"
 #include "ops/cpu/element_loops.h"
 #include "ops/prologue.h"
 
@@ -14,12 +13,19 @@ namespace ttscale::ops {
 
 class PixelPrologue {
  public:
-  /// `prologue` does something. Throws c10::Error if its coefficients do not fit x.
-  PixelPrologue(const Loops& loops, const Prologue& prologue, const at::Tensor& x)
+  /// `prologue` does something. Throws c10::Error if its coefficients are not those of such images.
+  PixelPrologue(const Loops& loops, const Prologue& prologue, std::int64_t images, std::int64_t channels)
       : loops_(loops), tail_{nullptr, prologue.activation} {
-    check_affine(x, prologue.k.center, prologue.k.scale, prologue.k.shift);
+    for (const at::Tensor* t : {&prologue.k.center, &prologue.k.scale, &prologue.k.shift}) {
+      const bool fits = t->numel() > 0 && t->size(-1) == channels &&
+                        (t->dim() == 1 || (t->dim() == 2 && t->size(0) == images)) &&
+                        t->sizes() == prologue.k.center.sizes();
+      TORCH_CHECK(fits && t->scalar_type() == at::kDouble && t->is_cpu(), "expected coefficients [", channels, "] or [",
+                  images, ", ", channels, "] of float64 on the CPU, found ", t->sizes(), " of ", t->scalar_type(),
+                  " on ", t->device());
+    }
     k_ = {prologue.k.center.contiguous(), prologue.k.scale.contiguous(), prologue.k.shift.contiguous()};
-    row_ = k_.center.dim() == 2 ? x.size(1) : 0;
+    row_ = k_.center.dim() == 2 ? channels : 0;
   }
 
   /// y = prologue(x) of `pixels` pixels of an image, channels `channel` to `channel + width`; `x` and `y` are where the

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/native/CPUBlas.h>
 
 #include "ops/cpu/element_loops.h"
+#include "ops/cpu/matrix_kernels.h"
 #include "ops/cpu/partial_moments.h"
 #include "ops/cpu/pixel_prologue.h"
 
@@ -27,20 +28,6 @@ constexpr int64_t kLeastPixels = 64;
 constexpr int64_t kMostPixels = 256;
 /// Tiles of an image that a thread takes at once, and whose moments are merged as they come.
 constexpr int64_t kTilesOfPart = 8;
-
-/// C += A B, or C = A B, row-major: A [m, k] with `lda` elements from row to row, B [k, n] dense, C [m, n] with `ldc`.
-void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
-              bool adds) {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  at::native::cpublas::brgemm(m, n, k, lda, n, ldc, adds, a, b, c, /*is_vnni=*/false);
-#else
-  static_cast<void>(m + n + k + lda + ldc + (adds ? 1 : 0));
-  static_cast<void>(a);
-  static_cast<void>(b);
-  static_cast<void>(c);
-  TORCH_CHECK(false, "pointwise_convolution: this LibTorch has no micro-kernels for matrices");
-#endif
-}
 
 /// Runs of output channels whose part of the weight fits the cache: all of them if the whole does.
 Split runs_of_outputs(const ConvolutionOptions& options) {
@@ -85,8 +72,15 @@ struct Layer {
   }
 };
 
+/// Memory of a thread.
+struct TileScratch {
+  std::vector<float> normalised;  ///< input
+  std::vector<float> product;     ///< output that is measured only
+};
+
 class Multiplication {
  public:
+  /// `y` is null where the product is measured only.
   Multiplication(const Layer& layer, const Loops& loops, const PixelPrologue* prologue, const float* x,
                  const float* weight, const float* bias, float* y, PartialMoments& moments)
       : layer_(layer),
@@ -99,46 +93,48 @@ class Multiplication {
         moments_(moments) {}
 
   /// A part of the images of a group, for one run of output channels.
-  void run(int64_t group, int64_t part, int64_t run, std::vector<float>& normalised) {
+  void run(int64_t group, int64_t part, int64_t run, TileScratch& scratch) {
     const int64_t image = group * layer_.group;
     const int64_t together = std::min(layer_.group, layer_.images - image);
     const int64_t start = layer_.first_pixel(part);
     for (int64_t tile = layer_.parts.begin(part); tile < layer_.parts.begin(part) + layer_.parts.length(part); ++tile) {
       const int64_t begin = layer_.tiles.begin(tile);
       const int64_t length = layer_.tiles.length(tile);
-      float* y = multiply_tile(image, together, begin, length, run, normalised);
+      const int64_t channel = layer_.runs.begin(run);
+      const int64_t width = layer_.runs.length(run);
+      const int64_t stride = y_ == nullptr ? width : layer_.out;
+      float* y = multiply_tile(image, together, begin, length, run, stride, scratch);
       for (int64_t i = 0; i < together; ++i) {
-        moments_.add(loops_, image + i, part, begin - start, y + i * length * layer_.out, length, layer_.out,
-                     layer_.runs.begin(run), layer_.runs.length(run));
+        moments_.add(loops_, image + i, part, begin - start, y + i * length * stride, length, stride, channel, width);
       }
     }
   }
 
  private:
-  /// Returns where the first of its results is.
-  float* multiply_tile(int64_t image, int64_t together, int64_t begin, int64_t length, int64_t run,
-                       std::vector<float>& normalised) {
+  /// Returns where the first of its results is; pixels of it lie `stride` elements apart.
+  float* multiply_tile(int64_t image, int64_t together, int64_t begin, int64_t length, int64_t run, int64_t stride,
+                       TileScratch& scratch) {
     const int64_t first = image * layer_.pixels + begin;
     const int64_t rows = together * length;
     const float* x = x_ + first * layer_.in;
     if (prologue_ != nullptr) {
-      normalised.resize(std::max(normalised.size(), static_cast<std::size_t>(rows * layer_.in)));
+      float* to = room(scratch.normalised, rows * layer_.in);
       for (int64_t i = 0; i < together; ++i) {
         const int64_t from = i * length * layer_.in;
-        (*prologue_)(image + i, x + from, layer_.in, normalised.data() + from, layer_.in, length, 0, layer_.in);
+        (*prologue_)(image + i, x + from, layer_.in, to + from, layer_.in, length, 0, layer_.in);
       }
-      x = normalised.data();
+      x = to;
     }
     const int64_t channel = layer_.runs.begin(run);
-    const int64_t width = layer_.runs.length(run);
-    float* y = y_ + first * layer_.out + channel;
-    if (bias_ != nullptr) {
-      for (int64_t row = 0; row < rows; ++row) {
-        std::copy_n(bias_ + channel, width, y + row * layer_.out);
-      }
-    }
-    multiply(rows, width, layer_.in, x, layer_.in, weight_ + channel * layer_.in, y, layer_.out, bias_ != nullptr);
+    float* y = y_ == nullptr ? room(scratch.product, rows * stride) : y_ + first * layer_.out + channel;
+    multiply(rows, layer_.runs.length(run), layer_.in, x, layer_.in, weight_ + channel * layer_.in, y, stride,
+             bias_ == nullptr ? nullptr : bias_ + channel);
     return y;
+  }
+
+  static float* room(std::vector<float>& memory, int64_t size) {
+    memory.resize(std::max(memory.size(), static_cast<std::size_t>(size)));
+    return memory.data();
   }
 
   const Layer& layer_;
@@ -155,25 +151,39 @@ bool all(const std::vector<int64_t>& numbers, int64_t value) {
   return std::all_of(numbers.begin(), numbers.end(), [&](int64_t number) { return number == value; });
 }
 
-}  // namespace
-
-bool has_matrix_kernels() {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  static const bool found = [] {
-    const float one = 1;
-    float product = 0;
-    try {
-      multiply(1, 1, 1, &one, 1, &one, &product, 1, /*adds=*/false);
-    } catch (const std::exception&) {
-      return false;  // not for this CPU
+/// The moments of the product; the product itself is written to `y` unless that is undefined. x in channels_last.
+std::tuple<at::Tensor, at::Tensor> multiply_all(Isa isa, const at::Tensor& x, const at::Tensor& weight,
+                                                const ConvolutionOptions& options, const Prologue& prologue,
+                                                const at::Tensor& y) {
+  const Layer layer(x, options);
+  PartialMoments moments(layer.images, layer.parts.count, layer.out);
+  const Loops& loops = loop_table(isa).of_float;
+  std::optional<PixelPrologue> before;
+  if (!prologue.does_nothing()) {
+    before.emplace(loops, prologue, layer.images, layer.in);
+  }
+  const at::Tensor bias = options.bias ? options.bias->contiguous() : at::Tensor();
+  Multiplication product(layer, loops, before ? &*before : nullptr, x.data_ptr<float>(), weight.data_ptr<float>(),
+                         bias.defined() ? bias.data_ptr<float>() : nullptr, y.defined() ? y.data_ptr<float>() : nullptr,
+                         moments);
+  // Runs of output channels go round slowest: their part of the weight stays in a thread's cache.
+  const int64_t units = layer.groups() * layer.parts.count;
+  const int64_t work = layer.group * layer.first_pixel(1) * layer.runs.length(0);
+  at::parallel_for(0, units * layer.runs.count, grain(work), [&](int64_t begin, int64_t end) {
+    TileScratch scratch;
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t at = unit % units;
+      product.run(at / layer.parts.count, at % layer.parts.count, unit / units, scratch);
     }
-    return product == 1;
-  }();
-  return found;
-#else
-  return false;
-#endif
+  });
+  std::vector<int64_t> lengths;
+  for (int64_t part = 0; part < layer.parts.count; ++part) {
+    lengths.push_back(layer.first_pixel(part + 1) - layer.first_pixel(part));
+  }
+  return moments.merged(lengths);
 }
+
+}  // namespace
 
 bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
   const at::Tensor& w = options.weight;
@@ -185,50 +195,24 @@ bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
 bool pointwise_normalises(const ConvolutionOptions& options) { return runs_of_outputs(options).count == 1; }
 
 at::Tensor pointwise_weight(const at::Tensor& weight) {
-  const at::Tensor matrix = weight.flatten(1);  // [C_out, C_in]
-  const Split runs = runs_of_outputs({weight, {}, {}, {}, {}, 1});
-  std::vector<at::Tensor> blocks;
-  for (int64_t run = 0; run < runs.count; ++run) {
-    blocks.push_back(matrix.narrow(0, runs.begin(run), runs.length(run)).t().contiguous().flatten());
-  }
-  return at::cat(blocks);
+  return columns_in_runs(weight, runs_of_outputs({weight, {}, {}, {}, {}, 1}));
 }
 
 Measured pointwise_convolution(Isa isa, const at::Tensor& input, const at::Tensor& weight,
                                const ConvolutionOptions& options, const Prologue& prologue) {
-  const Layer layer(input, options);
-  const bool early = !prologue.does_nothing() && layer.runs.count > 1;
-  at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
-  if (early) {
-    x = done(prologue, x);
-  }
-  at::Tensor y = at::empty({layer.images, layer.out, x.size(2), x.size(3)},
-                           x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  PartialMoments moments(layer.images, layer.parts.count, layer.out);
-  const Loops& loops = loop_table(isa).of_float;
-  std::optional<PixelPrologue> before;
-  if (!early && !prologue.does_nothing()) {
-    before.emplace(loops, prologue, x);
-  }
-  const at::Tensor bias = options.bias ? options.bias->contiguous() : at::Tensor();
-  Multiplication product(layer, loops, before ? &*before : nullptr, x.data_ptr<float>(), weight.data_ptr<float>(),
-                         bias.defined() ? bias.data_ptr<float>() : nullptr, y.data_ptr<float>(), moments);
-  // Runs of output channels go round slowest: their part of the weight stays in a thread's cache.
-  const int64_t units = layer.groups() * layer.parts.count;
-  const int64_t work = layer.group * layer.first_pixel(1) * layer.runs.length(0);
-  at::parallel_for(0, units * layer.runs.count, grain(work), [&](int64_t begin, int64_t end) {
-    std::vector<float> normalised;
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t at = unit % units;
-      product.run(at / layer.parts.count, at % layer.parts.count, unit / units, normalised);
-    }
-  });
-  std::vector<int64_t> lengths;
-  for (int64_t part = 0; part < layer.parts.count; ++part) {
-    lengths.push_back(layer.first_pixel(part + 1) - layer.first_pixel(part));
-  }
-  const auto [mean, var] = moments.merged(lengths);
+  const bool early = !prologue.does_nothing() && !pointwise_normalises(options);
+  const at::Tensor x = (early ? done(prologue, input) : input).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor y = at::empty({x.size(0), options.weight.size(0), x.size(2), x.size(3)},
+                                 x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const auto [mean, var] = multiply_all(isa, x, weight, options, early ? Prologue{} : prologue, y);
   return {y, mean, var};
+}
+
+Measured pointwise_moments(Isa isa, const at::Tensor& x, const at::Tensor& weight, const ConvolutionOptions& options) {
+  const auto [mean, var] =
+      multiply_all(isa, x.contiguous(at::MemoryFormat::ChannelsLast), weight, options, {}, at::Tensor());
+  const at::Tensor nothing = at::empty({1}, x.options());
+  return {nothing.expand({x.size(0), options.weight.size(0), x.size(2), x.size(3)}), mean, var};
 }
 
 }  // namespace ttscale::ops

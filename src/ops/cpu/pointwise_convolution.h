@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// 1x1 convolutions in channels_last, as products of matrices a few hundred pixels at a time: they normalise what they
-// read and measure what they write while it is in the cache. The products are oneDNN's micro-kernels, which LibTorch
-// hands out from 2.5 on for CPUs with AVX-512; as fast as oneDNN's own convolutions, which do neither.
+// 1x1 convolutions in channels_last, as products of matrices a few hundred pixels at a time (cpu/matrix_kernels.h):
+// they normalise what they read and measure what they write while it is in the cache. As fast as oneDNN's own, which do
+// neither.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,11 +13,8 @@
 
 namespace ttscale::ops {
 
-/// Whether this LibTorch and this CPU have the micro-kernels.
-bool has_matrix_kernels();
-
 /// Whether pointwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, 1x1, no stride, no
-/// padding, no groups, and has_matrix_kernels().
+/// padding, no groups, and has_matrix_kernels() (cpu/matrix_kernels.h).
 bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options);
 
 /// Whether a prologue is done on the way in. Where the weight is larger than a cache, pixels are read once for each of
@@ -31,5 +28,8 @@ at::Tensor pointwise_weight(const at::Tensor& weight);
 /// `weight` is pointwise_weight().
 Measured pointwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
                                const ConvolutionOptions& options, const Prologue& prologue);
+
+/// The moments alone, with a tensor that has the shape of what would come out and nothing in it.
+Measured pointwise_moments(Isa isa, const at::Tensor& x, const at::Tensor& weight, const ConvolutionOptions& options);
 
 }  // namespace ttscale::ops

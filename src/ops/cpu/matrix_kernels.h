@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Products of small matrices by oneDNN's micro-kernels, which LibTorch hands out in 2.x.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "ops/cpu/element_loops.h"
+
+namespace ttscale::ops {
+
+/// Whether this LibTorch has them, and for this CPU.
+bool has_matrix_kernels();
+
+/// C = A B + bias for row-major float32: A [m, k] with `lda` elements from row to row, B [k, n] dense, C [m, n] with
+/// `ldc`; bias [n] or null. One thread. Kernels are made for each m, n, k, lda and ldc that a thread asks for (50 to
+/// 150 us). Throws c10::Error without has_matrix_kernels().
+void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
+              float* c, std::int64_t ldc, const float* bias);
+
+/// The weight [C_out, C_in, 1, 1] of a 1x1 convolution as matrices B: [C_in, columns] for each run of output channels,
+/// one after the other.
+at::Tensor columns_in_runs(const at::Tensor& weight, const Split& runs);
+
+}  // namespace ttscale::ops
