@@ -160,7 +160,7 @@ class Band {
 
 bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options) {
   const at::Tensor& w = options.weight;
-  return x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
+  return is_sound(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
          w.scalar_type() == at::kFloat && x.size(1) == options.groups && w.size(0) == options.groups &&
          w.size(1) == 1 && options.groups >= kLeastDepthwise && w.size(2) <= kMostTaps && w.size(3) <= kMostTaps &&
          options.dilation[0] == 1 && options.dilation[1] == 1 && output_side(x, options, 0) > 0 &&
