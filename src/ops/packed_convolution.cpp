@@ -107,9 +107,9 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const c10::op
 /// LibTorch 1.13 gives 1x1 convolutions of few images to BLAS where it has one thread, which takes ten times as long as
 /// oneDNN with a BLAS that is not made for this CPU. What aten::conv2d would refuse is left to it.
 bool suits_onednn(const at::Tensor& x, const ConvolutionOptions& options) {
-  if (packer() || !at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn() || !x.is_cpu() ||
-      x.dim() != 4 || x.numel() == 0 || x.scalar_type() != at::kFloat || options.weight.scalar_type() != at::kFloat ||
-      x.size(1) != options.weight.size(1) * options.groups) {
+  if (packer() || !is_sound(options) || !at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn() ||
+      !x.is_cpu() || x.dim() != 4 || x.numel() == 0 || x.scalar_type() != at::kFloat ||
+      options.weight.scalar_type() != at::kFloat || x.size(1) != options.weight.size(1) * options.groups) {
     return false;
   }
   return output_side(x, options, 0) > 0 && output_side(x, options, 1) > 0;
@@ -126,8 +126,8 @@ PackedConvolution::PackedConvolution(ConvolutionOptions options) : options_(std:
 
 bool PackedConvolution::fits(const at::Tensor& x) const {
   const auto type = x.scalar_type();
-  return can_pack(type) && at::globalContext().userEnabledMkldnn() && x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
-         type == options_.weight.scalar_type();
+  return can_pack(type) && is_sound(options_) && at::globalContext().userEnabledMkldnn() && x.is_cpu() &&
+         x.dim() == 4 && x.numel() > 0 && type == options_.weight.scalar_type();
 }
 
 at::Tensor PackedConvolution::pack(const at::Tensor& weight, at::IntArrayRef sizes) const {

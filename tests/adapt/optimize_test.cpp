@@ -230,6 +230,54 @@ def forward(self, x):
   EXPECT_TRUE(stream.report().optimized);
 }
 
+/// The blocks of mobile networks: 1x1, depthwise, 1x1, each with BatchNorm, with a residual if `adds`.
+torch::jit::Module inverted_residuals(bool adds) {
+  at::manual_seed(13);
+  torch::jit::Module module("m");
+  std::string body = "def forward(self, x):\n";
+  const auto layer = [&](const std::string& name, std::int64_t in, std::int64_t out, std::int64_t side,
+                         std::int64_t groups, const std::string& activation) {
+    module.register_buffer("w" + name, at::randn({out, in / groups, side, side}));
+    module.register_buffer("g" + name, at::rand({out}) + 0.5);
+    module.register_buffer("b" + name, at::randn({out}));
+    module.register_buffer("m" + name, at::randn({out}));
+    module.register_buffer("v" + name, 10 * at::rand({out}) + 5);
+    body += c10::str("  x = torch.conv2d(x, self.w", name, ", None, [1, 1], [", side / 2, ", ", side / 2, "], [1, 1], ",
+                     groups, ")\n  x = torch.batch_norm(x, self.g", name, ", self.b", name, ", self.m", name,
+                     ", self.v", name, ", False, 0.1, 1e-5, False)\n", activation);
+  };
+  const char* relu6 = "  x = torch.hardtanh(x, 0.0, 6.0)\n";
+  layer("0", 3, 16, 3, 1, relu6);
+  for (const std::string block : {"a", "b"}) {
+    body += "  r = x\n";
+    layer(block + "1", 16, 48, 1, 1, relu6);
+    layer(block + "2", 48, 48, 3, 48, relu6);
+    layer(block + "3", 48, 16, 1, 1, adds ? "  x = x + r\n" : "");
+  }
+  module.define(body + "  return x.mean([2, 3])\n");
+  return module;
+}
+
+TEST(Optimized, BlocksOfMobileNetworksComputeWhatThePlainFormDoes) {
+  for (const bool adds : {false, true}) {
+    for (const char* rule : {"batch", "ema", "auto", "prior:count=4", "ema:sample=1/4", "ema:sample=1/2,lag=1"}) {
+      SCOPED_TRACE(c10::str(rule, adds ? " with residuals" : ""));
+      Stream fast = adapt(inverted_residuals(adds), with(rule)).stream();
+      Stream plain = adapt(inverted_residuals(adds), exactly(rule)).stream();
+      for (const std::int64_t count : {8, 8, 1, 1, 3}) {
+        const at::Tensor images = at::randn({count, 3, 20, 19}) + at::randn({count, 3, 1, 1});
+        expect_close(fast.forward(images), plain.forward(images));
+      }
+      EXPECT_TRUE(fast.report().optimized) << fast.report().unoptimized;
+      ASSERT_EQ(fast.report().sites.size(), 7U);
+      for (std::size_t i = 0; i < 7; ++i) {
+        expect_close(fast.report().sites[i].used_mean, plain.report().sites[i].used_mean);
+        expect_close(fast.report().sites[i].used_var, plain.report().sites[i].used_var);
+      }
+    }
+  }
+}
+
 TEST(Optimized, AModelThatWritesIntoAPartOfItselfRunsAsItIs) {
   torch::jit::Module module("m");
   module.register_buffer("seen", at::zeros({2}));

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 
 #include "graph/joined.h"
 #include "graph/node.h"
+#include "ops/cpu/pointwise_convolution.h"
 #include "ops/norm.h"
 #include "ops/packed_convolution.h"
 
@@ -317,6 +319,186 @@ TEST(JoinConvolutions, AResidualThatIsConvolvedStays) {
   %y1 : Tensor = site(%c1|%y0;)
   return (%y1))IR",
                                2)),
+            (Flags{false, false}));
+}
+
+/// A module with a packed convolution of each kind, of 40 channels.
+torch::jit::Module packed_convolutions() {
+  torch::jit::Module module("m");
+  const auto add = [&](const char* name, std::int64_t kernel, std::int64_t groups) {
+    const ops::ConvolutionOptions options{
+        at::randn({40, 40 / groups, kernel, kernel}), {}, {1, 1}, {kernel / 2, kernel / 2}, {1, 1}, groups};
+    module.register_attribute(name, c10::getCustomClassType<c10::intrusive_ptr<ops::PackedConvolution>>(),
+                              c10::make_intrusive<ops::PackedConvolution>(options));
+  };
+  add("dense", 3, 1);
+  add("depthwise", 3, 40);
+  add("pointwise", 1, 1);
+  return module;
+}
+
+std::vector<torch::jit::Node*> joined_nodes(Graph& graph) {
+  std::vector<torch::jit::Node*> out;
+  for_each_node(*graph.block(), [&](torch::jit::Node& node, bool) {
+    if (is_joined(node)) {
+      out.push_back(&node);
+    }
+  });
+  return out;
+}
+
+/// Has the joined convolutions of a graph, in turn, be those of the module that have these names, defers what can be,
+/// and returns which of them do.
+Flags defers(Graph& graph, const std::vector<std::string>& names) {
+  const torch::jit::Module module = packed_convolutions();
+  torch::jit::Value* self = graph.insertInput(0, "self");
+  self->setType(module.type());
+  const auto nodes = joined_nodes(graph);
+  EXPECT_EQ(nodes.size(), names.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const torch::jit::WithInsertPoint here(nodes[i]);
+    nodes[i]->replaceInput(1, graph.insertGetAttr(self, names[i]));
+  }
+  const std::int64_t count = defer_normalisation(module, graph);
+  graph.lint();
+  Flags out;
+  for (const torch::jit::Node* node : nodes) {
+    out.push_back(torch::jit::toIValue(joined_input(*node, kJoinedDefers))->toBool());
+  }
+  EXPECT_EQ(std::count(out.begin(), out.end(), true), count);
+  return out;
+}
+
+/// Two layers; the first has an activation of its own.
+std::shared_ptr<Graph> two_layers() {
+  return joined(R"IR(
+  %f : str = prim::Constant[value="leaky_relu"]()
+  %a : float = prim::Constant[value=0.1]()
+  %b : float = prim::Constant[value=0.2]()
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n, %f, %a, %b, %yes, %no)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  return (%y1))IR",
+                2);
+}
+
+TEST(DeferNormalisation, TheConvolutionThatTakesItNormalises) {
+  for (const char* first : {"dense", "depthwise", "pointwise"}) {
+    const auto graph = two_layers();
+    EXPECT_EQ(defers(*graph, {first, "depthwise"}), (Flags{true, false})) << first;
+    const auto nodes = joined_nodes(*graph);
+    const torch::jit::Node& from = *nodes[0];
+    const torch::jit::Node& to = *nodes[1];
+    EXPECT_EQ(to.inputs().front(), from.outputs()[0]);
+    EXPECT_EQ(joined_input(to, kJoinedCenter), from.outputs()[1]);
+    EXPECT_EQ(joined_input(to, kJoinedScale), from.outputs()[2]);
+    EXPECT_EQ(joined_input(to, kJoinedShift), from.outputs()[3]);
+    EXPECT_EQ(torch::jit::toIValue(joined_input(to, kJoinedBeforeActivation))->toStringRef(), "leaky_relu");
+    EXPECT_EQ(torch::jit::toIValue(joined_input(to, kJoinedBeforeA))->toDouble(), 0.1);
+    EXPECT_EQ(torch::jit::toIValue(joined_input(to, kJoinedBeforeB))->toDouble(), 0.2);
+    EXPECT_EQ(torch::jit::toIValue(joined_input(to, kJoinedActivation))->toStringRef(), "clamp") << "its own";
+    EXPECT_TRUE(torch::jit::toIValue(joined_input(from, kJoinedCenter))->isNone());
+  }
+  EXPECT_EQ(defers(*two_layers(), {"dense", "pointwise"}), (Flags{ops::has_matrix_kernels(), false}));
+}
+
+TEST(DeferNormalisation, NotToAConvolutionThatWouldTakeAPassForIt) {
+  EXPECT_EQ(defers(*two_layers(), {"depthwise", "dense"}), (Flags{false, false}));
+}
+
+TEST(DeferNormalisation, GoesOnFromLayerToLayer) {
+  const auto graph = joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  %c2 : Tensor = ttscale::convolution(%y1, %p)
+  %y2 : Tensor = site(%c2|%n;)
+  %c3 : Tensor = ttscale::convolution(%y2, %p)
+  %y3 : Tensor = site(%c3|%n;)
+  return (%y3))IR",
+                            4);
+  EXPECT_EQ(defers(*graph, {"dense", "depthwise", "depthwise", "dense"}), (Flags{true, true, false, false}));
+}
+
+TEST(DeferNormalisation, AResidualIsAddedToWhatIsFinished) {
+  // The first has a residual itself.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%r;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  return (%y1))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
+            (Flags{false, false}));
+  // It is the residual of the second.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%x, %p)
+  %y1 : Tensor = site(%c1|%y0;)
+  return (%y1))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
+            (Flags{false, false}));
+  // It is both the second's images and its residual.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%y0;)
+  return (%y1))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
+            (Flags{false, false}));
+  // A residual of the second that comes from elsewhere is no hindrance.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%r;)
+  return (%y1))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
+            (Flags{true, false}));
+}
+
+TEST(DeferNormalisation, ValuesThatOthersTakeAreFinished) {
+  // Two convolutions.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  %c2 : Tensor = ttscale::convolution(%y0, %p)
+  %y2 : Tensor = site(%c2|%n;)
+  return (%y1, %y2))IR",
+                           3),
+                   {"depthwise", "depthwise", "depthwise"}),
+            (Flags{false, false, false}));
+  // The caller.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  return (%y1, %y0))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
+            (Flags{false, false}));
+  // Another operator, or a convolution without a site.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %q : Tensor = aten::tanh(%y0)
+  %c1 : Tensor = ttscale::convolution(%q, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  %c2 : Tensor = ttscale::convolution(%y1, %p)
+  return (%c2))IR",
+                           2),
+                   {"depthwise", "depthwise"}),
             (Flags{false, false}));
 }
 

@@ -187,7 +187,7 @@ std::tuple<at::Tensor, at::Tensor> multiply_all(Isa isa, const at::Tensor& x, co
 
 bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
   const at::Tensor& w = options.weight;
-  return x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
+  return is_sound(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
          w.scalar_type() == at::kFloat && options.groups == 1 && x.size(1) == w.size(1) && w.size(2) == 1 &&
          w.size(3) == 1 && all(options.stride, 1) && all(options.padding, 0) && has_matrix_kernels();
 }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// Two joined convolutions, one after the other: the first may leave its normalisation to the second.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "ops/fused.h"
+#include "ops/support.h"
+
+namespace ttscale::ops {
+namespace {
+
+using Function = Activation::Function;
+
+constexpr double kEps = 1e-3;
+const Activation kRelu6{Function::kClamp, 0, 6};
+
+/// A convolution and the site behind it: of BatchNorm, or of features.
+struct Layer {
+  c10::intrusive_ptr<PackedConvolution> convolution;
+  std::int64_t channels;
+  at::Tensor weight, bias, mean, var, eps;
+
+  Layer(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups)
+      : convolution(
+            c10::make_intrusive<PackedConvolution>(ConvolutionOptions{at::randn({out, in / groups, kernel, kernel}),
+                                                                      at::randn({out}),
+                                                                      {1, 1},
+                                                                      {kernel / 2, kernel / 2},
+                                                                      {1, 1},
+                                                                      groups})),
+        channels(out),
+        weight(at::rand({out}) + 0.5),
+        bias(at::randn({out})),
+        mean(at::randn({out})),
+        var(at::rand({out}) + 0.5),
+        eps(at::full({out}, kEps, at::kDouble)) {}
+
+  /// `x` is a tensor, or what another layer has left with the activation that is still to come.
+  Unfinished run(bool norm, const Unfinished& x, const Activation& before, const std::string& rule, State& s,
+                 const Activation& f, bool defers) const {
+    const auto& [images, center, scale, shift] = x;
+    const c10::optional<at::Tensor> none;
+    return norm ? convolution_norm(images, convolution, weight, bias, mean, var, kEps, rule, s.running, s.counters,
+                                   s.last, s.stream, none, to_string(f.function), f.a, f.b, false, true, center, scale,
+                                   shift, to_string(before.function), before.a, before.b, defers)
+                : convolution_restandardize(images, convolution, mean.to(at::kDouble), var.to(at::kDouble), eps, rule,
+                                            s.running, s.counters, s.last, s.stream, none, to_string(f.function), f.a,
+                                            f.b, false, true, center, scale, shift, to_string(before.function),
+                                            before.a, before.b, defers);
+  }
+};
+
+Unfinished finished(const at::Tensor& x) { return {x, c10::nullopt, c10::nullopt, c10::nullopt}; }
+
+bool is_finished(const Unfinished& y) {
+  const bool has = std::get<1>(y).has_value();
+  EXPECT_EQ(std::get<2>(y).has_value(), has);
+  EXPECT_EQ(std::get<3>(y).has_value(), has);
+  return !has;
+}
+
+/// To rounding, in proportion to the largest.
+void expect_close(const at::Tensor& found, const at::Tensor& want, double relative) {
+  ASSERT_EQ(found.sizes(), want.sizes());
+  if (want.numel() == 0) {
+    return;
+  }
+  EXPECT_LE((found - want).abs().max().item<double>(), relative * std::max(1.0, want.abs().max().item<double>()));
+}
+
+void expect_close(const State& found, const State& want) {
+  expect_close(found.running, want.running, 1e-6);
+  expect_close(found.last, want.last, 1e-6);
+  EXPECT_TRUE(found.counters.equal(want.counters));
+  EXPECT_TRUE(found.stream.equal(want.stream));
+}
+
+struct Pair {
+  const char* name;
+  Layer (*first)();
+  Layer (*second)();
+};
+
+class Deferred : public ::testing::TestWithParam<std::tuple<Pair, bool>> {
+ protected:
+  void SetUp() override { at::manual_seed(8); }
+
+  bool norm() const { return std::get<1>(GetParam()); }
+
+  /// Batches of `images` images through both layers, as they are and with the first one's normalisation deferred.
+  /// Returns which of the batches the first layer has left unfinished.
+  std::vector<bool> compare(const std::string& rule, const std::string& second_rule,
+                            const std::vector<std::int64_t>& images) const {
+    const Layer first = std::get<0>(GetParam()).first();
+    const Layer second = std::get<0>(GetParam()).second();
+    State first_plain(first.channels, at::kCPU, rule);
+    State first_deferred(first.channels, at::kCPU, rule);
+    State second_plain(second.channels, at::kCPU, second_rule);
+    State second_deferred(second.channels, at::kCPU, second_rule);
+    std::vector<bool> unfinished;
+    for (const std::int64_t count : images) {
+      SCOPED_TRACE(c10::str(rule, " then ", second_rule, ", batch ", unfinished.size()));
+      const at::Tensor x = at::randn({count, 32, 9, 7}) * 2 + at::randn({count, 32, 1, 1});
+      const Unfinished y = first.run(norm(), finished(x), {}, rule, first_plain, kRelu6, false);
+      EXPECT_TRUE(is_finished(y));
+      const Unfinished z = second.run(norm(), y, {}, second_rule, second_plain, {}, false);
+      const Unfinished left = first.run(norm(), finished(x), {}, rule, first_deferred, kRelu6, true);
+      unfinished.push_back(!is_finished(left));
+      if (!unfinished.back()) {
+        expect_close(std::get<0>(left), std::get<0>(y), 1e-6);
+      }
+      const Unfinished found = second.run(norm(), left, kRelu6, second_rule, second_deferred, {}, false);
+      EXPECT_TRUE(is_finished(found));
+      expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
+      expect_close(first_deferred, first_plain);
+      expect_close(second_deferred, second_plain);
+    }
+    return unfinished;
+  }
+};
+
+using Flags = std::vector<bool>;
+
+TEST_P(Deferred, ComputesWhatTheTwoDo) {
+  for (const char* rule : {"batch", "ema", "prior:count=4", "medbn"}) {
+    EXPECT_EQ(compare(rule, rule, {4, 1, 3}), (Flags{true, true, true})) << rule;
+  }
+}
+
+TEST_P(Deferred, SourceOfFeaturesHasNothingToDefer) {
+  EXPECT_EQ(compare("source", "source", {4, 1}), (norm() ? Flags{true, true} : Flags{false, false}));
+}
+
+TEST_P(Deferred, WhatIsKnownAheadIsFinished) {
+  // Of single images every fourth is measured.
+  EXPECT_EQ(compare("ema:sample=1/4", "ema:sample=1/4", {1, 1, 1, 1, 1, 8}),
+            (Flags{true, false, false, false, true, true}));
+  // The second convolution is known ahead, and its images come unfinished.
+  EXPECT_EQ(compare("ema", "ema:sample=1/4", {1, 1, 1, 1}), (Flags{true, true, true, true}));
+  EXPECT_EQ(compare("ema:sample=1/4,lag=1", "ema", {8, 8}), (Flags{true, true}));  // coefficients [N, C]
+}
+
+TEST_P(Deferred, NoImagesAreFinished) { EXPECT_EQ(compare("batch", "batch", {3, 0, 2}), (Flags{true, false, true})); }
+
+TEST_P(Deferred, TheActivationIsStillToCome) {
+  const Layer first = std::get<0>(GetParam()).first();
+  const at::Tensor x = at::randn({3, 32, 9, 7});
+  for (const char* rule : {"source", "batch"}) {
+    State one(first.channels, at::kCPU, rule);
+    State two(first.channels, at::kCPU, rule);
+    const Unfinished left = first.run(norm(), finished(x), {}, rule, one, kRelu6, true);
+    const Unfinished want = first.run(norm(), finished(x), {}, rule, two, kRelu6, false);
+    const auto& [y, center, scale, shift] = left;
+    at::Tensor found = y;
+    if (center) {
+      EXPECT_LT(y.min().item<double>(), 0) << "or this shows nothing";
+      found = affine_then(y, {*center, *scale, *shift}, {{}, kRelu6});
+    }
+    expect_close(found, std::get<0>(want), 1e-6);
+    EXPECT_GE(std::get<0>(want).min().item<double>(), 0);
+    EXPECT_LE(std::get<0>(want).max().item<double>(), 6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layers, Deferred,
+    ::testing::Combine(
+        ::testing::Values(
+            Pair{"DepthwiseThenPointwise", [] { return Layer(32, 32, 3, 32); }, [] { return Layer(32, 16, 1, 1); }},
+            Pair{"PointwiseThenDepthwise", [] { return Layer(32, 40, 1, 1); }, [] { return Layer(40, 40, 3, 40); }},
+            Pair{"DenseThenPointwise", [] { return Layer(32, 24, 3, 1); }, [] { return Layer(24, 48, 1, 1); }},
+            Pair{"DepthwiseThenDense", [] { return Layer(32, 32, 5, 32); }, [] { return Layer(32, 8, 3, 1); }}),
+        ::testing::Bool()),
+    [](const auto& test) {
+      return std::string(std::get<0>(test.param).name) + (std::get<1>(test.param) ? "_Norm" : "_Restandardize");
+    });
+
+}  // namespace
+}  // namespace ttscale::ops
