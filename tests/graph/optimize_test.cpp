@@ -14,7 +14,8 @@
 
 #include "graph/joined.h"
 #include "graph/node.h"
-#include "ops/cpu/pointwise_convolution.h"
+#include "ops/cpu/matrix_kernels.h"
+#include "ops/fused.h"
 #include "ops/norm.h"
 #include "ops/packed_convolution.h"
 
@@ -334,6 +335,9 @@ torch::jit::Module packed_convolutions() {
   add("dense", 3, 1);
   add("depthwise", 3, 40);
   add("pointwise", 1, 1);
+  const ops::ConvolutionOptions expansion{at::randn({40, 8, 1, 1}), {}, {1, 1}, {0, 0}, {1, 1}, 1};
+  module.register_attribute("expansion", c10::getCustomClassType<c10::intrusive_ptr<ops::PackedConvolution>>(),
+                            c10::make_intrusive<ops::PackedConvolution>(expansion));
   return module;
 }
 
@@ -363,7 +367,7 @@ Flags defers(Graph& graph, const std::vector<std::string>& names) {
   graph.lint();
   Flags out;
   for (const torch::jit::Node* node : nodes) {
-    out.push_back(torch::jit::toIValue(joined_input(*node, kJoinedDefers))->toBool());
+    out.push_back(torch::jit::toIValue(joined_input(*node, kJoinedDefers))->toInt() != 0);
   }
   EXPECT_EQ(std::count(out.begin(), out.end(), true), count);
   return out;
@@ -405,6 +409,67 @@ TEST(DeferNormalisation, TheConvolutionThatTakesItNormalises) {
 
 TEST(DeferNormalisation, NotToAConvolutionThatWouldTakeAPassForIt) {
   EXPECT_EQ(defers(*two_layers(), {"depthwise", "dense"}), (Flags{false, false}));
+}
+
+/// What the joined convolutions leave to others.
+std::vector<ops::Defers> left(Graph& graph) {
+  std::vector<ops::Defers> out;
+  for (const torch::jit::Node* node : joined_nodes(graph)) {
+    out.push_back(static_cast<ops::Defers>(torch::jit::toIValue(joined_input(*node, kJoinedDefers))->toInt()));
+  }
+  return out;
+}
+
+TEST(DeferNormalisation, AnExpansionIsLeftToTheDepthwiseConvolution) {
+  using ops::Defers;
+  if (!ops::has_matrix_kernels()) {
+    GTEST_SKIP() << "this LibTorch has no micro-kernels for matrices";
+  }
+  const auto graph = two_layers();
+  EXPECT_EQ(defers(*graph, {"expansion", "depthwise"}), (Flags{true, false}));
+  EXPECT_EQ(left(*graph), (std::vector<Defers>{Defers::kConvolution, Defers::kNothing}));
+  const auto nodes = joined_nodes(*graph);
+  EXPECT_EQ(joined_input(*nodes[1], kJoinedExpansion), nodes[0]->inputs()[1]);
+  EXPECT_TRUE(torch::jit::toIValue(joined_input(*nodes[0], kJoinedExpansion))->isNone());
+  // Not to another 1x1 convolution, and not where it has as many channels as it takes.
+  const auto pointwise = two_layers();
+  defers(*pointwise, {"expansion", "pointwise"});
+  EXPECT_EQ(left(*pointwise)[0], Defers::kNormalisation);
+  const auto as_many = two_layers();
+  defers(*as_many, {"pointwise", "depthwise"});
+  EXPECT_EQ(left(*as_many)[0], Defers::kNormalisation);
+}
+
+TEST(DeferNormalisation, WhatAnExpansionTakesIsFinished) {
+  using ops::Defers;
+  if (!ops::has_matrix_kernels()) {
+    GTEST_SKIP() << "this LibTorch has no micro-kernels for matrices";
+  }
+  const auto graph = joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  %c2 : Tensor = ttscale::convolution(%y1, %p)
+  %y2 : Tensor = site(%c2|%n;)
+  return (%y2))IR",
+                            3);
+  defers(*graph, {"depthwise", "expansion", "depthwise"});
+  EXPECT_EQ(left(*graph), (std::vector<Defers>{Defers::kNothing, Defers::kConvolution, Defers::kNothing}));
+}
+
+TEST(DeferNormalisation, AnExpansionIsNotMovedPastOtherWork) {
+  // It may write what the expansion takes.
+  const auto graph = joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %q : Tensor = aten::relu_(%x)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  return (%y1, %q))IR",
+                            2);
+  defers(*graph, {"expansion", "depthwise"});
+  EXPECT_EQ(left(*graph)[0], ops::Defers::kNormalisation);
 }
 
 TEST(DeferNormalisation, GoesOnFromLayerToLayer) {

@@ -6,10 +6,12 @@
 #include <limits>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
 
+#include "ops/cpu/matrix_kernels.h"
 #include "ops/fused.h"
 #include "ops/support.h"
 
@@ -44,16 +46,18 @@ struct Layer {
 
   /// `x` is a tensor, or what another layer has left with the activation that is still to come.
   Unfinished run(bool norm, const Unfinished& x, const Activation& before, const std::string& rule, State& s,
-                 const Activation& f, bool defers) const {
+                 const Activation& f, Defers defers, const Layer* expansion = nullptr) const {
     const auto& [images, center, scale, shift] = x;
     const c10::optional<at::Tensor> none;
+    const auto expands = expansion == nullptr ? c10::nullopt : c10::make_optional(expansion->convolution);
+    const auto what = static_cast<std::int64_t>(defers);
     return norm ? convolution_norm(images, convolution, weight, bias, mean, var, kEps, rule, s.running, s.counters,
                                    s.last, s.stream, none, to_string(f.function), f.a, f.b, false, true, center, scale,
-                                   shift, to_string(before.function), before.a, before.b, defers)
+                                   shift, to_string(before.function), before.a, before.b, expands, what)
                 : convolution_restandardize(images, convolution, mean.to(at::kDouble), var.to(at::kDouble), eps, rule,
                                             s.running, s.counters, s.last, s.stream, none, to_string(f.function), f.a,
                                             f.b, false, true, center, scale, shift, to_string(before.function),
-                                            before.a, before.b, defers);
+                                            before.a, before.b, expands, what);
   }
 };
 
@@ -108,15 +112,15 @@ class Deferred : public ::testing::TestWithParam<std::tuple<Pair, bool>> {
     for (const std::int64_t count : images) {
       SCOPED_TRACE(c10::str(rule, " then ", second_rule, ", batch ", unfinished.size()));
       const at::Tensor x = at::randn({count, 32, 9, 7}) * 2 + at::randn({count, 32, 1, 1});
-      const Unfinished y = first.run(norm(), finished(x), {}, rule, first_plain, kRelu6, false);
+      const Unfinished y = first.run(norm(), finished(x), {}, rule, first_plain, kRelu6, Defers::kNothing);
       EXPECT_TRUE(is_finished(y));
-      const Unfinished z = second.run(norm(), y, {}, second_rule, second_plain, {}, false);
-      const Unfinished left = first.run(norm(), finished(x), {}, rule, first_deferred, kRelu6, true);
+      const Unfinished z = second.run(norm(), y, {}, second_rule, second_plain, {}, Defers::kNothing);
+      const Unfinished left = first.run(norm(), finished(x), {}, rule, first_deferred, kRelu6, Defers::kNormalisation);
       unfinished.push_back(!is_finished(left));
       if (!unfinished.back()) {
         expect_close(std::get<0>(left), std::get<0>(y), 1e-6);
       }
-      const Unfinished found = second.run(norm(), left, kRelu6, second_rule, second_deferred, {}, false);
+      const Unfinished found = second.run(norm(), left, kRelu6, second_rule, second_deferred, {}, Defers::kNothing);
       EXPECT_TRUE(is_finished(found));
       expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
       expect_close(first_deferred, first_plain);
@@ -155,8 +159,8 @@ TEST_P(Deferred, TheActivationIsStillToCome) {
   for (const char* rule : {"source", "batch"}) {
     State one(first.channels, at::kCPU, rule);
     State two(first.channels, at::kCPU, rule);
-    const Unfinished left = first.run(norm(), finished(x), {}, rule, one, kRelu6, true);
-    const Unfinished want = first.run(norm(), finished(x), {}, rule, two, kRelu6, false);
+    const Unfinished left = first.run(norm(), finished(x), {}, rule, one, kRelu6, Defers::kNormalisation);
+    const Unfinished want = first.run(norm(), finished(x), {}, rule, two, kRelu6, Defers::kNothing);
     const auto& [y, center, scale, shift] = left;
     at::Tensor found = y;
     if (center) {
@@ -168,6 +172,72 @@ TEST_P(Deferred, TheActivationIsStillToCome) {
     EXPECT_LE(std::get<0>(want).max().item<double>(), 6);
   }
 }
+
+/// A 1x1 convolution to many channels, which is left to the depthwise one behind it.
+class Expansion : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override { at::manual_seed(9); }
+
+  /// Returns the channels of what the expansion has left, and whether that is finished.
+  std::pair<std::int64_t, bool> compare(const std::string& rule, const std::string& second_rule,
+                                        const at::Tensor& x) const {
+    const Layer first(16, 64, 1, 1);
+    const Layer second(64, 64, 3, 64);
+    State first_plain(64, at::kCPU, rule);
+    State first_left(64, at::kCPU, rule);
+    State second_plain(64, at::kCPU, second_rule);
+    State second_left(64, at::kCPU, second_rule);
+    const bool norm = GetParam();
+    const Unfinished y = first.run(norm, finished(x), {}, rule, first_plain, kRelu6, Defers::kNothing);
+    const Unfinished z = second.run(norm, y, {}, second_rule, second_plain, {}, Defers::kNothing);
+    const Unfinished left = first.run(norm, finished(x), {}, rule, first_left, kRelu6, Defers::kConvolution);
+    const Unfinished found = second.run(norm, left, kRelu6, second_rule, second_left, {}, Defers::kNothing, &first);
+    EXPECT_TRUE(is_finished(found));
+    expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
+    expect_close(first_left, first_plain);
+    expect_close(second_left, second_plain);
+    return {std::get<0>(left).size(1), is_finished(left)};
+  }
+};
+
+using Left = std::pair<std::int64_t, bool>;
+
+TEST_P(Expansion, IsNotWrittenWhereItIsLarge) {
+  const at::Tensor large = at::randn({2, 16, 182, 181}) + at::randn({2, 16, 1, 1});
+  const Left missing = has_matrix_kernels() ? Left{16, false} : Left{64, false};
+  for (const char* rule : {"batch", "ema", "auto"}) {
+    EXPECT_EQ(compare(rule, rule, large), missing) << rule;
+  }
+  EXPECT_EQ(compare("batch", "batch", at::randn({3, 16, 9, 7})), (Left{64, false})) << "stays in the caches";
+}
+
+TEST_P(Expansion, IsWrittenWhereMoreThanItsMomentsMatters) {
+  const at::Tensor large = at::randn({2, 16, 182, 181});
+  EXPECT_EQ(compare("medbn", "medbn", large), (Left{64, false}));
+  EXPECT_EQ(compare("source", "source", large), (Left{64, !GetParam()}));
+}
+
+TEST_P(Expansion, IsDoneWhereTheNextIsKnownAhead) {
+  // The next has been asked once, for nothing: it measures every fourth image, and this is none.
+  const Layer first(16, 64, 1, 1);
+  const Layer second(64, 64, 3, 64);
+  const std::string sampled = "ema:sample=1/4";
+  State one(64, at::kCPU, "batch");
+  State two(64, at::kCPU, "batch");
+  State next_one(64, at::kCPU, sampled);
+  State next_two(64, at::kCPU, sampled);
+  const auto both = [&](const at::Tensor& x, Defers defers, State& s, State& next) {
+    const Unfinished y = first.run(GetParam(), finished(x), {}, "batch", s, kRelu6, defers);
+    return std::get<0>(second.run(GetParam(), y, kRelu6, sampled, next, {}, Defers::kNothing, &first));
+  };
+  for (int image = 0; image < 3; ++image) {
+    const at::Tensor x = at::randn({1, 16, 257, 256});
+    expect_close(both(x, Defers::kConvolution, one, next_one), both(x, Defers::kNothing, two, next_two), 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sites, Expansion, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Norm" : "Restandardize"; });
 
 INSTANTIATE_TEST_SUITE_P(
     Layers, Deferred,

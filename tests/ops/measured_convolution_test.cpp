@@ -17,6 +17,7 @@
 #include "base/isa.h"
 #include "ops/cpu/depthwise_convolution.h"
 #include "ops/cpu/loops.h"
+#include "ops/cpu/matrix_kernels.h"
 #include "ops/cpu/partial_moments.h"
 #include "ops/cpu/pointwise_convolution.h"
 #include "ops/packed_convolution.h"
@@ -207,8 +208,7 @@ class PointwiseConvolution : public ::testing::Test {
   void SetUp() override {
     at::manual_seed(2);
     if (!has_matrix_kernels()) {
-      GTEST_SKIP() << "LibTorch " << TORCH_VERSION
-                   << " on this CPU has no micro-kernels for matrices of float32: that takes 2.5 or later and AVX-512";
+      GTEST_SKIP() << "LibTorch " << TORCH_VERSION << " on this CPU has no micro-kernels for matrices of float32";
     }
   }
 };
@@ -451,6 +451,55 @@ TEST_F(DepthwiseConvolution, RefusesCoefficientsThatDoNotFit) {
 TEST_F(PointwiseConvolution, RefusesCoefficientsThatDoNotFit) {
   expect_refusals(pointwise, pointwise_options(16, 8, true), at::randn({2, 16, 9, 9}));
   expect_refusals(pointwise, pointwise_options(600, 640, true), at::randn({2, 600, 3, 3}));
+}
+
+TEST_F(PointwiseConvolution, MomentsAloneAreThoseOfTheWhole) {
+  for (const Sides& sides : {Sides{3, 3}, {37, 41}}) {
+    for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{16, 96}, {300, 1300}}) {
+      const ConvolutionOptions options = pointwise_options(in, out, true);
+      const at::Tensor x = at::randn({5, in, sides[0], sides[1]});
+      const at::Tensor weight = pointwise_weight(options.weight);
+      const Measured whole = pointwise_convolution(available_isas().back(), x, weight, options, {});
+      const Measured alone = pointwise_moments(available_isas().back(), x, weight, options);
+      EXPECT_EQ(alone.x.sizes(), whole.x.sizes());
+      EXPECT_TRUE(same_bits(alone.mean, whole.mean) && same_bits(alone.var, whole.var)) << x.sizes();
+    }
+  }
+}
+
+TEST_F(PointwiseConvolution, MayBeDoneByTheDepthwiseOneBehindIt) {
+  Draw draw;
+  for (const Sides& kernel : {Sides{3, 3}, {5, 3}}) {
+    for (const std::int64_t step : {1, 2, 3}) {
+      for (const Sides& sides : {Sides{7, 7}, {15, 17}, {60, 40}}) {
+        for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{3, 33}, {24, 144}}) {
+          const ConvolutionOptions expansion = pointwise_options(in, out, draw.of<int>({0, 1}) == 1);
+          const ConvolutionOptions options =
+              depthwise_options(out, kernel, {step, step}, {kernel[0] / 2, 0}, draw.of<int>({0, 1}) == 1);
+          const at::Tensor x = images(draw, draw.of<std::int64_t>({1, 3}), in, sides);
+          const at::Tensor wide = at::empty({x.size(0), out, 1, 1});
+          const Prologue prologue = prologue_of(draw.of<int>({1, 2}), wide, draw.of(activations()));
+          const auto run = [&](Isa isa) {
+            return expand_and_convolve(isa, x, expansion_weight(expansion.weight), expansion.bias,
+                                       depthwise_weight(options.weight), options, prologue);
+          };
+          SCOPED_TRACE(c10::str(x.sizes(), " to ", out, ", kernel ", options.weight.sizes(), ", step ", step));
+          const Measured found = run(Isa::kBaseline);
+          const at::Tensor expanded = pointwise(Isa::kBaseline, x, expansion, {}).x;
+          const Measured want = depthwise(Isa::kBaseline, expanded, options, prologue);
+          const double room = 1e-5 * want.x.abs().max().item<double>();
+          EXPECT_LE((found.x - want.x).abs().max().item<double>(), room);
+          expect_moments(found);
+          for (const Isa isa : available_isas()) {
+            for (const int count : {1, 4}) {
+              const Threads threads(count);
+              EXPECT_TRUE(same_bits(run(isa), found)) << isa_name(isa) << ", threads: " << count;
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(PartialMoments, OfPartsAreThoseOfTheWhole) {

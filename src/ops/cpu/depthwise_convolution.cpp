@@ -172,8 +172,9 @@ bool is_depthwise_layer(const ConvolutionOptions& options) {
 }  // namespace
 
 bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options) {
-  return is_sound(options) && is_depthwise_layer(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
-         x.size(1) == options.groups && output_side(x, options, 0) > 0 && output_side(x, options, 1) > 0;
+  return is_sound(options) && is_depthwise_layer(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
+         x.scalar_type() == at::kFloat && x.size(1) == options.groups && output_side(x, options, 0) > 0 &&
+         output_side(x, options, 1) > 0;
 }
 
 at::Tensor depthwise_weight(const at::Tensor& weight) { return weight.squeeze(1).permute({1, 2, 0}).contiguous(); }
