@@ -66,6 +66,47 @@ void defer(torch::jit::Graph& graph, Node& from, Node& to, ops::Defers what) {
   set_joined_input(to, kJoinedBeforeB, joined_input(from, kJoinedB));
 }
 
+/// The joined convolution right behind `node` that takes what it makes, as its images, before all others that take it,
+/// and can finish it on the way; null if there is none.
+Node* finisher(const Module& module, const Node& node) {
+  const Value& output = *node.outputs().front();
+  Node* first = nullptr;
+  for (const torch::jit::Use& use : output.uses()) {
+    if (use.offset == 0 && is_joined(*use.user) && use.user->owningBlock() == node.owningBlock() &&
+        adjacent(node, *use.user)) {
+      first = use.user;
+    }
+  }
+  if (first == nullptr || !packed_of(module, *first)->finishes()) {
+    return nullptr;
+  }
+  for (const torch::jit::Use& use : output.uses()) {
+    const bool images = use.user == first && use.offset == 0;
+    // What the model returns, or takes elsewhere, stays as it is.
+    const bool later = use.user->kind() != c10::prim::Return && use.user->owningBlock() == node.owningBlock() &&
+                       use.user != first && first->isBefore(use.user);
+    if (!images && !later) {
+      return nullptr;
+    }
+  }
+  return first;
+}
+
+void finish(torch::jit::Graph& graph, Node& from, Node& to) {
+  defer(graph, from, to, ops::Defers::kNormalisation);
+  const torch::jit::WithInsertPoint here(&from);
+  set_joined_input(to, kJoinedBeforeResidual, joined_input(from, kJoinedResidual));
+  set_joined_input(to, kJoinedFinishes, graph.insertConstant(true));
+  Value* x = to.outputs()[kJoinedFinishedX];
+  x->setType(c10::TensorType::get());
+  const auto uses = from.outputs().front()->uses();
+  for (const torch::jit::Use& use : uses) {
+    if (use.user != &to) {
+      use.user->replaceInput(use.offset, x);
+    }
+  }
+}
+
 }  // namespace
 
 std::int64_t defer_normalisation(const Module& module, torch::jit::Graph& graph) {
@@ -79,13 +120,16 @@ std::int64_t defer_normalisation(const Module& module, torch::jit::Graph& graph)
   for (Node* node : joined) {
     Node* user = only_convolution(*node);
     const bool expands_itself = expands(module, *node);
-    // One that is done twice would have to normalise its images twice.
-    if (user == nullptr || !is_none(*node, kJoinedResidual) || !packed_of(module, *user)->normalises() ||
-        (!expands_itself && expands(module, *user))) {
+    if (user != nullptr && is_none(*node, kJoinedResidual) && packed_of(module, *user)->normalises()) {
+      defer(graph, *node, *user, expands_itself ? ops::Defers::kConvolution : ops::Defers::kNormalisation);
+      ++deferred;
       continue;
     }
-    defer(graph, *node, *user, expands_itself ? ops::Defers::kConvolution : ops::Defers::kNormalisation);
-    ++deferred;
+    user = finisher(module, *node);
+    if (user != nullptr) {
+      finish(graph, *node, *user);
+      ++deferred;
+    }
   }
   return deferred;
 }

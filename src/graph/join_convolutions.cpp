@@ -51,16 +51,19 @@ bool is_last_use(const Node& site) {
   });
 }
 
+/// Of fused operators, counted from the end: whether x may be overwritten, which is the convolution's own output.
+constexpr std::size_t kFusedInPlace = 2;
+
 void join(Graph& graph, Node& convolution, Node& site, const char* kind) {
   const torch::jit::WithInsertPoint here(&site);
   std::vector<Value*> inputs = convolution.inputs().vec();
   inputs.insert(inputs.end(), site.inputs().begin() + 1, site.inputs().end());
-  // Of fused operators the last but one says whether x may be overwritten.
-  inputs[inputs.size() - 2] = graph.insertConstant(false);
+  inputs[inputs.size() - kFusedInPlace] = graph.insertConstant(false);  // kJoinedOverwrites
   Value* none = graph.insertConstant(c10::IValue());
   Value* zero = graph.insertConstant(0.0);
-  inputs.insert(inputs.end(), {none, none, none, graph.insertConstant(std::string("clamp")), zero, zero, none,
-                               graph.insertConstant(static_cast<std::int64_t>(ops::Defers::kNothing))});
+  inputs.insert(inputs.end(),
+                {none, none, none, graph.insertConstant(std::string("clamp")), zero, zero, none, none,
+                 graph.insertConstant(false), graph.insertConstant(static_cast<std::int64_t>(ops::Defers::kNothing))});
   Node* joined = graph.insertNode(graph.create(c10::Symbol::fromQualString(kind), inputs, kJoinedOutputs));
   joined->copyMetadata(&site);
   joined->outputs().front()->setType(c10::TensorType::get());

@@ -14,6 +14,8 @@ namespace ttscale::graph {
 /// Arguments that both operators have, counted from the end: 1 is the last.
 enum JoinedInput : std::size_t {
   kJoinedDefers = 1,  ///< ops::Defers
+  kJoinedFinishes,
+  kJoinedBeforeResidual,
   kJoinedExpansion,
   kJoinedBeforeB,
   kJoinedBeforeA,
@@ -29,8 +31,9 @@ enum JoinedInput : std::size_t {
   kJoinedResidual
 };
 
-/// y, center, scale and shift.
-constexpr std::size_t kJoinedOutputs = 4;
+/// y, center, scale, shift and x.
+constexpr std::size_t kJoinedOutputs = 5;
+constexpr std::size_t kJoinedFinishedX = 4;
 
 /// Whether the node is one of them.
 bool is_joined(const torch::jit::Node& node);

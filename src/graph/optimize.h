@@ -39,8 +39,10 @@ std::int64_t pack_convolutions(torch::jit::Module& module, torch::jit::Graph& gr
 /// measured. Returns how many.
 std::int64_t join_convolutions(const std::shared_ptr<torch::jit::Graph>& graph);
 
-/// Has joined convolutions leave the normalisation of their output to the one joined convolution that takes it, where
-/// that does it while it reads (ops::PackedConvolution::normalises()). Returns how many.
+/// Has joined convolutions leave the normalisation of their output to the joined convolution that takes it first, where
+/// that does it while it reads (ops::PackedConvolution::normalises() and finishes()), and 1x1 convolutions themselves
+/// where a depthwise one does them (expands_for()). Returns how many. Nothing may move nodes afterwards: what they
+/// leave may be their input, and be overwritten where it is finished, which the operators' schemas do not say.
 std::int64_t defer_normalisation(const torch::jit::Module& module, torch::jit::Graph& graph);
 
 }  // namespace ttscale::graph

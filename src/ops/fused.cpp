@@ -2,6 +2,7 @@
 #include "ops/fused.h"
 
 #include "ops/epilogue.h"
+#include "ops/layout.h"
 #include "ops/norm.h"
 #include "ops/prologue.h"
 #include "ops/restandardize.h"
@@ -18,11 +19,14 @@ Epilogue epilogue(const c10::optional<at::Tensor>& residual, const std::string& 
 }
 
 Prologue prologue(const c10::optional<at::Tensor>& center, const c10::optional<at::Tensor>& scale,
-                  const c10::optional<at::Tensor>& shift, const std::string& activation, double a, double b) {
-  if (!center || !scale || !shift) {
+                  const c10::optional<at::Tensor>& shift, const std::string& activation, double a, double b,
+                  const c10::optional<at::Tensor>& residual, bool finishes) {
+  const bool any = center || scale || shift;
+  TORCH_CHECK(!any || (center && scale && shift), "expected center, scale and shift, or none of them, found some");
+  if (!any) {
     return {};
   }
-  return {{*center, *scale, *shift}, parse_activation(activation, a, b)};
+  return {{*center, *scale, *shift}, parse_activation(activation, a, b), residual.value_or(at::Tensor()), finishes};
 }
 
 using MaybePacked = c10::optional<c10::intrusive_ptr<PackedConvolution>>;
@@ -32,11 +36,15 @@ bool measures_moments_alone(const Rule& rule) {
   return !stats::needs_medians(rule) && !std::holds_alternative<rule::Source>(rule);
 }
 
+Defers parse_defers(std::int64_t number) {
+  TORCH_CHECK(number >= 0 && number <= static_cast<std::int64_t>(Defers::kConvolution),
+              "expected defers from 0 to 2, found ", number);
+  return static_cast<Defers>(number);
+}
+
 /// Whether the convolution need not be done here but for its moments.
-bool may_be_missing(std::int64_t defers, const Prologue& before, const at::Tensor& x, const PackedConvolution& packed,
-                    const std::string& rule) {
-  return defers == static_cast<std::int64_t>(Defers::kConvolution) && before.does_nothing() && packed.saves_memory(x) &&
-         measures_moments_alone(parsed_rule(rule));
+bool may_be_missing(Defers defers, const at::Tensor& x, const PackedConvolution& packed, const std::string& rule) {
+  return defers == Defers::kConvolution && packed.saves_memory(x) && measures_moments_alone(parsed_rule(rule));
 }
 
 Measured convolved(const at::Tensor& x, PackedConvolution& packed, const Prologue& before,
@@ -51,9 +59,60 @@ at::Tensor completed(const at::Tensor& x, const Prologue& before, const MaybePac
   return done(before, missing ? (*expansion)->forward(x) : x);
 }
 
-Unfinished finished(at::Tensor y) { return {std::move(y), c10::nullopt, c10::nullopt, c10::nullopt}; }
+Unfinished finished(at::Tensor y) { return {std::move(y), c10::nullopt, c10::nullopt, c10::nullopt, c10::nullopt}; }
 
-Unfinished unfinished(const at::Tensor& y, const Coefficients& k) { return {y, k.center, k.scale, k.shift}; }
+Unfinished unfinished(const at::Tensor& y, const Coefficients& k) {
+  return {y, k.center, k.scale, k.shift, c10::nullopt};
+}
+
+/// Whether the residual can be added to y later, element by element as they lie.
+bool can_wait(const at::Tensor& residual, const at::Tensor& y) {
+  return !residual.defined() || (residual.is_cpu() && residual.sizes() == y.sizes() &&
+                                 residual.scalar_type() == y.scalar_type() && residual.strides() == y.strides());
+}
+
+/// The arguments of a joined operator that have nothing to do with its site.
+struct Joined {
+  at::Tensor x;
+  PackedConvolution& packed;
+  Prologue before;
+  MaybePacked expansion;
+  bool finishes;
+  Defers defers;
+  Epilogue then;
+};
+
+/// `ahead` is what the site is known to do, if it is. Otherwise `step` advances it and returns what is to be done to
+/// what comes out of the convolution, if anything is, and `all` does both.
+template <typename Step, typename All>
+Unfinished run_joined(Joined joined, const std::string& rule, const c10::optional<Coefficients>& ahead,
+                      const Step& step, const All& all) {
+  auto& [x, packed, before, expansion, finishes, defers, then] = joined;
+  const bool without = !ahead && may_be_missing(defers, x, packed, rule);
+  if (without || (before.finishes && (ahead || !packed.finishes(x, before)))) {
+    before.finishes = true;  // what is unfinished is nobody else's
+    x = done(before, x);
+    before = {};
+  }
+  const auto with_x = [&, &x = x, &finishes = finishes](Unfinished y) {
+    if (finishes) {
+      std::get<4>(y) = x;
+    }
+    return y;
+  };
+  if (ahead) {
+    return with_x(finished(packed.forward_then(completed(x, before, expansion), *ahead, then)));
+  }
+  const Measured y = without ? packed.measure(x) : convolved(x, packed, before, expansion);
+  if (defers == Defers::kNothing || !can_wait(then.residual, y.x)) {
+    return with_x(finished(all(y)));
+  }
+  c10::optional<Coefficients> k;
+  if (y.x.numel() > 0) {
+    k = step(y);
+  }
+  return with_x(k ? unfinished(without ? unchanged(x) : y.x, *k) : finished(epilogue_in_tensors(y.x, then)));
+}
 
 }  // namespace
 
@@ -84,22 +143,26 @@ Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<Packed
                             bool keeps_dtype, const c10::optional<at::Tensor>& center,
                             const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                             const std::string& before_activation, double before_a, double before_b,
-                            const MaybePacked& expansion, std::int64_t defers) {
-  const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
-  const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
-  const auto ahead = norm_ahead(x.dim() > 0 ? x.size(0) : 0, weight, bias, source_mean, source_var, eps, rule, running,
-                                counters, last, stream);
-  if (ahead) {
-    return finished(packed->forward_then(completed(x, before, expansion), *ahead, then));
-  }
-  const bool without = may_be_missing(defers, before, x, *packed, rule);
-  const Measured y = without ? packed->measure(x) : convolved(x, *packed, before, expansion);
-  if (defers != static_cast<std::int64_t>(Defers::kNothing) && y.x.numel() > 0) {
-    return unfinished(without ? x : y.x,
-                      norm_step(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream));
-  }
-  return finished(
-      norm_then(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream, then));
+                            const MaybePacked& expansion, const c10::optional<at::Tensor>& before_residual,
+                            bool finishes, std::int64_t defers) {
+  const Joined joined{x,
+                      *packed,
+                      prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
+                      expansion,
+                      finishes,
+                      parse_defers(defers),
+                      epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
+  return run_joined(
+      joined, rule,
+      norm_ahead(x.dim() > 0 ? x.size(0) : 0, weight, bias, source_mean, source_var, eps, rule, running, counters, last,
+                 stream),
+      [&](const Measured& y) {
+        return norm_step(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream);
+      },
+      [&](const Measured& y) {
+        return norm_then(y, weight, bias, source_mean, source_var, eps, rule, running, counters, last, stream,
+                         joined.then);
+      });
 }
 
 Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
@@ -110,21 +173,25 @@ Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_p
                                      bool keeps_dtype, const c10::optional<at::Tensor>& center,
                                      const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                                      const std::string& before_activation, double before_a, double before_b,
-                                     const MaybePacked& expansion, std::int64_t defers) {
-  const Epilogue then = epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype);
-  const Prologue before = prologue(center, scale, shift, before_activation, before_a, before_b);
-  const auto ahead = restandardize_ahead(x.dim() > 0 ? x.size(0) : 0, source_mean, source_var, eps, rule, running,
-                                         counters, last, stream);
-  if (ahead) {
-    return finished(packed->forward_then(completed(x, before, expansion), *ahead, then));
-  }
-  const bool without = may_be_missing(defers, before, x, *packed, rule);
-  const Measured y = without ? packed->measure(x) : convolved(x, *packed, before, expansion);
-  if (defers == static_cast<std::int64_t>(Defers::kNothing)) {
-    return finished(restandardize_then(y, source_mean, source_var, eps, rule, running, counters, last, stream, then));
-  }
-  const auto k = restandardize_step(y, source_mean, source_var, eps, rule, running, counters, last, stream);
-  return k ? unfinished(without ? x : y.x, *k) : finished(epilogue_in_tensors(y.x, then));
+                                     const MaybePacked& expansion, const c10::optional<at::Tensor>& before_residual,
+                                     bool finishes, std::int64_t defers) {
+  const Joined joined{x,
+                      *packed,
+                      prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
+                      expansion,
+                      finishes,
+                      parse_defers(defers),
+                      epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
+  return run_joined(
+      joined, rule,
+      restandardize_ahead(x.dim() > 0 ? x.size(0) : 0, source_mean, source_var, eps, rule, running, counters, last,
+                          stream),
+      [&](const Measured& y) {
+        return restandardize_step(y, source_mean, source_var, eps, rule, running, counters, last, stream);
+      },
+      [&](const Measured& y) {
+        return restandardize_then(y, source_mean, source_var, eps, rule, running, counters, last, stream, joined.then);
+      });
 }
 
 }  // namespace ttscale::ops

@@ -46,9 +46,10 @@ enum class Defers : std::int64_t {
   kConvolution     ///< y may also be x, to be convolved and normalised
 };
 
-/// y, and the center, scale and shift [C] or [N, C] with which it is still to be normalised, where it is.
-using Unfinished =
-    std::tuple<at::Tensor, c10::optional<at::Tensor>, c10::optional<at::Tensor>, c10::optional<at::Tensor>>;
+/// y, the center, scale and shift [C] or [N, C] with which it is still to be normalised, where it is, and x, where this
+/// site was to finish it.
+using Unfinished = std::tuple<at::Tensor, c10::optional<at::Tensor>, c10::optional<at::Tensor>,
+                              c10::optional<at::Tensor>, c10::optional<at::Tensor>>;
 
 /// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images and weights can be packed, the
 /// convolution does all of it (PackedConvolution::forward_then()). The result may lie in the residual if
@@ -64,7 +65,8 @@ Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<Packed
                             bool keeps_dtype, const c10::optional<at::Tensor>& center,
                             const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                             const std::string& before_activation, double before_a, double before_b,
-                            const c10::optional<c10::intrusive_ptr<PackedConvolution>>& expansion, std::int64_t defers);
+                            const c10::optional<c10::intrusive_ptr<PackedConvolution>>& expansion,
+                            const c10::optional<at::Tensor>& before_residual, bool finishes, std::int64_t defers);
 
 /// The same of ttscale::restandardize.
 Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
@@ -76,6 +78,7 @@ Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_p
                                      const c10::optional<at::Tensor>& scale, const c10::optional<at::Tensor>& shift,
                                      const std::string& before_activation, double before_a, double before_b,
                                      const c10::optional<c10::intrusive_ptr<PackedConvolution>>& expansion,
+                                     const c10::optional<at::Tensor>& before_residual, bool finishes,
                                      std::int64_t defers);
 
 }  // namespace ttscale::ops

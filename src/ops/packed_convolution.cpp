@@ -203,6 +203,15 @@ bool PackedConvolution::normalises() const {
   return is_depthwise(pixel, options_) || (is_pointwise(pixel, options_) && pointwise_normalises(options_));
 }
 
+bool PackedConvolution::finishes(const at::Tensor& x, const Prologue& prologue) const {
+  return pointwise_finishes(x, options_, prologue);
+}
+
+bool PackedConvolution::finishes() const {
+  const at::Tensor pixel = at::empty({1, options_.weight.size(1) * options_.groups, 1, 1}, at::kFloat);
+  return pointwise_finishes(pixel, options_, {});
+}
+
 bool PackedConvolution::takes(const at::Tensor& x) const {
   return x.dim() == 4 && x.size(1) == options_.weight.size(1) * options_.groups;
 }
@@ -211,7 +220,7 @@ bool PackedConvolution::expands_for(const PackedConvolution& next) const {
   const at::Tensor& weight = options_.weight;
   const std::int64_t in = weight.size(1) * options_.groups;
   const std::int64_t out = weight.size(0);
-  const auto pixel = [](std::int64_t channels) { return at::empty({1, channels, kMostTaps, kMostTaps}); };
+  const auto pixel = [](std::int64_t channels) { return at::empty({1, channels, kMostTaps, kMostTaps}, at::kFloat); };
   return in <= kMostRepeated && in < out && is_pointwise(pixel(in), options_) &&
          is_depthwise(pixel(out), next.options_);
 }
@@ -228,6 +237,9 @@ Measured PackedConvolution::expand_and_forward(PackedConvolution& expansion, con
                                                const Prologue& prologue) {
   if (!expansion.takes(x)) {
     return forward_measured(x, prologue);
+  }
+  if (output_side(x, options_, 0) < 1 || output_side(x, options_, 1) < 1) {
+    return forward_measured(expansion.forward(x), prologue);  // that says what is wrong
   }
   return expand_and_convolve(available_isas().back(), x, expansion.laid_out(expansion_weight), expansion.options_.bias,
                              laid_out(depthwise_weight), options_, prologue);

@@ -34,12 +34,17 @@ class PackedConvolution : public torch::CustomClassHolder {
   /// in channels_last. The result depends on x alone, not on what came before. Throws what aten::conv2d throws.
   at::Tensor forward(const at::Tensor& x);
 
-  /// forward() of the normalised x to rounding. Depthwise and 1x1 convolutions (ops/cpu) normalise and measure on the
-  /// way; of others the moments are not taken.
+  /// forward() of prologue(x) to rounding; the prologue has a residual, or finishes x, only where finishes() holds.
+  /// Depthwise and 1x1 convolutions (ops/cpu) normalise and measure on the way; of others the moments are not taken.
   Measured forward_measured(const at::Tensor& x, const Prologue& prologue);
 
   /// Whether forward_measured() normalises float32 images on the CPU without a pass over memory for that.
   [[nodiscard]] bool normalises() const;
+
+  /// Whether forward_measured() can finish x (Prologue) without a pass over memory for that; without x, whether it can
+  /// any.
+  [[nodiscard]] bool finishes(const at::Tensor& x, const Prologue& prologue) const;
+  [[nodiscard]] bool finishes() const;
 
   /// Whether this is a 1x1 convolution that a depthwise one of as many channels, `next`, could do for itself while it
   /// reads (cpu/depthwise_convolution.h), to more channels than it takes.

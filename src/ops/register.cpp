@@ -42,16 +42,18 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
       "Tensor(b!) counters, Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, "
       "float b, bool overwrites_residual, bool keeps_dtype, Tensor? center, Tensor? scale, Tensor? shift, "
       "str before_activation, float before_a, float before_b, "
-      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, int defers) "
-      "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift)");
+      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, Tensor? before_residual, bool finishes, "
+      "int defers) "
+      "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift, Tensor? x)");
   m.def(
       "convolution_restandardize(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed, "
       "Tensor source_mean, Tensor source_var, Tensor eps, str rule, Tensor(a!) running, Tensor(b!) counters, "
       "Tensor(c!) last, Tensor(d!) stream, Tensor(e!)? residual, str activation, float a, float b, "
       "bool overwrites_residual, bool keeps_dtype, Tensor? center, Tensor? scale, Tensor? shift, "
       "str before_activation, float before_a, float before_b, "
-      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, int defers) "
-      "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift)");
+      "__torch__.torch.classes.ttscale.PackedConvolution? expansion, Tensor? before_residual, bool finishes, "
+      "int defers) "
+      "-> (Tensor(e!) y, Tensor? center, Tensor? scale, Tensor? shift, Tensor? x)");
   m.def("begin(Tensor(a!) stream, str rule, bool classes) -> ()");
   m.def("finish(Tensor(b) scores, Tensor(a!) stream, str rule) -> Tensor(b)");
   m.def("observe(Tensor(b) x, Tensor(a!) sums) -> Tensor(b)");

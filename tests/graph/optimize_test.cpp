@@ -440,22 +440,51 @@ TEST(DeferNormalisation, AnExpansionIsLeftToTheDepthwiseConvolution) {
   EXPECT_EQ(left(*as_many)[0], Defers::kNormalisation);
 }
 
-TEST(DeferNormalisation, WhatAnExpansionTakesIsFinished) {
-  using ops::Defers;
-  if (!ops::has_matrix_kernels()) {
-    GTEST_SKIP() << "this LibTorch has no micro-kernels for matrices";
-  }
-  const auto graph = joined(R"IR(
+/// A bottleneck's end: a site with a residual, whose output the next convolution takes, and others after it.
+std::shared_ptr<Graph> residual_taken_twice(const std::string& between = "") {
+  return joined(R"IR(
   %c0 : Tensor = ttscale::convolution(%x, %p)
-  %y0 : Tensor = site(%c0|%n;)
+  %y0 : Tensor = site(%c0|%r;)
+)IR" + between + R"IR(
   %c1 : Tensor = ttscale::convolution(%y0, %p)
   %y1 : Tensor = site(%c1|%n;)
   %c2 : Tensor = ttscale::convolution(%y1, %p)
-  %y2 : Tensor = site(%c2|%n;)
+  %y2 : Tensor = site(%c2|%y0;)
   return (%y2))IR",
-                            3);
-  defers(*graph, {"depthwise", "expansion", "depthwise"});
-  EXPECT_EQ(left(*graph), (std::vector<Defers>{Defers::kNothing, Defers::kConvolution, Defers::kNothing}));
+                3);
+}
+
+TEST(DeferNormalisation, APointwiseConvolutionFinishesWhatOthersTakeLater) {
+  const bool can = ops::has_matrix_kernels();
+  const auto graph = residual_taken_twice();
+  EXPECT_EQ(defers(*graph, {"dense", "pointwise", "dense"}), (Flags{can, false, false}));
+  const auto nodes = joined_nodes(*graph);
+  EXPECT_EQ(torch::jit::toIValue(joined_input(*nodes[1], kJoinedFinishes))->toBool(), can);
+  EXPECT_EQ(joined_input(*nodes[2], kJoinedResidual),
+            can ? nodes[1]->outputs()[kJoinedFinishedX] : nodes[0]->outputs()[0]);
+  if (can) {
+    EXPECT_EQ(joined_input(*nodes[1], kJoinedBeforeResidual), joined_input(*nodes[0], kJoinedResidual));
+    EXPECT_EQ(nodes[0]->outputs()[0]->uses().size(), 1U);
+  }
+}
+
+TEST(DeferNormalisation, OnlyTheFirstToTakeItFinishesIt) {
+  // Others do not, and not past other work.
+  EXPECT_EQ(defers(*residual_taken_twice(), {"dense", "depthwise", "dense"}), (Flags{false, false, false}));
+  EXPECT_EQ(defers(*residual_taken_twice("  %q : Tensor = aten::relu_(%r)\n"), {"dense", "pointwise", "dense"}),
+            (Flags{false, false, false}));
+  EXPECT_EQ(defers(*residual_taken_twice("  %q : Tensor = aten::tanh(%y0)\n"), {"dense", "pointwise", "dense"}),
+            (Flags{false, false, false}));
+  // What the model returns is finished by whoever makes it.
+  EXPECT_EQ(defers(*joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%r;)
+  %c1 : Tensor = ttscale::convolution(%y0, %p)
+  %y1 : Tensor = site(%c1|%n;)
+  return (%y1, %y0))IR",
+                           2),
+                   {"dense", "pointwise"}),
+            (Flags{false, false}));
 }
 
 TEST(DeferNormalisation, AnExpansionIsNotMovedPastOtherWork) {
@@ -488,7 +517,7 @@ TEST(DeferNormalisation, GoesOnFromLayerToLayer) {
 }
 
 TEST(DeferNormalisation, AResidualIsAddedToWhatIsFinished) {
-  // The first has a residual itself.
+  // The first has a residual itself, and the second does not finish it.
   EXPECT_EQ(defers(*joined(R"IR(
   %c0 : Tensor = ttscale::convolution(%x, %p)
   %y0 : Tensor = site(%c0|%r;)

@@ -23,6 +23,16 @@ using Function = Activation::Function;
 constexpr double kEps = 1e-3;
 const Activation kRelu6{Function::kClamp, 0, 6};
 
+struct Layer;
+
+/// What is still to be done to the images of a layer, beside coefficients.
+struct Before {
+  Activation activation;
+  const Layer* expansion = nullptr;
+  c10::optional<at::Tensor> residual = {};
+  bool finishes = false;
+};
+
 /// A convolution and the site behind it: of BatchNorm, or of features.
 struct Layer {
   c10::intrusive_ptr<PackedConvolution> convolution;
@@ -44,24 +54,25 @@ struct Layer {
         var(at::rand({out}) + 0.5),
         eps(at::full({out}, kEps, at::kDouble)) {}
 
-  /// `x` is a tensor, or what another layer has left with the activation that is still to come.
-  Unfinished run(bool norm, const Unfinished& x, const Activation& before, const std::string& rule, State& s,
-                 const Activation& f, Defers defers, const Layer* expansion = nullptr) const {
-    const auto& [images, center, scale, shift] = x;
-    const c10::optional<at::Tensor> none;
-    const auto expands = expansion == nullptr ? c10::nullopt : c10::make_optional(expansion->convolution);
+  /// `x` is a tensor, or what another layer has left with what is still to come. Returns x as well where `finishes`.
+  Unfinished run(bool norm, const Unfinished& x, const Before& before, const std::string& rule, State& s,
+                 const Activation& f, Defers defers, const c10::optional<at::Tensor>& residual = c10::nullopt) const {
+    const auto& [images, center, scale, shift, unused] = x;
+    const auto expands = before.expansion == nullptr ? c10::nullopt : c10::make_optional(before.expansion->convolution);
     const auto what = static_cast<std::int64_t>(defers);
+    const Activation& g = before.activation;
     return norm ? convolution_norm(images, convolution, weight, bias, mean, var, kEps, rule, s.running, s.counters,
-                                   s.last, s.stream, none, to_string(f.function), f.a, f.b, false, true, center, scale,
-                                   shift, to_string(before.function), before.a, before.b, expands, what)
+                                   s.last, s.stream, residual, to_string(f.function), f.a, f.b, false, true, center,
+                                   scale, shift, to_string(g.function), g.a, g.b, expands, before.residual,
+                                   before.finishes, what)
                 : convolution_restandardize(images, convolution, mean.to(at::kDouble), var.to(at::kDouble), eps, rule,
-                                            s.running, s.counters, s.last, s.stream, none, to_string(f.function), f.a,
-                                            f.b, false, true, center, scale, shift, to_string(before.function),
-                                            before.a, before.b, expands, what);
+                                            s.running, s.counters, s.last, s.stream, residual, to_string(f.function),
+                                            f.a, f.b, false, true, center, scale, shift, to_string(g.function), g.a,
+                                            g.b, expands, before.residual, before.finishes, what);
   }
 };
 
-Unfinished finished(const at::Tensor& x) { return {x, c10::nullopt, c10::nullopt, c10::nullopt}; }
+Unfinished finished(const at::Tensor& x) { return {x, c10::nullopt, c10::nullopt, c10::nullopt, c10::nullopt}; }
 
 bool is_finished(const Unfinished& y) {
   const bool has = std::get<1>(y).has_value();
@@ -120,7 +131,7 @@ class Deferred : public ::testing::TestWithParam<std::tuple<Pair, bool>> {
       if (!unfinished.back()) {
         expect_close(std::get<0>(left), std::get<0>(y), 1e-6);
       }
-      const Unfinished found = second.run(norm(), left, kRelu6, second_rule, second_deferred, {}, Defers::kNothing);
+      const Unfinished found = second.run(norm(), left, {kRelu6}, second_rule, second_deferred, {}, Defers::kNothing);
       EXPECT_TRUE(is_finished(found));
       expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
       expect_close(first_deferred, first_plain);
@@ -161,7 +172,7 @@ TEST_P(Deferred, TheActivationIsStillToCome) {
     State two(first.channels, at::kCPU, rule);
     const Unfinished left = first.run(norm(), finished(x), {}, rule, one, kRelu6, Defers::kNormalisation);
     const Unfinished want = first.run(norm(), finished(x), {}, rule, two, kRelu6, Defers::kNothing);
-    const auto& [y, center, scale, shift] = left;
+    const auto& [y, center, scale, shift, unused] = left;
     at::Tensor found = y;
     if (center) {
       EXPECT_LT(y.min().item<double>(), 0) << "or this shows nothing";
@@ -191,7 +202,7 @@ class Expansion : public ::testing::TestWithParam<bool> {
     const Unfinished y = first.run(norm, finished(x), {}, rule, first_plain, kRelu6, Defers::kNothing);
     const Unfinished z = second.run(norm, y, {}, second_rule, second_plain, {}, Defers::kNothing);
     const Unfinished left = first.run(norm, finished(x), {}, rule, first_left, kRelu6, Defers::kConvolution);
-    const Unfinished found = second.run(norm, left, kRelu6, second_rule, second_left, {}, Defers::kNothing, &first);
+    const Unfinished found = second.run(norm, left, {kRelu6, &first}, second_rule, second_left, {}, Defers::kNothing);
     EXPECT_TRUE(is_finished(found));
     expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
     expect_close(first_left, first_plain);
@@ -228,7 +239,7 @@ TEST_P(Expansion, IsDoneWhereTheNextIsKnownAhead) {
   State next_two(64, at::kCPU, sampled);
   const auto both = [&](const at::Tensor& x, Defers defers, State& s, State& next) {
     const Unfinished y = first.run(GetParam(), finished(x), {}, "batch", s, kRelu6, defers);
-    return std::get<0>(second.run(GetParam(), y, kRelu6, sampled, next, {}, Defers::kNothing, &first));
+    return std::get<0>(second.run(GetParam(), y, {kRelu6, &first}, sampled, next, {}, Defers::kNothing));
   };
   for (int image = 0; image < 3; ++image) {
     const at::Tensor x = at::randn({1, 16, 257, 256});
@@ -236,8 +247,96 @@ TEST_P(Expansion, IsDoneWhereTheNextIsKnownAhead) {
   }
 }
 
+TEST_P(Expansion, OfImagesSmallerThanTheKernelSaysSo) {
+  const Layer first(16, 64, 1, 1);
+  Layer second(64, 64, 3, 64);
+  second.convolution = c10::make_intrusive<PackedConvolution>(
+      ConvolutionOptions{at::randn({64, 1, 3, 3}), c10::nullopt, {1, 1}, {0, 0}, {1, 1}, 64});
+  for (const auto& sides : {std::vector<std::int64_t>{2, 33000}, {33000, 2}}) {
+    State one(64, at::kCPU, "batch");
+    State two(64, at::kCPU, "batch");
+    const at::Tensor x = at::randn({1, 16, sides[0], sides[1]});
+    const Unfinished y = first.run(GetParam(), finished(x), {}, "batch", one, kRelu6, Defers::kConvolution);
+    EXPECT_THROW(second.run(GetParam(), y, {kRelu6, &first}, "batch", two, {}, Defers::kNothing), c10::Error);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sites, Expansion, ::testing::Bool(),
                          [](const auto& test) { return test.param ? "Norm" : "Restandardize"; });
+
+/// A layer with a residual whose output others take after the 1x1 convolution that normalises it.
+class Finished : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override { at::manual_seed(10); }
+
+  /// Returns whether the first has left its normalisation to the second.
+  bool compare(const std::string& rule, const std::string& second_rule, const Layer& second, const at::Tensor& x,
+               const c10::optional<at::Tensor>& residual) const {
+    const bool norm = GetParam();
+    const Layer first(32, 40, 3, 1);
+    State first_plain(40, at::kCPU, rule);
+    State first_left(40, at::kCPU, rule);
+    State second_plain(second.channels, at::kCPU, second_rule);
+    State second_left(second.channels, at::kCPU, second_rule);
+    const Unfinished y = first.run(norm, finished(x), {}, rule, first_plain, kRelu6, Defers::kNothing, residual);
+    const Unfinished z = second.run(norm, y, {}, second_rule, second_plain, {}, Defers::kNothing);
+    const Unfinished left =
+        first.run(norm, finished(x), {}, rule, first_left, kRelu6, Defers::kNormalisation, residual);
+    const bool unfinished = !is_finished(left);
+    const at::Tensor before = residual ? residual->clone() : at::Tensor();
+    const Unfinished found =
+        second.run(norm, left, {kRelu6, nullptr, residual, true}, second_rule, second_left, {}, Defers::kNothing);
+    EXPECT_TRUE(is_finished(found));
+    expect_close(std::get<0>(found), std::get<0>(z), 1e-5);
+    EXPECT_TRUE(std::get<4>(found).has_value());
+    if (std::get<4>(found)) {
+      expect_close(*std::get<4>(found), std::get<0>(y), 1e-6);
+    }
+    EXPECT_TRUE(!residual || residual->equal(before)) << "the residual is somebody else's";
+    expect_close(first_left, first_plain);
+    expect_close(second_left, second_plain);
+    return unfinished;
+  }
+};
+
+at::Tensor in_channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+
+TEST_P(Finished, IsWhatOthersTake) {
+  const at::Tensor x = at::randn({3, 32, 17, 15});
+  const at::Tensor residual = in_channels_last(at::randn({3, 40, 17, 15}));
+  for (const Layer& second : {Layer(40, 24, 1, 1), Layer(40, 40, 3, 40), Layer(40, 8, 3, 1), Layer(40, 9000, 1, 1)}) {
+    for (const char* rule : {"batch", "ema", "auto"}) {
+      EXPECT_TRUE(compare(rule, rule, second, x, residual)) << rule;
+      EXPECT_TRUE(compare(rule, rule, second, x, c10::nullopt)) << rule;
+    }
+  }
+}
+
+TEST_P(Finished, IsFinishedWhereTheNextIsKnownAhead) {
+  const at::Tensor residual = in_channels_last(at::randn({1, 40, 9, 7}));
+  EXPECT_TRUE(compare("batch", "ema:sample=1/4", Layer(40, 24, 1, 1), at::randn({1, 32, 9, 7}), residual));
+}
+
+TEST_P(Finished, ResidualsThatLieDifferentlyAreAddedAtOnce) {
+  const Layer second(40, 24, 1, 1);
+  const at::Tensor x = at::randn({3, 32, 9, 7});
+  EXPECT_FALSE(compare("batch", "batch", second, x, at::randn({3, 40, 9, 7})));
+  EXPECT_FALSE(compare("batch", "batch", second, x, at::randn({3, 40, 1, 1})));
+  EXPECT_FALSE(compare("batch", "batch", second, x, in_channels_last(at::randn({3, 40, 9, 7})).to(at::kDouble)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sites, Finished, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Norm" : "Restandardize"; });
+
+TEST(JoinedOperators, RefuseHalfOfWhatIsUnfinished) {
+  at::manual_seed(11);
+  const Layer layer(32, 32, 3, 32);
+  State state(32, at::kCPU, "batch");
+  const at::Tensor x = at::randn({2, 32, 5, 5});
+  const Unfinished half{x, at::zeros({32}, at::kDouble), c10::nullopt, c10::nullopt, c10::nullopt};
+  EXPECT_THROW(layer.run(true, half, {}, "batch", state, {}, Defers::kNothing), c10::Error);
+  EXPECT_THROW(layer.run(true, finished(x), {}, "batch", state, {}, static_cast<Defers>(3)), c10::Error);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Layers, Deferred,

@@ -217,7 +217,7 @@ TEST_F(DepthwiseConvolution, IsConv2dOfThePrologue) {
   Draw draw;
   int cases = 0;
   for (const Sides& kernel : {Sides{1, 1}, {3, 3}, {5, 5}, {7, 7}, {3, 5}}) {
-    for (const Sides& stride : {Sides{1, 1}, {2, 2}, {2, 1}}) {
+    for (const Sides& stride : {Sides{1, 1}, {2, 2}, {2, 1}, {3, 4}}) {
       for (const Sides& sides : {Sides{1, 1}, {2, 3}, {7, 7}, {15, 17}, {40, 40}}) {
         for (const int kind : {0, 1, 2}) {
           const Sides padding =

@@ -145,10 +145,10 @@ class Joined : public ::testing::TestWithParam<Convolution> {
     return std::get<0>(
         norm ? convolution_norm(x, packed_, layer_.weight, layer_.bias, layer_.mean, layer_.var, kEps, rule, s.running,
                                 s.counters, s.last, s.stream, residual, to_string(f.function), f.a, f.b, overwrites,
-                                true, none, none, none, "clamp", 0, 0, c10::nullopt, 0)
+                                true, none, none, none, "clamp", 0, 0, c10::nullopt, c10::nullopt, false, 0)
              : convolution_restandardize(x, packed_, mean, var, layer_.eps, rule, s.running, s.counters, s.last,
                                          s.stream, residual, to_string(f.function), f.a, f.b, overwrites, true, none,
-                                         none, none, "clamp", 0, 0, c10::nullopt, 0));
+                                         none, none, "clamp", 0, 0, c10::nullopt, c10::nullopt, false, 0));
   }
 
   /// One operator after the other.

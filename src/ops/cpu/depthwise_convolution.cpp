@@ -43,7 +43,9 @@ struct Layer {
         out_rows(output_side(x, of, 0)),
         out_columns(output_side(x, of, 1)),
         blocks(channels, kChannels),
-        bands(out_rows, std::max(kLeastRows, kBand / (out_columns * blocks.length(0)))) {}
+        bands(out_rows, std::max(kLeastRows, kBand / (out_columns * blocks.length(0)))) {
+    TORCH_INTERNAL_ASSERT(rows_under(rows_at_once()) <= kMostRows);
+  }
 
   /// Rows of the output that are made at once: rows of the input under several of them are read once from the
   /// second-level cache.

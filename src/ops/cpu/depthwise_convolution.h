@@ -13,8 +13,6 @@
 
 namespace ttscale::ops {
 
-struct ConvolutionOptions;
-
 /// Whether depthwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, one input channel an
 /// output channel, at least kLeastDepthwise, kernels up to kMostTaps, no dilation.
 bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options);

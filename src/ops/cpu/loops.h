@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The inner loops of moments and affine: raw pointers, one thread, compiled once for every instruction set.
+// The inner loops of moments, affine and depthwise convolutions: raw pointers, one thread, compiled once for every
+// instruction set.
 #pragma once
 
 #include <cstdint>

@@ -2,25 +2,32 @@
 #include "ops/cpu/matrix_kernels.h"
 
 #include <algorithm>
-#include <exception>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/native/CPUBlas.h>
 
+#include "base/isa.h"
+
 namespace ttscale::ops {
 
 using std::int64_t;
 
+/// Rows of A that are multiplied at once. LibTorch keeps kernels for good, one for each number of rows: there are only
+/// so many, whatever the sizes of images.
+constexpr int64_t kMostRowsAtOnce = 256;
+
 void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
               const float* bias) {
-  if (bias != nullptr) {
-    for (int64_t row = 0; row < m; ++row) {
-      std::copy_n(bias, n, c + row * ldc);
-    }
+  for (int64_t row = 0; bias != nullptr && row < m; ++row) {
+    std::copy_n(bias, n, c + row * ldc);
   }
 #ifdef CPUBLAS_BRGEMM_F32F32F32
-  at::native::cpublas::brgemm(m, n, k, lda, n, ldc, /*add_C=*/bias != nullptr, a, b, c, /*is_vnni=*/false);
+  const Split runs(m, kMostRowsAtOnce);
+  for (int64_t run = 0; run < runs.count; ++run) {
+    at::native::cpublas::brgemm(runs.length(run), n, k, lda, n, ldc, /*add_C=*/bias != nullptr,
+                                a + runs.begin(run) * lda, b, c + runs.begin(run) * ldc, /*is_vnni=*/false);
+  }
 #else
   static_cast<void>(k + lda);
   static_cast<void>(a);
@@ -39,18 +46,9 @@ at::Tensor columns_in_runs(const at::Tensor& weight, const Split& runs) {
 }
 
 bool has_matrix_kernels() {
-#ifdef CPUBLAS_BRGEMM_F32F32F32
-  static const bool found = [] {
-    const float one = 1;
-    float product = 0;
-    try {
-      multiply(1, 1, 1, &one, 1, &one, &product, 1, nullptr);
-    } catch (const std::exception&) {
-      return false;  // not for this CPU
-    }
-    return product == 1;
-  }();
-  return found;
+#if defined(CPUBLAS_BRGEMM_F32F32F32) && defined(TTSCALE_X86_KERNELS)
+  // Without them LibTorch would multiply by BLAS, one small matrix at a time.
+  return available_isas().back() != Isa::kBaseline && at::globalContext().userEnabledMkldnn();
 #else
   return false;
 #endif

@@ -10,12 +10,13 @@
 
 namespace ttscale::ops {
 
-/// Whether this LibTorch has them, and for this CPU.
+/// Whether this LibTorch has them, this CPU has AVX2, for which they are made, and oneDNN may be used
+/// (at::Context::userEnabledMkldnn()).
 bool has_matrix_kernels();
 
 /// C = A B + bias for row-major float32: A [m, k] with `lda` elements from row to row, B [k, n] dense, C [m, n] with
-/// `ldc`; bias [n] or null. One thread. Kernels are made for each m, n, k, lda and ldc that a thread asks for (50 to
-/// 150 us). Throws c10::Error without has_matrix_kernels().
+/// `ldc`; bias [n] or null. One thread. A thread's first product of a shape makes a kernel for it (50 to 150 us).
+/// Throws c10::Error where LibTorch has none.
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda, const float* b,
               float* c, std::int64_t ldc, const float* bias);
 

@@ -36,11 +36,12 @@ Split runs_of_outputs(const ConvolutionOptions& options) {
   return {out, in * out <= kWeight ? out : std::min(std::max<int64_t>(64, kWeight / in / 64 * 64), kMaxWidth)};
 }
 
-/// The largest divisor of `pixels` that makes a tile; without one tiles have nearly equal lengths.
+/// The largest divisor of `pixels` that makes a tile of up to `most`: tiles of one length share a micro-kernel. Without
+/// one they have nearly equal lengths.
 int64_t tile_length(int64_t pixels, int64_t most) {
   for (int64_t length = std::min(most, pixels); length >= kLeastPixels; --length) {
     if (pixels % length == 0) {
-      return length;  // the micro-kernels are made for the number of rows
+      return length;
     }
   }
   return most;
@@ -81,11 +82,12 @@ struct TileScratch {
 class Multiplication {
  public:
   /// `y` is null where the product is measured only.
-  Multiplication(const Layer& layer, const Loops& loops, const PixelPrologue* prologue, const float* x,
+  Multiplication(const Layer& layer, const Loops& loops, const PixelPrologue* prologue, bool finishes, float* x,
                  const float* weight, const float* bias, float* y, PartialMoments& moments)
       : layer_(layer),
         loops_(loops),
         prologue_(prologue),
+        finishes_(finishes),
         x_(x),
         weight_(weight),
         bias_(bias),
@@ -116,8 +118,12 @@ class Multiplication {
                        TileScratch& scratch) {
     const int64_t first = image * layer_.pixels + begin;
     const int64_t rows = together * length;
-    const float* x = x_ + first * layer_.in;
-    if (prologue_ != nullptr) {
+    float* x = x_ + first * layer_.in;
+    if (prologue_ != nullptr && finishes_) {
+      for (int64_t i = 0; i < together; ++i) {
+        prologue_->finish(image + i, x + i * length * layer_.in, first + i * length, length, layer_.in);
+      }
+    } else if (prologue_ != nullptr) {
       float* to = room(scratch.normalised, rows * layer_.in);
       for (int64_t i = 0; i < together; ++i) {
         const int64_t from = i * length * layer_.in;
@@ -140,7 +146,8 @@ class Multiplication {
   const Layer& layer_;
   const Loops& loops_;
   const PixelPrologue* prologue_;
-  const float* x_;
+  bool finishes_;  ///< x is overwritten
+  float* x_;
   const float* weight_;
   const float* bias_;
   float* y_;
@@ -163,9 +170,9 @@ std::tuple<at::Tensor, at::Tensor> multiply_all(Isa isa, const at::Tensor& x, co
     before.emplace(loops, prologue, layer.images, layer.in);
   }
   const at::Tensor bias = options.bias ? options.bias->contiguous() : at::Tensor();
-  Multiplication product(layer, loops, before ? &*before : nullptr, x.data_ptr<float>(), weight.data_ptr<float>(),
-                         bias.defined() ? bias.data_ptr<float>() : nullptr, y.defined() ? y.data_ptr<float>() : nullptr,
-                         moments);
+  Multiplication product(layer, loops, before ? &*before : nullptr, prologue.finishes, x.data_ptr<float>(),
+                         weight.data_ptr<float>(), bias.defined() ? bias.data_ptr<float>() : nullptr,
+                         y.defined() ? y.data_ptr<float>() : nullptr, moments);
   // Runs of output channels go round slowest: their part of the weight stays in a thread's cache.
   const int64_t units = layer.groups() * layer.parts.count;
   const int64_t work = layer.group * layer.first_pixel(1) * layer.runs.length(0);
@@ -193,6 +200,15 @@ bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
 }
 
 bool pointwise_normalises(const ConvolutionOptions& options) { return runs_of_outputs(options).count == 1; }
+
+bool pointwise_finishes(const at::Tensor& x, const ConvolutionOptions& options, const Prologue& prologue) {
+  const auto fits = [&](const at::Tensor& t) {
+    return t.is_cpu() && t.scalar_type() == at::kFloat && t.sizes() == x.sizes() &&
+           t.is_contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  return is_pointwise(x, options) && pointwise_normalises(options) && fits(x) &&
+         (!prologue.residual.defined() || fits(prologue.residual));
+}
 
 at::Tensor pointwise_weight(const at::Tensor& weight) {
   return columns_in_runs(weight, runs_of_outputs({weight, {}, {}, {}, {}, 1}));

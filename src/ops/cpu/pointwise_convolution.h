@@ -21,11 +21,14 @@ bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options);
 /// its parts, and pointwise_convolution() normalises them in a pass of its own.
 bool pointwise_normalises(const ConvolutionOptions& options);
 
+/// Whether x can be finished (Prologue) on the way in: it and the residual are of one shape, dense in channels_last.
+bool pointwise_finishes(const at::Tensor& x, const ConvolutionOptions& options, const Prologue& prologue);
+
 /// The weight [C_out, C_in, 1, 1] as pointwise_convolution() wants it: [C_in, columns] for each run of output channels.
 at::Tensor pointwise_weight(const at::Tensor& weight);
 
 /// conv2d of prologue(x) to rounding, and the moments of what comes out; they do not depend on the number of threads.
-/// `weight` is pointwise_weight().
+/// If the prologue finishes x, pointwise_finishes() holds. `weight` is pointwise_weight().
 Measured pointwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
                                const ConvolutionOptions& options, const Prologue& prologue);
 
