@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -451,6 +453,51 @@ TEST_F(DepthwiseConvolution, RefusesCoefficientsThatDoNotFit) {
 TEST_F(PointwiseConvolution, RefusesCoefficientsThatDoNotFit) {
   expect_refusals(pointwise, pointwise_options(16, 8, true), at::randn({2, 16, 9, 9}));
   expect_refusals(pointwise, pointwise_options(600, 640, true), at::randn({2, 600, 3, 3}));
+}
+
+TEST_F(PointwiseConvolution, IsLeftToOthersWithoutOneDnn) {
+  const ConvolutionOptions options = pointwise_options(16, 24, true);
+  const at::Tensor x = at::randn({2, 16, 9, 9});
+  EXPECT_TRUE(is_pointwise(x, options));
+  at::globalContext().setUserEnabledMkldnn(false);
+  const bool ours = is_pointwise(x, options);
+  PackedConvolution convolution(options);
+  const Measured found = convolution.forward_measured(x, {});
+  at::globalContext().setUserEnabledMkldnn(true);
+  EXPECT_FALSE(ours);
+  EXPECT_FALSE(found.mean.defined());
+  EXPECT_TRUE(at::allclose(found.x, at::conv2d(x, options.weight, options.bias), 1e-4, 1e-4));
+}
+
+TEST(PackedConvolution, MeasuresInSeveralThreads) {
+  at::manual_seed(12);
+  for (const ConvolutionOptions& options :
+       {depthwise_options(40, {3, 3}, {1, 1}, {1, 1}, true), pointwise_options(40, 16, true)}) {
+    PackedConvolution convolution(options);
+    std::vector<at::Tensor> x;
+    std::vector<Measured> want;
+    for (std::int64_t i = 1; i <= 4; ++i) {
+      x.push_back(at::randn({i, 40, 11, 11}));
+      want.push_back(PackedConvolution(options).forward_measured(x.back(), {}));
+    }
+    std::vector<int> wrong(4, 0);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        const at::NoGradGuard no_grad;
+        for (std::size_t call = 0; call < 40; ++call) {
+          const std::size_t j = (i + call) % 4;
+          const Measured found = convolution.forward_measured(x[j], {});
+          const bool same = found.x.equal(want[j].x) && (!found.mean.defined() || found.mean.equal(want[j].mean));
+          wrong[i] += same ? 0 : 1;
+        }
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    EXPECT_THAT(wrong, ::testing::Each(0));
+  }
 }
 
 TEST_F(PointwiseConvolution, MomentsAloneAreThoseOfTheWhole) {

@@ -23,11 +23,13 @@ using std::int64_t;
 
 /// Channels that are convolved together: their rows stay in the cache while the kernel passes, and a layer of few
 /// pixels has work for several threads.
-constexpr int64_t kChannels = 128;
-/// Elements of a band: rows of the output that a thread takes at once. The first rows of its input have been
-/// normalised for the band above as well, so bands are not small.
+constexpr int64_t kChannels = 96;
+/// Elements of a band at most: rows of the output that a thread takes at once. The first rows of its input have been
+/// normalised for the band above as well, so bands are not small, but where there are few images for many threads.
 constexpr int64_t kBand = 131072;
 constexpr int64_t kLeastRows = 14;
+constexpr int64_t kUnits = 8;
+
 /// Pixels for which the loops of moments and prologues are called at least: a call costs as much as a few of them.
 constexpr int64_t kLeastPixels = 56;
 
@@ -43,7 +45,7 @@ struct Layer {
         out_rows(output_side(x, of, 0)),
         out_columns(output_side(x, of, 1)),
         blocks(channels, kChannels),
-        bands(out_rows, std::max(kLeastRows, kBand / (out_columns * blocks.length(0)))) {
+        bands(bands_of(x.size(0))) {
     TORCH_INTERNAL_ASSERT(rows_under(rows_at_once()) <= kMostRows);
   }
 
@@ -52,6 +54,15 @@ struct Layer {
   [[nodiscard]] int64_t rows_at_once() const { return options.stride[0] == 1 ? 4 : options.stride[0] == 2 ? 2 : 1; }
   /// Rows of the input under `rows` rows of the output.
   [[nodiscard]] int64_t rows_under(int64_t rows) const { return (rows - 1) * options.stride[0] + kernel(0); }
+
+  [[nodiscard]] Split bands_of(int64_t images) const {
+    int64_t count = 1;
+    while (out_rows >= 2 * count * kLeastRows &&
+           (images * blocks.count * count < kUnits || out_rows * out_columns * blocks.length(0) > count * kBand)) {
+      count *= 2;
+    }
+    return {out_rows, (out_rows + count - 1) / count};
+  }
 
   [[nodiscard]] int64_t kernel(std::size_t side) const {
     return options.weight.size(static_cast<std::int64_t>(side) + 2);

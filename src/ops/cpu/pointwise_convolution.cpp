@@ -23,11 +23,16 @@ using std::int64_t;
 constexpr int64_t kWeight = 262144;
 /// Elements of a tile's input and output together, for the same cache.
 constexpr int64_t kTile = 131072;
-/// Pixels of a tile. Fewer are too few for the micro-kernels, more would leave the cache before they are measured.
-constexpr int64_t kLeastPixels = 64;
+/// Pixels of a tile. With fewer the weight is read too often for what is done with it; more would leave the cache
+/// before they are measured.
+constexpr int64_t kLeastPixels = 48;
 constexpr int64_t kMostPixels = 256;
-/// Tiles of an image that a thread takes at once, and whose moments are merged as they come.
+/// Tiles of an image that a thread takes at once, at most, and whose moments are merged as they come.
 constexpr int64_t kTilesOfPart = 8;
+/// Units of work for which tiles are made smaller: few images are for many threads, too. Powers of two share evenly.
+constexpr int64_t kUnits = 16;
+/// Products that are worth a thread.
+constexpr int64_t kProducts = 1048576;
 
 /// Runs of output channels whose part of the weight fits the cache: all of them if the whole does.
 Split runs_of_outputs(const ConvolutionOptions& options) {
@@ -36,15 +41,16 @@ Split runs_of_outputs(const ConvolutionOptions& options) {
   return {out, in * out <= kWeight ? out : std::min(std::max<int64_t>(64, kWeight / in / 64 * 64), kMaxWidth)};
 }
 
-/// The largest divisor of `pixels` that makes a tile of up to `most`: tiles of one length share a micro-kernel. Without
-/// one they have nearly equal lengths.
-int64_t tile_length(int64_t pixels, int64_t most) {
-  for (int64_t length = std::min(most, pixels); length >= kLeastPixels; --length) {
-    if (pixels % length == 0) {
-      return length;
-    }
+/// Tiles of an image.
+Split tiles_of(int64_t images, int64_t pixels, int64_t most) {
+  const auto worth_more = [&](int64_t count) {
+    return (images * count < kUnits && pixels >= 2 * count * kLeastPixels) || (images * count == 1 && pixels > 32);
+  };
+  int64_t count = 1;
+  while (pixels > count * most || worth_more(count)) {
+    count *= 2;
   }
-  return most;
+  return {pixels, (pixels + count - 1) / count};
 }
 
 /// How pixels are divided: tiles lie within an image, or hold several whole images of few pixels. Nothing depends on
@@ -63,9 +69,9 @@ struct Layer {
         out(options.weight.size(0)),
         runs(runs_of_outputs(options)),
         group(std::min(images, (kLeastPixels + pixels - 1) / pixels)),
-        tiles(pixels,
-              group > 1 ? pixels : tile_length(pixels, std::clamp(kTile / (in + out), kLeastPixels, kMostPixels))),
-        parts(tiles.count, kTilesOfPart) {}
+        tiles(group > 1 ? Split(pixels, pixels)
+                        : tiles_of(images, pixels, std::clamp(kTile / (in + out), kLeastPixels, kMostPixels))),
+        parts(tiles.count, std::clamp<int64_t>(images * tiles.count / kUnits, 1, kTilesOfPart)) {}
 
   [[nodiscard]] int64_t groups() const { return (images + group - 1) / group; }
   [[nodiscard]] int64_t first_pixel(int64_t part) const {
@@ -175,14 +181,15 @@ std::tuple<at::Tensor, at::Tensor> multiply_all(Isa isa, const at::Tensor& x, co
                          y.defined() ? y.data_ptr<float>() : nullptr, moments);
   // Runs of output channels go round slowest: their part of the weight stays in a thread's cache.
   const int64_t units = layer.groups() * layer.parts.count;
-  const int64_t work = layer.group * layer.first_pixel(1) * layer.runs.length(0);
-  at::parallel_for(0, units * layer.runs.count, grain(work), [&](int64_t begin, int64_t end) {
-    TileScratch scratch;
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t at = unit % units;
-      product.run(at / layer.parts.count, at % layer.parts.count, unit / units, scratch);
-    }
-  });
+  const int64_t work = layer.group * layer.first_pixel(1) * layer.runs.length(0) * layer.in;
+  at::parallel_for(0, units * layer.runs.count, std::max<int64_t>(1, kProducts / work),
+                   [&](int64_t begin, int64_t end) {
+                     TileScratch scratch;
+                     for (int64_t unit = begin; unit < end; ++unit) {
+                       const int64_t at = unit % units;
+                       product.run(at / layer.parts.count, at % layer.parts.count, unit / units, scratch);
+                     }
+                   });
   std::vector<int64_t> lengths;
   for (int64_t part = 0; part < layer.parts.count; ++part) {
     lengths.push_back(layer.first_pixel(part + 1) - layer.first_pixel(part));
