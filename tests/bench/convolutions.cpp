@@ -90,7 +90,7 @@ void bench_measured(benchmark::State& state, const Size& size, std::int64_t imag
        {{"apart",
          [&] {
            normalise(x, prologue);
-           benchmark::DoNotOptimize(moments(convolution.forward(x)));
+           benchmark::DoNotOptimize(moments_cpu(convolution.forward(x)));
          }},
         {"convolution", [&] { benchmark::DoNotOptimize(convolution.forward(x)); }}});
 }
@@ -114,9 +114,9 @@ void bench_expanded(benchmark::State& state, const Size& size, const Size& next,
          }},
         {"apart", [&] {
            const at::Tensor between = expansion.forward(x);
-           benchmark::DoNotOptimize(moments(between));
+           benchmark::DoNotOptimize(moments_cpu(between));
            normalise(between, prologue);
-           benchmark::DoNotOptimize(moments(convolution.forward(between)));
+           benchmark::DoNotOptimize(moments_cpu(convolution.forward(between)));
          }}});
 }
 
