@@ -559,6 +559,27 @@ TEST(DeferNormalisation, AResidualIsAddedToWhatIsFinished) {
             (Flags{true, false}));
 }
 
+TEST(DeferNormalisation, NotIntoABranch) {
+  // Where it is not taken, the first would have been finished by nobody.
+  const auto branch = [](const std::string& other) {
+    return joined(R"IR(
+  %c0 : Tensor = ttscale::convolution(%x, %p)
+  %y0 : Tensor = site(%c0|%n;)
+  %z : Tensor = prim::If(%yes)
+    block0():
+      %c1 : Tensor = ttscale::convolution(%y0, %p)
+      %y1 : Tensor = site(%c1|%n;)
+      -> (%y1)
+    block1():
+      -> (%)IR" + other +
+                      R"IR()
+  return (%z))IR",
+                  2);
+  };
+  EXPECT_EQ(defers(*branch("x"), {"depthwise", "depthwise"}), (Flags{false, false}));
+  EXPECT_EQ(defers(*branch("y0"), {"depthwise", "pointwise"}), (Flags{false, false}));
+}
+
 TEST(DeferNormalisation, ValuesThatOthersTakeAreFinished) {
   // Two convolutions.
   EXPECT_EQ(defers(*joined(R"IR(
