@@ -3,6 +3,7 @@
 #include "ops/forward.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "ops/layout.h"
 #include "ops/site_checks.h"

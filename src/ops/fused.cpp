@@ -82,10 +82,11 @@ struct Joined {
   Epilogue then;
 };
 
-/// `ahead` is what the site is known to do, if it is. Otherwise `step` advances it and returns what is to be done to
-/// what comes out of the convolution, if anything is, and `all` does both.
+/// Leaves `joined` with the x that was convolved. `ahead` is what the site is known to do, if it is. Otherwise `step`
+/// advances it and returns what is to be done to what comes out of the convolution, if anything is, and `all` does
+/// both.
 template <typename Step, typename All>
-Unfinished run_joined(Joined joined, const std::string& rule, const c10::optional<Coefficients>& ahead,
+Unfinished run_joined(Joined& joined, const std::string& rule, const c10::optional<Coefficients>& ahead,
                       const Step& step, const All& all) {
   auto& [x, packed, before, expansion, finishes, defers, then] = joined;
   const bool without = !ahead && may_be_missing(defers, x, packed, rule);
@@ -145,13 +146,13 @@ Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<Packed
                             const std::string& before_activation, double before_a, double before_b,
                             const MaybePacked& expansion, const c10::optional<at::Tensor>& before_residual,
                             bool finishes, std::int64_t defers) {
-  const Joined joined{x,
-                      *packed,
-                      prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
-                      expansion,
-                      finishes,
-                      parse_defers(defers),
-                      epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
+  Joined joined{x,
+                *packed,
+                prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
+                expansion,
+                finishes,
+                parse_defers(defers),
+                epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
   return run_joined(
       joined, rule,
       norm_ahead(x.dim() > 0 ? x.size(0) : 0, weight, bias, source_mean, source_var, eps, rule, running, counters, last,
@@ -175,13 +176,13 @@ Unfinished convolution_restandardize(const at::Tensor& x, const c10::intrusive_p
                                      const std::string& before_activation, double before_a, double before_b,
                                      const MaybePacked& expansion, const c10::optional<at::Tensor>& before_residual,
                                      bool finishes, std::int64_t defers) {
-  const Joined joined{x,
-                      *packed,
-                      prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
-                      expansion,
-                      finishes,
-                      parse_defers(defers),
-                      epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
+  Joined joined{x,
+                *packed,
+                prologue(center, scale, shift, before_activation, before_a, before_b, before_residual, finishes),
+                expansion,
+                finishes,
+                parse_defers(defers),
+                epilogue(residual, activation, a, b, /*in_place=*/true, overwrites_residual, keeps_dtype)};
   return run_joined(
       joined, rule,
       restandardize_ahead(x.dim() > 0 ? x.size(0) : 0, source_mean, source_var, eps, rule, running, counters, last,

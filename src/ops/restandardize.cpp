@@ -3,6 +3,7 @@
 #include "ops/restandardize.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "ops/coefficients.h"
 #include "ops/epilogue.h"

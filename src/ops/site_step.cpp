@@ -63,7 +63,7 @@ stats::Moments site_step(const Rule& rule, const Measured& given, const stats::M
   const at::Tensor middle = stats::needs_medians(rule) ? medians(measured, mean, var) : at::Tensor();
   const stats::ImageMoments each{
       {mean, var}, x.numel() / (images * x.size(1)), middle, sample.count == sample.of ? 0 : sample.of};
-  const stats::Moments used = stats::step(rule, source, eps, each, state);
+  stats::Moments used = stats::step(rule, source, eps, each, state);
   if (!lags) {
     return used;
   }
