@@ -70,7 +70,7 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
   const auto kept_apart = [&](const at::Tensor& t) {
     return t.is_alias_of(state.running) || t.is_alias_of(state.counters) ? t.clone() : t.contiguous();
   };
-  const Moments used = select_part(rule, source, {kept_apart(chosen.mean), kept_apart(chosen.var)});
+  Moments used = select_part(rule, source, {kept_apart(chosen.mean), kept_apart(chosen.var)});
   const auto write = [&](const at::Tensor& value, double* target) {
     const at::Tensor row = (value.dim() == 2 ? value.mean(0) : value).contiguous();
     std::copy_n(row.data_ptr<double>(), size, target);
@@ -80,7 +80,7 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
     const Moments next = kept(rule, out);
     write(next.mean, rows);
     write(next.var, rows + channels);
-    const auto write_own = [](const at::Tensor& value, at::Tensor target) {
+    const auto write_own = [](const at::Tensor& value, const at::Tensor& target) {
       if (value.defined()) {
         target.copy_(value);
       }
@@ -128,7 +128,7 @@ Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tenso
   in.batch.pooled.var = at::where(measured.var < kDeadShare * source.var, source.var, measured.var);
   const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
 
-  const Moments used = select_part(rule, source, where(in.batch.images > 0, out.used, running));
+  Moments used = select_part(rule, source, where(in.batch.images > 0, out.used, running));
 
   const at::Tensor complete = in.batch.images == static_cast<double>(in.batch.offered);
   const at::Tensor accepted = complete.to(at::kDouble);

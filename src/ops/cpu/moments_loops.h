@@ -46,8 +46,8 @@ struct Row {
   using A = typename Arithmetic<T>::Type;
   static constexpr int kLanes = 128 / static_cast<int>(sizeof(A));  // two registers of AVX-512, two chains of additions
   static constexpr int64_t kGroup = 16;
-  static constexpr int64_t kFirst = 16 * kLanes;
-  static constexpr int64_t kBlock = 64 * kLanes;
+  static constexpr int64_t kFirst = int64_t{16} * kLanes;
+  static constexpr int64_t kBlock = int64_t{64} * kLanes;
   static constexpr int64_t kAhead = kPrefetchBytes / static_cast<int64_t>(sizeof(T));
   using L = Lanes<T, kLanes>;
 
