@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the threads do; rows of the output are made in depthwise_loops.h.
+// What the threads do; a row of the output is made in depthwise_loops.h.
 #include "ops/cpu/depthwise_convolution.h"
 
 #include <algorithm>
@@ -21,9 +21,10 @@ namespace {
 
 using std::int64_t;
 
-/// Channels that are convolved together: their rows stay in the cache while the kernel passes, and a layer of few
-/// pixels has work for several threads.
-constexpr int64_t kChannels = 96;
+/// Channels that are convolved together: rows of them are read and written as they lie. Fewer where there are few
+/// images, so that a layer of few pixels has work for several threads.
+constexpr int64_t kChannels = 192;
+constexpr int64_t kFewChannels = 96;
 /// Elements of a band at most: rows of the output that a thread takes at once. The first rows of its input have been
 /// normalised for the band above as well, so bands are not small, but where there are few images for many threads.
 constexpr int64_t kBand = 131072;
@@ -39,21 +40,14 @@ struct Layer {
   int64_t channels, out_rows, out_columns;
   Split blocks, bands;
 
-  Layer(const at::Tensor& x, const ConvolutionOptions& of)
+  /// The blocks of an expansion are those of its weight.
+  Layer(const at::Tensor& x, const ConvolutionOptions& of, bool expanded)
       : options(of),
         channels(of.groups),
         out_rows(output_side(x, of, 0)),
         out_columns(output_side(x, of, 1)),
-        blocks(channels, kChannels),
-        bands(bands_of(x.size(0))) {
-    TORCH_INTERNAL_ASSERT(rows_under(rows_at_once()) <= kMostRows);
-  }
-
-  /// Rows of the output that are made at once: rows of the input under several of them are read once from the
-  /// second-level cache.
-  [[nodiscard]] int64_t rows_at_once() const { return options.stride[0] == 1 ? 4 : options.stride[0] == 2 ? 2 : 1; }
-  /// Rows of the input under `rows` rows of the output.
-  [[nodiscard]] int64_t rows_under(int64_t rows) const { return (rows - 1) * options.stride[0] + kernel(0); }
+        blocks(channels, expanded || x.size(0) >= kUnits ? kChannels : kFewChannels),
+        bands(bands_of(x.size(0))) {}
 
   [[nodiscard]] Split bands_of(int64_t images) const {
     int64_t count = 1;
@@ -80,24 +74,22 @@ class Bands {
     const int64_t channel = layer_.blocks.begin(block);
     const int64_t width = layer_.blocks.length(block);
     const int64_t together = (kLeastPixels + input_.columns - 1) / input_.columns;
-    InputRows in(input_, image, channel, width, together, layer_.rows_under(layer_.rows_at_once()), scratch);
-    DepthwiseRows rows = start(channel, width, in.stride());
+    InputRows in(input_, image, channel, width, together, layer_.kernel(0), scratch);
+    DepthwiseRow row = start(channel, width, in.stride());
     const int64_t begin = layer_.bands.begin(band);
     const int64_t end = begin + layer_.bands.length(band);
     int64_t measured = begin;
-    for (int64_t r = begin; r < end; r += rows.rows) {
-      rows.rows = std::min(layer_.rows_at_once(), end - r);
+    for (int64_t r = begin; r < end; ++r) {
       const int64_t first = r * layer_.options.stride[0] - layer_.options.padding[0];
-      const int64_t under = layer_.rows_under(rows.rows);
-      in.make_ready(std::min(first + under, input_.rows), std::max<int64_t>(first, 0));
-      for (int64_t i = 0; i < under; ++i) {
-        rows.in[i] = in.row(first + i);
+      in.make_ready(std::min(first + row.kernel_rows, input_.rows), std::max<int64_t>(first, 0));
+      for (int64_t i = 0; i < row.kernel_rows; ++i) {
+        row.in[i] = in.row(first + i);
       }
-      rows.ahead = in.unread(first + under);
-      rows.ahead_of_output = rows.ahead == nullptr ? 0 : rows.ahead_of_output;
-      rows.out = out_row(image, r) + channel;
-      loops_.depthwise_rows(rows);
-      const int64_t made = r + rows.rows;
+      row.ahead = in.unread(first + row.kernel_rows);
+      row.ahead_of_output = row.ahead == nullptr ? 0 : row.ahead_of_output;
+      row.out = out_row(image, r) + channel;
+      loops_.depthwise_row(row);
+      const int64_t made = r + 1;
       if ((made - measured) * layer_.out_columns >= kLeastPixels || made == end) {
         moments_.add(loops_.of_float, image, band, (measured - begin) * layer_.out_columns,
                      out_row(image, measured) + channel, (made - measured) * layer_.out_columns, layer_.channels,
@@ -109,10 +101,8 @@ class Bands {
 
  private:
   /// What is the same for all rows.
-  [[nodiscard]] DepthwiseRows start(int64_t channel, int64_t width, int64_t in_stride) const {
-    DepthwiseRows row{};
-    row.out_row = layer_.out_columns * layer_.channels;
-    row.row_step = layer_.options.stride[0];
+  [[nodiscard]] DepthwiseRow start(int64_t channel, int64_t width, int64_t in_stride) const {
+    DepthwiseRow row{};
     row.kernel_rows = layer_.kernel(0);
     row.kernel_columns = layer_.kernel(1);
     row.step = layer_.options.stride[1];
@@ -145,7 +135,7 @@ class Bands {
 /// Of the layer's input, which is x or what the expansion makes of it.
 Measured convolve(Isa isa, const at::Tensor& x, const at::Tensor& weight, const ConvolutionOptions& options,
                   LayerInput input) {
-  const Layer layer(x, options);
+  const Layer layer(x, options, input.weight != nullptr);
   const int64_t images = x.size(0);
   at::Tensor y = at::empty({images, layer.channels, layer.out_rows, layer.out_columns},
                            x.options().memory_format(at::MemoryFormat::ChannelsLast));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Rows of a depthwise convolution's output: for each tile of channels the taps stay in registers, and the input under
-// all these rows in the first-level cache. Taps are added in the order of the kernel, products and sums rounded
-// separately. Included by the translation unit of each instruction set.
+// A row of a depthwise convolution's output, a few pixels at a time with all their channels: in the order of memory,
+// which the cores' prefetchers follow. Taps are added in the order of the kernel, products and sums rounded separately.
+// Included by the translation unit of each instruction set.
 #pragma once
 
 #include "ops/cpu/lanes.h"
@@ -11,143 +11,131 @@ namespace {
 
 /// Of a kernel with kTaps rows and columns and a step of kStep; 0 where they are not known.
 template <int kTaps, int kStep>
-struct DepthwiseTile {
+struct Depthwise {
   using L = Tiles<float>::L;
   /// Outputs that share what they load.
   static constexpr int kTogether = 4;
-  /// How many outputs ahead memory is asked for.
-  static constexpr int kOutputsAhead = 16;
 
-  const DepthwiseRows& row;
-  int64_t channel;
-  int64_t r = 0;                           ///< the row in hand
-  L taps[kTaps == 0 ? 1 : kTaps * kTaps];  // NOLINT
-  L bias;
+  const DepthwiseRow& row;
+  Tiles<float> tiles;
 
-  TTSCALE_INLINE DepthwiseTile(const DepthwiseRows& of, int64_t first)
-      : row(of), channel(first), bias(of.bias == nullptr ? L{} : L::load(of.bias + first)) {
-    for (int i = 0; i < kTaps * kTaps; ++i) {
-      taps[i] = L::load(of.weight + i * of.weight_stride + first);
-    }
+  TTSCALE_INLINE explicit Depthwise(const DepthwiseRow& of) : row(of), tiles{of.width} {}
+
+  [[nodiscard]] TTSCALE_INLINE int64_t kernel_rows() const { return kTaps == 0 ? row.kernel_rows : kTaps; }
+  [[nodiscard]] TTSCALE_INLINE int64_t kernel_columns() const { return kTaps == 0 ? row.kernel_columns : kTaps; }
+  [[nodiscard]] TTSCALE_INLINE int64_t start(int64_t column) const {
+    return column * (kStep == 0 ? row.step : kStep) - row.padding;
   }
-
-  [[nodiscard]] TTSCALE_INLINE int64_t step() const { return kStep == 0 ? row.step : kStep; }
+  [[nodiscard]] TTSCALE_INLINE L bias(int64_t channel) const {
+    return row.bias == nullptr ? L{} : L::load(row.bias + channel);
+  }
+  [[nodiscard]] TTSCALE_INLINE L tap(int64_t i, int64_t j, int64_t channel) const {
+    return L::load(row.weight + (i * kernel_columns() + j) * row.weight_stride + channel);
+  }
+  /// Under row i and column `column` of the kernel's place.
+  [[nodiscard]] TTSCALE_INLINE const float* in(int64_t i, int64_t column, int64_t channel) const {
+    return row.in[i] + column * row.in_stride + channel;
+  }
+  [[nodiscard]] TTSCALE_INLINE float* out(int64_t column, int64_t channel) const {
+    return row.out + column * row.out_stride + channel;
+  }
 
   /// An output some of whose columns may lie outside.
-  TTSCALE_INLINE void at_edge(int64_t column) const {
-    const int64_t start = column * step() - row.padding;
-    const auto lies_inside = [&](int64_t j) { return start + j >= 0 && start + j < row.columns; };
-    L y = bias;
-    if constexpr (kTaps > 0) {
-      for (int i = 0; i < kTaps; ++i) {
-        for (int j = 0; j < kTaps; ++j) {
-          if (lies_inside(j)) {
-            y += L::load(row.in[r * row.row_step + i] + (start + j) * row.in_stride + channel) * taps[i * kTaps + j];
-          }
-        }
-      }
-    } else {
-      for (int64_t i = 0; i < row.kernel_rows; ++i) {
-        for (int64_t j = 0; j < row.kernel_columns; ++j) {
-          if (lies_inside(j)) {
-            const float* tap = row.weight + (i * row.kernel_columns + j) * row.weight_stride + channel;
-            y += L::load(row.in[r * row.row_step + i] + (start + j) * row.in_stride + channel) * L::load(tap);
-          }
+  TTSCALE_INLINE void at_edge(int64_t column, int64_t channel) const {
+    const int64_t first = start(column);
+    L y = bias(channel);
+    for (int64_t i = 0; i < kernel_rows(); ++i) {
+      for (int64_t j = 0; j < kernel_columns(); ++j) {
+        if (first + j >= 0 && first + j < row.columns) {
+          y += L::load(in(i, first + j, channel)) * tap(i, j, channel);
         }
       }
     }
-    y.store(row.out + r * row.out_row + column * row.out_stride + channel);
-  }
-
-  /// What outputs from `column` on have to fetch of the pixels that come later. The cores' own prefetchers do not
-  /// follow the order in which tiles are read, and rest while rows that are in the cache are convolved.
-  template <int kCount>
-  TTSCALE_INLINE void fetch(int64_t column) const {
-    const float* ahead = row.ahead + (r * row.out_columns + column) * row.ahead_of_output * row.ahead_stride + channel;
-    for (int64_t i = 0; i < kCount * row.ahead_of_output; ++i) {
-      __builtin_prefetch(ahead + i * row.ahead_stride, 0, 2);
-    }
-    float* const out = row.out + r * row.out_row + (column + kOutputsAhead) * row.out_stride + channel;
-    for (int64_t i = 0; i < kCount; ++i) {
-      __builtin_prefetch(out + i * row.out_stride, 1, 3);
-    }
+    y.store(out(column, channel));
   }
 
   /// kCount outputs from `column` on, all of whose columns lie inside.
   template <int kCount>
-  TTSCALE_INLINE void inside(int64_t column) const {
+  TTSCALE_INLINE void inside(int64_t column, int64_t channel) const {
     L y[kCount];  // NOLINT
     for (int n = 0; n < kCount; ++n) {
-      y[n] = bias;
+      y[n] = bias(channel);
     }
-    fetch<kCount>(column);
-    const int64_t start = column * kStep - row.padding;
     for (int i = 0; i < kTaps; ++i) {
-      const float* in = row.in[r * row.row_step + i] + start * row.in_stride + channel;
+      L taps[kTaps];  // NOLINT
+      for (int j = 0; j < kTaps; ++j) {
+        taps[j] = tap(i, j, channel);
+      }
+      const float* x = in(i, start(column), channel);
       for (int k = 0; k < (kCount - 1) * kStep + kTaps; ++k) {
-        const L x = L::load(in + k * row.in_stride);
+        const L value = L::load(x + k * row.in_stride);
         for (int n = 0; n < kCount; ++n) {
           const int j = k - n * kStep;
           if (j >= 0 && j < kTaps) {
-            y[n] += x * taps[i * kTaps + j];
+            y[n] += value * taps[j];
           }
         }
       }
     }
     for (int n = 0; n < kCount; ++n) {
-      y[n].store(row.out + r * row.out_row + (column + n) * row.out_stride + channel);
+      y[n].store(out(column + n, channel));
     }
   }
 
-  TTSCALE_INLINE void run() {
-    for (r = 0; r < row.rows; ++r) {
-      run_row();
+  /// What outputs from `column` on have to fetch of the pixels that come later: the cores' own prefetchers rest while
+  /// rows that are in the cache are convolved.
+  TTSCALE_INLINE void fetch(int64_t column, int64_t count, int64_t channel) const {
+    const float* ahead = row.ahead + column * row.ahead_of_output * row.ahead_stride + channel;
+    for (int64_t i = 0; i < count * row.ahead_of_output; ++i) {
+      __builtin_prefetch(ahead + i * row.ahead_stride, 0, 2);
     }
   }
 
- private:
-  TTSCALE_INLINE void run_row() const {
+  /// Calls of(channel) for the first channel of each tile.
+  template <typename Of>
+  TTSCALE_INLINE void for_each_tile(const Of& of) const {
+    for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+      of(tiles.start(tile));
+    }
+  }
+
+  TTSCALE_INLINE void run() const {
     int64_t column = 0;
+    const auto edge_until = [&](int64_t end) __attribute__((always_inline)) {
+      for (; column < end && column < row.out_columns; ++column) {
+        for_each_tile([&](int64_t channel) __attribute__((always_inline)) { at_edge(column, channel); });
+      }
+    };
     if constexpr (kTaps > 0) {
-      const int64_t first = (row.padding + kStep - 1) / kStep;
+      edge_until((row.padding + kStep - 1) / kStep);
       const int64_t room = row.columns + row.padding - kTaps;  // the last start that lies inside, from the padding
       const int64_t end = room < 0 ? 0 : (room / kStep + 1 < row.out_columns ? room / kStep + 1 : row.out_columns);
-      for (; column < first && column < row.out_columns; ++column) {
-        at_edge(column);
-      }
       for (; column + kTogether <= end; column += kTogether) {
-        inside<kTogether>(column);
+        for_each_tile([&](int64_t channel) __attribute__((always_inline)) {
+          fetch(column, kTogether, channel);
+          inside<kTogether>(column, channel);
+        });
       }
       for (; column < end; ++column) {
-        inside<1>(column);
+        for_each_tile([&](int64_t channel) __attribute__((always_inline)) { inside<1>(column, channel); });
       }
     }
-    for (; column < row.out_columns; ++column) {
-      at_edge(column);
-    }
+    edge_until(row.out_columns);
   }
 };
 
-template <int kTaps, int kStep>
-void depthwise_rows_with(const DepthwiseRows& row) {
-  const Tiles<float> tiles{row.width};
-  for (int64_t tile = 0; tile < tiles.count(); ++tile) {
-    DepthwiseTile<kTaps, kStep>(row, tiles.start(tile)).run();
-  }
-}
-
-void depthwise_rows(const DepthwiseRows& row) {
+void depthwise_row(const DepthwiseRow& row) {
   const bool square = row.kernel_rows == row.kernel_columns;
   if (square && row.kernel_rows == 3 && row.step == 1) {
-    depthwise_rows_with<3, 1>(row);
+    Depthwise<3, 1>(row).run();
   } else if (square && row.kernel_rows == 3 && row.step == 2) {
-    depthwise_rows_with<3, 2>(row);
+    Depthwise<3, 2>(row).run();
   } else if (square && row.kernel_rows == 5 && row.step == 1) {
-    depthwise_rows_with<5, 1>(row);
+    Depthwise<5, 1>(row).run();
   } else if (square && row.kernel_rows == 5 && row.step == 2) {
-    depthwise_rows_with<5, 2>(row);
+    Depthwise<5, 2>(row).run();
   } else {
-    depthwise_rows_with<0, 0>(row);
+    Depthwise<0, 0>(row).run();
   }
 }
 

@@ -46,18 +46,15 @@ struct Loops {
 /// Fewer channels are left to others: the loops over pixels would have to fold them.
 constexpr std::int64_t kLeastDepthwise = 32;
 
-/// Most rows or columns of a depthwise kernel, and most rows of the input under those that are convolved at once.
+/// Most rows or columns of a depthwise kernel.
 constexpr std::int64_t kMostTaps = 7;
-constexpr std::int64_t kMostRows = 12;
 
-/// Some rows of the output of a depthwise convolution, float32, in channels_last.
-struct DepthwiseRows {
-  std::int64_t rows;           ///< of the output
-  const float* in[kMostRows];  ///< the first pixel of each row under them; of zeros where there is none  // NOLINT
-  float* out;                  ///< the first pixel of the first row
-  std::int64_t out_row;        ///< elements from row to row
+/// One row of the output of a depthwise convolution, float32, in channels_last.
+struct DepthwiseRow {
+  const float* in[kMostTaps];  ///< the first pixel of each row under it; of zeros where there is none  // NOLINT
+  float* out;                  ///< its first pixel
   std::int64_t kernel_rows, kernel_columns;
-  std::int64_t row_step, step, padding;        ///< of rows; of columns
+  std::int64_t step, padding;                  ///< of columns
   std::int64_t columns, out_columns;           ///< pixels of a row
   std::int64_t in_stride, out_stride;          ///< elements from pixel to pixel
   const float* weight;                         ///< [kernel_rows, kernel_columns, ...] of the first channel
@@ -68,11 +65,11 @@ struct DepthwiseRows {
   std::int64_t ahead_of_output, ahead_stride;  ///< pixels for each of the output, and elements from one to the next
 };
 
-/// The loops for every element type, and those for float32 alone. depthwise_rows(), too, gives the same bits on every
+/// The loops for every element type, and those for float32 alone. depthwise_row(), too, gives the same bits on every
 /// instruction set.
 struct LoopTable {
   Loops of_float, of_double, of_bfloat16, of_half;
-  void (*depthwise_rows)(const DepthwiseRows& rows);
+  void (*depthwise_row)(const DepthwiseRow& row);
 };
 
 /// The table of an instruction set among available_isas().
