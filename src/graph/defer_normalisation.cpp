@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A joined convolution leaves the pass that normalises its output to the convolution that alone takes it, where that
-// one normalises on the way in; a 1x1 convolution to many channels leaves itself as well, where a depthwise one
-// follows.
+// A joined convolution leaves the pass that normalises its output to the convolution that takes it first, where that
+// one normalises on the way in, and finishes it for those that take it later; a 1x1 convolution to many channels leaves
+// itself as well, where a depthwise one follows.
 #include <array>
 #include <string>
 #include <vector>

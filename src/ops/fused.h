@@ -39,7 +39,7 @@ at::Tensor fused_restandardize(at::Tensor& x, const at::Tensor& source_mean, con
 inline constexpr const char* kConvolutionNormOperator = "ttscale::convolution_norm";
 inline constexpr const char* kConvolutionRestandardizeOperator = "ttscale::convolution_restandardize";
 
-/// What a joined site may leave to the convolution that alone takes its output.
+/// What a joined site may leave to the convolution that takes its output first.
 enum class Defers : std::int64_t {
   kNothing,
   kNormalisation,  ///< y is the convolution's output, to be normalised
@@ -54,8 +54,11 @@ using Unfinished = std::tuple<at::Tensor, c10::optional<at::Tensor>, c10::option
 /// fused_norm(convolution(x, packed), ...). Where the rule measures none of these images and weights can be packed, the
 /// convolution does all of it (PackedConvolution::forward_then()). The result may lie in the residual if
 /// `overwrites_residual` is set. If `center`, `scale` and `shift` are there, x is an unfinished result of a site
-/// before, whose activation is `before_activation` and whose convolution, if that can be missing, is `expansion`. What
-/// this site leaves unfinished is bounded by `defers` (Defers), which is kNothing where there is a residual.
+/// before, whose activation is `before_activation`, whose residual, if it has one, `before_residual`, and whose
+/// convolution, if that can be missing, `expansion`; it is nobody else's, and may be overwritten. If `finishes` is set,
+/// others take it after this site, and it comes back as it is when finished. What this site leaves unfinished itself is
+/// bounded by `defers` (Defers). Throws as norm() and affine_then() do, and c10::Error for some of the three
+/// coefficients, or another number than those of Defers.
 Unfinished convolution_norm(const at::Tensor& x, const c10::intrusive_ptr<PackedConvolution>& packed,
                             const c10::optional<at::Tensor>& weight, const c10::optional<at::Tensor>& bias,
                             const at::Tensor& source_mean, const at::Tensor& source_var, double eps,

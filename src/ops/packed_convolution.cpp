@@ -12,8 +12,8 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "ops/cpu/depthwise_convolution.h"
-#include "ops/cpu/loops.h"
 #include "ops/cpu/pointwise_convolution.h"
+#include "ops/post_operation.h"
 
 namespace ttscale::ops {
 namespace {
@@ -21,12 +21,6 @@ namespace {
 /// Streams meet a whole batch and a smaller last one, each of which may run in two parts (graph/sampler.h). A copy of
 /// the weight is kept for each shape.
 constexpr std::size_t kKept = 4;
-
-/// Channels from which a 1x1 convolution may be done twice: with more the second time takes longer than its output
-/// takes to be written and read (tests/bench/README.md).
-constexpr std::int64_t kMostRepeated = 48;
-/// Numbers of the output for which that is worth it: fewer stay in the caches.
-constexpr std::int64_t kLeastSaved = 4194304;
 
 /// One of LibTorch's operators for packed weights, which have no C++ declarations; absent in 1.13.
 c10::optional<c10::OperatorHandle> find(const char* name, const char* overload = "") {
@@ -49,42 +43,6 @@ const c10::optional<c10::OperatorHandle>& packer() {
 }
 
 bool can_pack(at::ScalarType type) { return packer() && (type == at::kFloat || type == at::kBFloat16); }
-
-constexpr const char* kNothing = "none";
-constexpr const char* kRelu = "relu";
-
-/// What oneDNN does to each value as it writes it, as the operators for packed weights name it.
-struct PostOperation {
-  std::string name = kNothing;
-  c10::List<c10::optional<at::Scalar>> numbers = c10::List<c10::optional<at::Scalar>>();
-};
-
-PostOperation post_operation(const Activation& activation) {
-  using Function = Activation::Function;
-  PostOperation out;
-  switch (activation.function) {
-    case Function::kLeakyRelu:
-      out.name = "leaky_relu";
-      out.numbers.push_back(at::Scalar(activation.a));
-      return out;
-    case Function::kHardswish:
-      out.name = "hardswish";
-      return out;
-    case Function::kSilu:
-      out.name = "swish";
-      return out;
-    case Function::kClamp:
-      break;
-  }
-  if (!activation.does_nothing() && activation.a == 0 && std::isinf(activation.b)) {
-    out.name = kRelu;
-  } else if (!activation.does_nothing()) {
-    out.name = "hardtanh";
-    out.numbers.push_back(at::Scalar(activation.a));
-    out.numbers.push_back(at::Scalar(activation.b));
-  }
-  return out;
-}
 
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
@@ -197,19 +155,12 @@ Measured PackedConvolution::forward_measured(const at::Tensor& x, const Prologue
   return {forward(done(prologue, x)), {}, {}};
 }
 
-bool PackedConvolution::normalises() const {
-  const at::Tensor pixel = at::empty({1, options_.weight.size(1) * options_.groups, kMostTaps, kMostTaps},
-                                     options_.weight.options().memory_format(at::MemoryFormat::Contiguous));
-  return is_depthwise(pixel, options_) || (is_pointwise(pixel, options_) && pointwise_normalises(options_));
-}
+bool PackedConvolution::normalises() const { return is_depthwise(options_) || finishes(); }
+
+bool PackedConvolution::finishes() const { return is_pointwise(options_) && pointwise_normalises(options_); }
 
 bool PackedConvolution::finishes(const at::Tensor& x, const Prologue& prologue) const {
   return pointwise_finishes(x, options_, prologue);
-}
-
-bool PackedConvolution::finishes() const {
-  const at::Tensor pixel = at::empty({1, options_.weight.size(1) * options_.groups, 1, 1}, at::kFloat);
-  return pointwise_finishes(pixel, options_, {});
 }
 
 bool PackedConvolution::takes(const at::Tensor& x) const {
@@ -217,17 +168,10 @@ bool PackedConvolution::takes(const at::Tensor& x) const {
 }
 
 bool PackedConvolution::expands_for(const PackedConvolution& next) const {
-  const at::Tensor& weight = options_.weight;
-  const std::int64_t in = weight.size(1) * options_.groups;
-  const std::int64_t out = weight.size(0);
-  const auto pixel = [](std::int64_t channels) { return at::empty({1, channels, kMostTaps, kMostTaps}, at::kFloat); };
-  return in <= kMostRepeated && in < out && is_pointwise(pixel(in), options_) &&
-         is_depthwise(pixel(out), next.options_);
+  return is_expansion(options_, next.options_);
 }
 
-bool PackedConvolution::saves_memory(const at::Tensor& x) const {
-  return is_pointwise(x, options_) && x.numel() / x.size(1) * options_.weight.size(0) >= kLeastSaved;
-}
+bool PackedConvolution::saves_memory(const at::Tensor& x) const { return is_worth_repeating(x, options_); }
 
 Measured PackedConvolution::measure(const at::Tensor& x) {
   return pointwise_moments(available_isas().back(), x, laid_out(pointwise_weight), options_);
@@ -324,8 +268,8 @@ at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficien
   // ONEDNN_MAX_CPU_ISA=SSE41).
   static const auto add = find("mkldnn::_convolution_pointwise_", "binary");
   if (add && options_.groups == 1 && then.overwrites_residual && adds_to_output(then.residual, x) &&
-      (post.name == kNothing || post.name == kRelu)) {
-    const c10::IValue last = post.name == kNothing ? c10::IValue() : c10::IValue(post.name);
+      (post.name == kNoPostOperation || post.name == kReluPostOperation)) {
+    const c10::IValue last = post.name == kNoPostOperation ? c10::IValue() : c10::IValue(post.name);
     return call(*add, {then.residual, images, weight, bias, options_.padding, options_.stride, options_.dilation,
                        options_.groups, std::string("add"), c10::Scalar(1.0), last, post.numbers, std::string()});
   }

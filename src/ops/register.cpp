@@ -35,7 +35,9 @@ TORCH_LIBRARY_FRAGMENT(ttscale, m) {
       "float a, float b, bool in_place, bool keeps_dtype) -> Tensor(e!)");
   m.class_<ttscale::ops::PackedConvolution>("PackedConvolution");
   m.def("convolution(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed) -> Tensor");
-  // They write into the convolution's own output, or into the residual.
+  // They write into the convolution's own output, or into the residual. What they leave unfinished may be x itself, and
+  // unfinished x is overwritten: not said here, since then no graph could be trusted to leave its images alone. Only
+  // graph/defer_normalisation.cpp asks for either, for values that nobody else takes before.
   m.def(
       "convolution_norm(Tensor x, __torch__.torch.classes.ttscale.PackedConvolution packed, Tensor? weight, "
       "Tensor? bias, Tensor source_mean, Tensor source_var, float eps, str rule, Tensor(a!) running, "

@@ -68,7 +68,7 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
   const double finite = in.batch.images.data_ptr<double>()[0];
   const Moments chosen = finite > 0 ? out.used : running;
   const auto kept_apart = [&](const at::Tensor& t) {
-    return t.is_alias_of(state.running) || t.is_alias_of(state.counters) ? t.clone() : t.contiguous();
+    return t.is_alias_of(state.running) ? t.clone() : t.contiguous();
   };
   Moments used = select_part(rule, source, {kept_apart(chosen.mean), kept_apart(chosen.var)});
   const auto write = [&](const at::Tensor& value, double* target) {

@@ -214,7 +214,7 @@ class Expansion : public ::testing::TestWithParam<bool> {
 using Left = std::pair<std::int64_t, bool>;
 
 TEST_P(Expansion, IsNotWrittenWhereItIsLarge) {
-  const at::Tensor large = at::randn({2, 16, 182, 181}) + at::randn({2, 16, 1, 1});
+  const at::Tensor large = at::randn({4, 16, 182, 181}) + at::randn({4, 16, 1, 1});
   const Left missing = has_matrix_kernels() ? Left{16, false} : Left{64, false};
   for (const char* rule : {"batch", "ema", "auto"}) {
     EXPECT_EQ(compare(rule, rule, large), missing) << rule;
@@ -223,7 +223,7 @@ TEST_P(Expansion, IsNotWrittenWhereItIsLarge) {
 }
 
 TEST_P(Expansion, IsWrittenWhereMoreThanItsMomentsMatters) {
-  const at::Tensor large = at::randn({2, 16, 182, 181});
+  const at::Tensor large = at::randn({4, 16, 182, 181});
   EXPECT_EQ(compare("medbn", "medbn", large), (Left{64, false}));
   EXPECT_EQ(compare("source", "source", large), (Left{64, !GetParam()}));
 }
@@ -242,7 +242,7 @@ TEST_P(Expansion, IsDoneWhereTheNextIsKnownAhead) {
     return std::get<0>(second.run(GetParam(), y, {kRelu6, &first}, sampled, next, {}, Defers::kNothing));
   };
   for (int image = 0; image < 3; ++image) {
-    const at::Tensor x = at::randn({1, 16, 257, 256});
+    const at::Tensor x = at::randn({1, 16, 363, 362});
     expect_close(both(x, Defers::kConvolution, one, next_one), both(x, Defers::kNothing, two, next_two), 1e-5);
   }
 }
@@ -252,7 +252,7 @@ TEST_P(Expansion, OfImagesSmallerThanTheKernelSaysSo) {
   Layer second(64, 64, 3, 64);
   second.convolution = c10::make_intrusive<PackedConvolution>(
       ConvolutionOptions{at::randn({64, 1, 3, 3}), c10::nullopt, {1, 1}, {0, 0}, {1, 1}, 64});
-  for (const auto& sides : {std::vector<std::int64_t>{2, 33000}, {33000, 2}}) {
+  for (const auto& sides : {std::vector<std::int64_t>{2, 66000}, {66000, 2}}) {
     State one(64, at::kCPU, "batch");
     State two(64, at::kCPU, "batch");
     const at::Tensor x = at::randn({1, 16, sides[0], sides[1]});

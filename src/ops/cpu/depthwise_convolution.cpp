@@ -15,6 +15,7 @@
 #include "ops/cpu/matrix_kernels.h"
 #include "ops/cpu/partial_moments.h"
 #include "ops/cpu/pixel_prologue.h"
+#include "ops/cpu/pointwise_convolution.h"
 
 namespace ttscale::ops {
 namespace {
@@ -33,6 +34,12 @@ constexpr int64_t kUnits = 8;
 
 /// Pixels for which the loops of moments and prologues are called at least: a call costs as much as a few of them.
 constexpr int64_t kLeastPixels = 56;
+
+/// Channels from which a 1x1 convolution may be done twice, and numbers of its output for which that is worth it:
+/// multiplying more takes as long as writing and reading, fewer numbers stay in the caches (bench_convolutions,
+/// "expanded").
+constexpr int64_t kMostRepeated = 32;
+constexpr int64_t kLeastSaved = 8388608;
 
 /// The layer, and how it is divided. Nothing depends on the number of threads.
 struct Layer {
@@ -86,7 +93,6 @@ class Bands {
         row.in[i] = in.row(first + i);
       }
       row.ahead = in.unread(first + row.kernel_rows);
-      row.ahead_of_output = row.ahead == nullptr ? 0 : row.ahead_of_output;
       row.out = out_row(image, r) + channel;
       loops_.depthwise_row(row);
       const int64_t made = r + 1;
@@ -115,7 +121,8 @@ class Bands {
     row.weight_stride = layer_.channels;
     row.bias = bias_ == nullptr ? nullptr : bias_ + channel;
     row.width = width;
-    row.ahead_of_output = layer_.options.stride[0] * input_.columns / layer_.out_columns;
+    // What an expansion takes is small, and in the caches.
+    row.ahead_of_output = input_.weight != nullptr ? 0 : layer_.options.stride[0] * input_.columns / layer_.out_columns;
     row.ahead_stride = input_.x_channels;
     return row;
   }
@@ -164,20 +171,18 @@ Measured convolve(Isa isa, const at::Tensor& x, const at::Tensor& weight, const 
   return {y, mean, var};
 }
 
-/// Whether the layer itself is one, whatever its images.
-bool is_depthwise_layer(const ConvolutionOptions& options) {
+}  // namespace
+
+bool is_depthwise(const ConvolutionOptions& options) {
   const at::Tensor& w = options.weight;
-  return w.scalar_type() == at::kFloat && w.size(0) == options.groups && w.size(1) == 1 &&
-         options.groups >= kLeastDepthwise && w.size(2) <= kMostTaps && w.size(3) <= kMostTaps &&
+  return is_sound(options) && w.is_cpu() && w.scalar_type() == at::kFloat && w.size(0) == options.groups &&
+         w.size(1) == 1 && options.groups >= kLeastDepthwise && w.size(2) <= kMostTaps && w.size(3) <= kMostTaps &&
          options.dilation[0] == 1 && options.dilation[1] == 1;
 }
 
-}  // namespace
-
 bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options) {
-  return is_sound(options) && is_depthwise_layer(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
-         x.scalar_type() == at::kFloat && x.size(1) == options.groups && output_side(x, options, 0) > 0 &&
-         output_side(x, options, 1) > 0;
+  return is_depthwise(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
+         x.size(1) == options.groups && output_side(x, options, 0) > 0 && output_side(x, options, 1) > 0;
 }
 
 at::Tensor depthwise_weight(const at::Tensor& weight) { return weight.squeeze(1).permute({1, 2, 0}).contiguous(); }
@@ -192,6 +197,16 @@ Measured depthwise_convolution(Isa isa, const at::Tensor& input, const at::Tenso
     as_it_lies.prologue = &*before;
   }
   return convolve(isa, x, weight, options, as_it_lies);
+}
+
+bool is_expansion(const ConvolutionOptions& options, const ConvolutionOptions& next) {
+  const int64_t in = options.weight.size(1);
+  const int64_t out = options.weight.size(0);
+  return is_pointwise(options) && in <= kMostRepeated && in < out && is_depthwise(next) && next.groups == out;
+}
+
+bool is_worth_repeating(const at::Tensor& x, const ConvolutionOptions& options) {
+  return is_pointwise(x, options) && x.numel() / x.size(1) * options.weight.size(0) >= kLeastSaved;
 }
 
 at::Tensor expansion_weight(const at::Tensor& weight) {

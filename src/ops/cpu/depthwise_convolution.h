@@ -13,8 +13,10 @@
 
 namespace ttscale::ops {
 
-/// Whether depthwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, one input channel an
-/// output channel, at least kLeastDepthwise, kernels up to kMostTaps, no dilation.
+/// Whether depthwise_convolution() takes such a convolution: float32 on the CPU, one input channel an output channel,
+/// at least kLeastDepthwise, kernels up to kMostTaps, no dilation.
+bool is_depthwise(const ConvolutionOptions& options);
+/// The same of x [N, C, H, W].
 bool is_depthwise(const at::Tensor& x, const ConvolutionOptions& options);
 
 /// The weight [C, 1, H, W] as depthwise_convolution() wants it: [H, W, C].
@@ -24,6 +26,12 @@ at::Tensor depthwise_weight(const at::Tensor& weight);
 /// nor on the number of threads. `weight` is depthwise_weight().
 Measured depthwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& weight,
                                const ConvolutionOptions& options, const Prologue& prologue);
+
+/// Whether `options` are a 1x1 convolution that expand_and_convolve() may do for the depthwise one `next`.
+bool is_expansion(const ConvolutionOptions& options, const ConvolutionOptions& next);
+
+/// Whether that takes less time for x [N, C_in, H, W] than to write what an expansion makes of it.
+bool is_worth_repeating(const at::Tensor& x, const ConvolutionOptions& expansion);
 
 /// The weight [C, C_in, 1, 1] of a 1x1 convolution as expand_and_convolve() wants it.
 at::Tensor expansion_weight(const at::Tensor& weight);

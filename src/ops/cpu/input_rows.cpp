@@ -57,11 +57,4 @@ const float* InputRows::row(int64_t r) const {
   return as_they_lie() ? in_memory(r) + channel_ : scratch_.ready.data() + elements(r % kept_);
 }
 
-const float* InputRows::unread(int64_t end) const {
-  if (layer_.weight != nullptr) {
-    return nullptr;
-  }
-  return in_memory(end + (as_they_lie() ? 0 : together_ - 1)) + channel_;
-}
-
 }  // namespace ttscale::ops

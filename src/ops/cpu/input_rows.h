@@ -41,8 +41,10 @@ class InputRows {
   /// Elements from pixel to pixel.
   [[nodiscard]] std::int64_t stride() const { return as_they_lie() ? layer_.channels : width_; }
 
-  /// Where in memory rows are that will be read soon after those up to `end`; null where there is not much to read.
-  [[nodiscard]] const float* unread(std::int64_t end) const;
+  /// Where in memory the rows of x are that will be read soon after those up to `end`.
+  [[nodiscard]] const float* unread(std::int64_t end) const {
+    return in_memory(end + (as_they_lie() ? 0 : together_ - 1)) + channel_;
+  }
 
  private:
   [[nodiscard]] bool as_they_lie() const { return layer_.prologue == nullptr; }

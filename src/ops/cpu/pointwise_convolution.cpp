@@ -199,11 +199,15 @@ std::tuple<at::Tensor, at::Tensor> multiply_all(Isa isa, const at::Tensor& x, co
 
 }  // namespace
 
-bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
+bool is_pointwise(const ConvolutionOptions& options) {
   const at::Tensor& w = options.weight;
-  return is_sound(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
-         w.scalar_type() == at::kFloat && options.groups == 1 && x.size(1) == w.size(1) && w.size(2) == 1 &&
+  return is_sound(options) && w.is_cpu() && w.scalar_type() == at::kFloat && options.groups == 1 && w.size(2) == 1 &&
          w.size(3) == 1 && all(options.stride, 1) && all(options.padding, 0) && has_matrix_kernels();
+}
+
+bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options) {
+  return is_pointwise(options) && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kFloat &&
+         x.size(1) == options.weight.size(1);
 }
 
 bool pointwise_normalises(const ConvolutionOptions& options) { return runs_of_outputs(options).count == 1; }

@@ -13,8 +13,10 @@
 
 namespace ttscale::ops {
 
-/// Whether pointwise_convolution() takes such a convolution of x [N, C, H, W]: float32 on the CPU, 1x1, no stride, no
-/// padding, no groups, and has_matrix_kernels() (cpu/matrix_kernels.h).
+/// Whether pointwise_convolution() takes such a convolution: float32 on the CPU, 1x1, no stride, no padding, no groups,
+/// and has_matrix_kernels() (cpu/matrix_kernels.h).
+bool is_pointwise(const ConvolutionOptions& options);
+/// The same of x [N, C, H, W].
 bool is_pointwise(const at::Tensor& x, const ConvolutionOptions& options);
 
 /// Whether a prologue is done on the way in. Where the weight is larger than a cache, pixels are read once for each of
