@@ -8,6 +8,7 @@
 #include <limits>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "stats/main_memory.h"
 
@@ -37,16 +38,21 @@ at::Tensor values(const MaybeTensor& t, const at::Tensor& like, double fallback)
 
 const double* data(const at::Tensor& t) { return t.defined() ? t.data_ptr<double>() : nullptr; }
 
+/// Values worth a thread: at some 3 ns each.
+constexpr std::int64_t kGrain = 8192;
+
 /// Calls of(i, c) for every value of moments [C] or [N, C] and its channel.
 template <typename Of>
 void for_each_value(const at::Tensor& moments, const Of& of) {
   const std::int64_t channels = moments.size(-1);
   const std::int64_t rows = moments.numel() / channels;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      of(row * channels + c, c);
+  at::parallel_for(0, rows, std::max<std::int64_t>(1, kGrain / channels), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        of(row * channels + c, c);
+      }
     }
-  }
+  });
 }
 
 }  // namespace

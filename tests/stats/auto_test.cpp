@@ -449,6 +449,37 @@ INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
                                                               "auto:weight=1,block=1,distinct=0.1,count=0"),
                                             ::testing::Values(1, 2, 7, 64, 300)));
 
+TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
+  const Rule rule = parse_rule("auto");
+  for (const std::int64_t channels : {1, 8, 61, 512}) {
+    at::manual_seed(16);
+    const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};
+    source.var[0] = 0;
+    const at::Tensor eps = at::rand({channels}, at::kDouble) * kEps;
+    eps[0] = 0;
+    std::vector<at::Tensor> found;
+    for (const Isa isa : available_isas()) {
+      SCOPED_TRACE(isa_name(isa));
+      at::manual_seed(17);
+      Twice site(rule, channels);
+      std::vector<at::Tensor> all;
+      for (const std::int64_t n : {1, 5, 16, 3}) {
+        begin(rule, site.loops.stream, true);
+        const Moments images{source.mean + at::randn({n, channels}, at::kDouble),
+                             source.var * at::randn({n, channels}, at::kDouble).exp()};
+        const Moments used =
+            step_in_loops(std::get<rule::Auto>(rule), source, eps, {images, kPositions}, site.loops, isa);
+        all.insert(all.end(), {used.mean.flatten(), used.var.flatten()});
+      }
+      const SiteState& state = site.loops;
+      all.insert(all.end(), {state.running.flatten(), state.counters, state.last.flatten(), state.stream});
+      found.push_back(at::cat(all));
+      EXPECT_TRUE(found.back().isfinite().all().item<bool>());
+      EXPECT_TRUE(found.back().equal(found.front())) << channels;
+    }
+  }
+}
+
 TEST(AutoLoops, GiveTheSameBitsForAnyNumberOfThreads) {
   const Rule rule = parse_rule("auto");
   constexpr std::int64_t kWide = 6001;  // more than a thread's share, and no whole number of vectors

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "ops/cpu/activation_lanes.h"
-#include "ops/cpu/lanes.h"
+#include "ops/cpu/tiles.h"
 
 namespace ttscale::ops {
 namespace {

@@ -4,7 +4,7 @@
 // Included by the translation unit of each instruction set.
 #pragma once
 
-#include "ops/cpu/lanes.h"
+#include "ops/cpu/tiles.h"
 
 namespace ttscale::ops {
 namespace {

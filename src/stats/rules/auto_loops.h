@@ -3,6 +3,7 @@
 // hundred small operators, and at a batch of one image the dispatcher would cost more than the layers.
 #pragma once
 
+#include "base/isa.h"
 #include "stats/rules.h"
 
 namespace ttscale::stats {
@@ -10,8 +11,9 @@ namespace ttscale::stats {
 /// Whether step_in_loops() can read and write these tensors: float64 in main memory, contiguous.
 bool lie_in_memory(const Moments& source, const at::Tensor& eps, const ImageMoments& images, const SiteState& state);
 
-/// step() for auto, the same to rounding. Results do not depend on the number of threads.
+/// step() for auto, the same to rounding. Results do not depend on the number of threads or, among available_isas(), on
+/// the instruction set.
 Moments step_in_loops(const rule::Auto& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
-                      SiteState& state);
+                      SiteState& state, Isa isa = available_isas().back());
 
 }  // namespace ttscale::stats

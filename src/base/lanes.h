@@ -11,15 +11,14 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "ops/cpu/loops.h"
-
 #ifdef __F16C__
 #include <immintrin.h>
 #endif
 
 #define TTSCALE_INLINE inline __attribute__((always_inline))
+#define TTSCALE_INLINE_LAMBDA __attribute__((always_inline))
 
-namespace ttscale::ops {
+namespace ttscale {
 namespace {
 
 using std::int64_t;
@@ -43,6 +42,7 @@ struct Of {
   typedef uint16_t Short __attribute__((vector_size(lanes * 2)));
   typedef double Double __attribute__((vector_size(lanes * 8)));
   typedef std::int64_t Long __attribute__((vector_size(lanes * 8)));
+  typedef std::uint64_t LongWord __attribute__((vector_size(lanes * 8)));
 };
 // clang-format on
 
@@ -301,6 +301,34 @@ struct Lanes {
       part[i] += other.part[i];
     }
   }
+  /// Compiled without -fmath-errno: one instruction.
+  [[nodiscard]] TTSCALE_INLINE Lanes root() const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      for (int j = 0; j < R::kWidth; ++j) {
+        v.part[i][j] = static_cast<A>(__builtin_sqrt(part[i][j]));
+      }
+    }
+    return v;
+  }
+  /// At least `low`; NaN stays NaN.
+  [[nodiscard]] TTSCALE_INLINE Lanes at_least(A low) const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      const typename R::Vector lowest = typename R::Vector{} + low;
+      v.part[i] = part[i] < lowest ? lowest : part[i];
+    }
+    return v;
+  }
+  /// At most `high`; NaN stays NaN.
+  [[nodiscard]] TTSCALE_INLINE Lanes at_most(A high) const {
+    Lanes v;
+    for (int i = 0; i < kParts; ++i) {
+      const typename R::Vector highest = typename R::Vector{} + high;
+      v.part[i] = part[i] > highest ? highest : part[i];
+    }
+    return v;
+  }
   /// Within the bounds; NaN stays NaN.
   TTSCALE_INLINE Lanes clamped(const Lanes& low, const Lanes& high) const {
     Lanes v;
@@ -363,31 +391,5 @@ struct Lanes {
   }
 };
 
-/// Channels in runs of lanes, for the loops over pixels: a tile is what is loaded at once. The last tile ends with the
-/// last channel: where tiles do not divide the channels it overlaps the tile before, and channels in both have two
-/// lanes.
-template <typename T>
-struct Tiles {
-  using L = Lanes<T, Register<T>::kElements>;
-  static constexpr int64_t kWidth = Register<T>::kElements;
-  int64_t channels;
-
-  [[nodiscard]] TTSCALE_INLINE int64_t count() const { return (channels + kWidth - 1) / kWidth; }
-  [[nodiscard]] TTSCALE_INLINE int64_t start(int64_t tile) const {
-    const int64_t first = tile * kWidth;
-    return first + kWidth <= channels ? first : channels - kWidth;
-  }
-  /// The place of a channel in an array with kWidth numbers a tile.
-  [[nodiscard]] TTSCALE_INLINE int64_t lane(int64_t channel) const {
-    const int64_t tile = channel / kWidth;
-    return tile * kWidth + L::lane(static_cast<int>(channel - start(tile)));
-  }
-};
-
-/// Fewer channels than this fill no tile on some CPU: on all of them `narrow_fold` pixels in a row pose as one with as
-/// many times the channels.
-constexpr int64_t kNarrow = 32;
-TTSCALE_INLINE int64_t narrow_fold(int64_t channels) { return channels <= 8 ? 32 : (channels < 16 ? 16 : 8); }
-
 }  // namespace
-}  // namespace ttscale::ops
+}  // namespace ttscale

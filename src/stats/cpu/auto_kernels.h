@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The inner loops of auto: raw pointers, one thread, compiled once for every instruction set. rules/auto_loops.cpp says
+// what they are for, rules/auto.cpp has the same formulas on tensors.
+#pragma once
+
+#include <cstdint>
+
+#include "base/isa.h"
+
+namespace ttscale::stats {
+
+/// Scratch rows have room for as many channels as fill whole vectors.
+constexpr std::int64_t kAutoLanes = 8;
+
+/// Rows [C] of one site. Moments are about the source mean: a mean and a second moment, in units of the source's
+/// standard deviation with eps.
+struct AutoRows {
+  std::int64_t channels;
+
+  const double* source_mean;
+  const double* source_var;
+  const double* eps;
+  std::int64_t eps_step;  ///< 0: one eps for all channels
+
+  // Scratch.
+  double* unit;
+  double* inverse;   ///< of unit; 0 in channels that are dead (kSmallestUnit)
+  double* old_mean;  ///< the stream before this batch
+  double* old_second;
+  double* mean;  ///< and with it
+  double* second;
+  double* var;
+  double* deviation;     ///< root of var
+  double* spread_scale;  ///< 1 / (8 (var + kVarianceFloor))
+};
+
+/// Sums over images of mean, second moment and the squares of both: four rows, each `stride` behind the one before.
+struct AutoSums {
+  double* rows;
+  std::int64_t stride;
+};
+
+/// Sums over channels of squared Hellinger distances.
+struct AutoDistances {
+  double mixed_to_source, own_to_source, own_to_stream;
+};
+
+/// The loops for one instruction set. All of them give the same bits.
+struct AutoKernels {
+  /// Units of the site, and the stream's moments (mean, var: [C]) in them.
+  void (*units)(const AutoRows& rows, const double* mean, const double* var);
+  /// One image (mean, var: [C]) in those units. False if its moments are not finite in them; then it is at the source.
+  bool (*image)(const AutoRows& rows, const double* mean, const double* var, double* own_mean, double* own_second);
+  /// Whether all `count` numbers are finite.
+  bool (*finite)(const double* numbers, std::int64_t count);
+  /// Channels first <= c < end (first divisible by kAutoLanes, end too or the last) of the usable ones among images
+  /// that lie `stride` apart: batch = their sums, block += them.
+  void (*sum)(const double* own_mean, const double* own_second, std::int64_t stride, const char* usable,
+              std::int64_t images, std::int64_t first, std::int64_t end, const AutoSums& batch, const AutoSums& block);
+  /// Sum over channels of the distances between a block (sums over `images` images) and the stream before this batch.
+  double (*jump)(const AutoRows& rows, const AutoSums& block, double images);
+  /// Sum over channels of the distances between the block and its images, to second order.
+  double (*within)(const AutoRows& rows, const AutoSums& block, double images);
+  /// The stream with this batch, which is `images` images and has `share` of the weight. Answers the sum over channels
+  /// of the distances between stream and source.
+  double (*history)(const AutoRows& rows, const AutoSums& batch, double images, double share);
+  /// Sum over channels of the distances between an image and the stream, to second order.
+  double (*spread)(const AutoRows& rows, const double* own_mean, const double* own_second);
+  /// Distances of an image, and the logarithms of the variances that it has mixed with the stream.
+  AutoDistances (*distances)(const AutoRows& rows, const double* own_mean, const double* own_second, double own,
+                             double* log_var);
+  /// Mean and variance [C] to normalise an image with: between source and what it has mixed with the stream, which has
+  /// the weight w. var holds what distances() has left in log_var.
+  void (*mix)(const AutoRows& rows, const double* own_mean, double own, double w, double* mean, double* var);
+  /// Channels first.. as in sum(): mean over images of mean and var [N, C], of those marked or, where marks is null, of
+  /// all; with_between adds the variance of the means.
+  void (*average)(const double* mean, const double* var, std::int64_t channels, const char* marks, std::int64_t images,
+                  bool with_between, std::int64_t first, std::int64_t end, double* mean_out, double* var_out);
+  /// The stream's moments in natural units, [C].
+  void (*store)(const AutoRows& rows, double* mean, double* var);
+};
+
+/// The loops of an instruction set among available_isas().
+const AutoKernels& auto_kernels(Isa isa);
+
+extern const AutoKernels kBaselineAutoKernels;
+#ifdef TTSCALE_X86_KERNELS
+extern const AutoKernels kAvx2AutoKernels;
+extern const AutoKernels kAvx512AutoKernels;
+#endif
+
+}  // namespace ttscale::stats
