@@ -1,7 +1,8 @@
 # How every library and test of the tree is made: one static library a folder, linked only to what lies below it (src/README.md).
 include_guard(GLOBAL)
 
-set(TTSCALE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+# -Wenum-conversion: arithmetic of two enumerations, which C++20 deprecates (newer LibTorch asks for C++20) and C++17 passes in silence.
+set(TTSCALE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wenum-conversion)
 if(TTSCALE_WERROR)
   list(APPEND TTSCALE_WARNINGS -Werror)
 endif()
