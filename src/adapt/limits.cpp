@@ -55,7 +55,7 @@ std::vector<std::string> limits(const StreamReport& report, const Rule& rule, co
   const bool only_features =
       !sites.empty() && std::all_of(sites.begin(), sites.end(), [](const Site& s) { return s.kind == "features"; });
   if (only_features) {
-    out.push_back(
+    out.emplace_back(
         "the model has no BatchNorm that could be adapted (layers such as LayerNorm take statistics from each image "
         "already); only the input of its last layer is, with small gains");
   }
