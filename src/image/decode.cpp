@@ -7,8 +7,12 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+
+#include <mutex>
+#include <set>
 #include <vector>
 
+#include "base/log.h"
 #include "image/file_bytes.h"
 #include "image/format.h"
 #include "image/jpeg_decode.h"
@@ -53,6 +57,20 @@ at::Tensor decode_png(Bytes bytes, const DecodeLimits& limits, const std::filesy
   return to_rgb_tensor(bgr, png.size);
 }
 
+/// Once a file and process: an evaluation decodes a file for each of its domains.
+void warn_of_damage(const std::string& damage, const std::filesystem::path& file) {
+  static std::mutex mutex;
+  static std::set<std::filesystem::path> warned;
+  if (damage.empty()) {
+    return;
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (warned.insert(file).second) {
+    log(LogLevel::kWarning,
+        "image: damaged data, decoded as far as they make sense (" + damage + "): " + file.string());
+  }
+}
+
 }  // namespace
 
 at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits) {
@@ -67,7 +85,8 @@ at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits)
     check_limits(size, limits, file);
     if (format == Format::kJpeg) {
       at::Tensor rgb = empty_rgb(size);
-      if (decode_jpeg(view, size, rgb.data_ptr<std::uint8_t>())) {
+      if (const auto damage = decode_jpeg(view, size, rgb.data_ptr<std::uint8_t>())) {
+        warn_of_damage(*damage, file);
         return rgb;
       }
     }

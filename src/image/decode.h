@@ -18,7 +18,7 @@ struct DecodeLimits {
 /// RGB, contiguous. EXIF orientation is ignored and alpha dropped, as Pillow does; 16-bit gray PNG saturates at 255.
 /// Deviations from Pillow: CMYK JPEG (by at most one level); GIF, TIFF, animated WebP, text PNM, 16-bit and compressed
 /// BMP, and a PNG that lacks only its end are refused. A complete JPEG with damaged coefficients is decoded as Pillow
-/// does, and libjpeg says so on stderr. OpenCV's own threads are switched off for the whole process. Throws DataError
+/// does, with a warning in the log, once a file. OpenCV's own threads are switched off for the whole process. Throws DataError
 /// for a file that is missing, empty, truncated, damaged, of another format or above the limits.
 at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits = {});
 

@@ -25,6 +25,7 @@ struct Decoder {
   jpeg_error_mgr manager;
   std::jmp_buf refused;
   std::array<char, JMSG_LENGTH_MAX> message;
+  std::array<char, JMSG_LENGTH_MAX> damage;  // the first that it has worked around
   jpeg_decompress_struct state;
 };
 
@@ -32,6 +33,14 @@ struct Decoder {
   auto* decoder = reinterpret_cast<Decoder*>(state->err);
   state->err->format_message(state, decoder->message.data());
   std::longjmp(decoder->refused, 1);
+}
+
+// libjpeg's own version would print the first warning, without the name of the file.
+void note_damage(j_common_ptr state, int level) {
+  constexpr int kWarning = -1;
+  if (level == kWarning && state->err->num_warnings++ == 0) {
+    state->err->format_message(state, reinterpret_cast<Decoder*>(state->err)->damage.data());
+  }
 }
 
 // Called where the data end before the image does; libjpeg's own version would go on with gray.
@@ -77,15 +86,16 @@ Outcome run(Decoder& decoder, Bytes file, Size size, std::uint8_t* rgb) {
 
 }  // namespace
 
-bool decode_jpeg(Bytes file, Size size, std::uint8_t* rgb) {
+std::optional<std::string> decode_jpeg(Bytes file, Size size, std::uint8_t* rgb) {
   Decoder decoder{};
   decoder.state.err = jpeg_std_error(&decoder.manager);
   decoder.manager.error_exit = refuse;
+  decoder.manager.emit_message = note_damage;
   const Outcome outcome = run(decoder, file, size, rgb);
   if (outcome == Outcome::kRefused) {
     throw BadImage("data that libjpeg refuses (" + std::string(decoder.message.data()) + ")");
   }
-  return outcome == Outcome::kDecoded;
+  return outcome == Outcome::kDecoded ? std::optional<std::string>(decoder.damage.data()) : std::nullopt;
 }
 
 }  // namespace ttscale::image
@@ -94,7 +104,7 @@ bool decode_jpeg(Bytes file, Size size, std::uint8_t* rgb) {
 
 namespace ttscale::image {
 
-bool decode_jpeg(Bytes /*file*/, Size /*size*/, std::uint8_t* /*rgb*/) { return false; }
+std::optional<std::string> decode_jpeg(Bytes /*file*/, Size /*size*/, std::uint8_t* /*rgb*/) { return std::nullopt; }
 
 }  // namespace ttscale::image
 

@@ -55,7 +55,7 @@ void load(const std::filesystem::path& file, Times& times) {
   const Size size = ttscale::image::inspect(bytes, ttscale::image::identify(bytes));
   times[1] += watch.lap();
   const at::Tensor rgb = at::empty({size.height, size.width, 3}, at::kByte);
-  if (!ttscale::image::decode_jpeg(bytes, size, rgb.data_ptr<std::uint8_t>())) {
+  if (!ttscale::image::decode_jpeg(bytes, size, rgb.data_ptr<std::uint8_t>()).has_value()) {
     throw std::runtime_error("OpenCV would decode " + file.string() + ", which is not measured here");
   }
   times[2] += watch.lap();

@@ -12,6 +12,8 @@
 #include <opencv2/core/version.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "base/log.h"
+#include "image/decode.h"
 #include "image/golden.h"
 #include "image/opencv_decode.h"
 #include "temp_folder.h"
@@ -74,7 +76,7 @@ class JpegDecode : public ::testing::Test {
     const Numbers file = golden("baseline.jpg");
     const Size size = *sound_size(file);
     Numbers rgb(bytes_of(size));
-    if (!decode_jpeg(view(file), size, rgb.data())) {
+    if (!decode_jpeg(view(file), size, rgb.data()).has_value()) {
       GTEST_SKIP() << "no libjpeg-turbo in this build: direct decoding of JPEG is NOT tested";
     }
   }
@@ -93,7 +95,7 @@ TEST_F(JpegDecode, DamagedFilesGiveThePixelsOfOpenCVOrAreRefusedAsThere) {
   std::mt19937 engine(1);
   int decoded = 0;
   int refused = 0;
-  ::testing::internal::CaptureStderr();  // libjpeg tells of each damage
+  ::testing::internal::CaptureStderr();  // OpenCV's libjpeg tells of each damage
   for (const char* name : {"baseline.jpg", "progressive.jpg", "gray.jpg"}) {
     const Numbers sound = golden(name);
     for (int round = 0; round < 200; ++round) {
@@ -127,6 +129,30 @@ TEST_F(JpegDecode, RefusalsSayWhatLibjpegSays) {
             "data that libjpeg refuses (Unsupported JPEG data precision 9)");
 }
 
+TEST_F(JpegDecode, DamageIsNamedOnceWithItsFile) {
+  Numbers file = golden("baseline.jpg");
+  const std::size_t middle = file.size() * 3 / 4;  // inside the scan
+  file[middle] = 0xFF;
+  file[middle + 1] = 0xD7;  // a restart marker, of which the file has none
+  Numbers rgb(bytes_of(*sound_size(file)));
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(decode_jpeg(view(file), *sound_size(file), rgb.data()), "Corrupt JPEG data: premature end of data segment");
+  const Numbers sound = golden("baseline.jpg");
+  EXPECT_EQ(decode_jpeg(view(sound), *sound_size(sound), rgb.data()), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+
+  const testing::TempFolder folder;
+  const auto path = folder.write("damaged.jpg", std::string(file.begin(), file.end()));
+  std::vector<std::string> lines;
+  set_log_sink([&](LogLevel, const std::string& line) { lines.push_back(line); });
+  decode(path);
+  decode(path);
+  set_log_sink({});
+  EXPECT_THAT(lines, ::testing::ElementsAre("image: damaged data, decoded as far as they make sense (Corrupt JPEG "
+                                            "data: premature end of data segment): " +
+                                            path.string()));
+}
+
 TEST_F(JpegDecode, DataThatEndEarlyAreRefused) {
   Numbers file = golden("baseline.jpg");
   const Size size = *sound_size(file);
@@ -140,9 +166,9 @@ TEST_F(JpegDecode, LeavesOtherSizesAndFourComponentsAlone) {
   const Numbers sound = golden("baseline.jpg");
   const Size size = *sound_size(sound);
   Numbers rgb(bytes_of(size), 7);
-  EXPECT_FALSE(decode_jpeg(view(sound), {size.height - 1, size.width}, rgb.data()));
+  EXPECT_FALSE(decode_jpeg(view(sound), {size.height - 1, size.width}, rgb.data()).has_value());
   const Numbers cmyk = golden("cmyk.jpg");
-  EXPECT_FALSE(decode_jpeg(view(cmyk), *sound_size(cmyk), rgb.data()));
+  EXPECT_FALSE(decode_jpeg(view(cmyk), *sound_size(cmyk), rgb.data()).has_value());
   EXPECT_EQ(rgb, Numbers(bytes_of(size), 7));
 }
 
