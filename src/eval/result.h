@@ -165,7 +165,7 @@ struct Cell {
   std::int64_t skipped = 0;           ///< images of the domain that could not be read
   std::int64_t rejected = 0;          ///< batches of this cell that the stream kept out of its statistics (NaN or Inf)
   std::vector<SiteSummary> sites;     ///< where asked for
-  std::vector<std::string> warnings;  ///< of the stream (StreamReport); for the log, not part of the result
+  std::vector<std::string> warnings;  ///< of the stream at the end of the cell (StreamReport)
   std::optional<double> seconds;      ///< spent in the model, where asked for
   std::optional<GuardSummary> guard;  ///< where one watches the rule
 };

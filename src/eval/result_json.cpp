@@ -186,6 +186,9 @@ Json cell_to_json(const Cell& cell) {
   if (cell.guard) {
     json["guard"] = guard_to_json(*cell.guard);
   }
+  if (!cell.warnings.empty()) {
+    json["warnings"] = cell.warnings;
+  }
   return json;
 }
 
@@ -213,6 +216,9 @@ Cell cell_from_json(const Json& json) {
   }
   if (json.contains("guard")) {
     cell.guard = guard_from_json(json.at("guard"));
+  }
+  if (json.contains("warnings")) {
+    json.at("warnings").get_to(cell.warnings);
   }
   return cell;
 }

@@ -237,6 +237,29 @@ TEST(Html, TroubleIsSaid) {
   EXPECT_THAT(text, HasSubstr("2 batches were kept out"));
 }
 
+TEST(Html, LimitsAreSaidOnceARuleWithTheirDomains) {
+  eval::EvalResult result = sample("guarded");
+  const std::string few = "the statistics rest on <9> images; expect little of fewer than 16";
+  for (eval::Cell& cell : result.cells) {
+    cell.warnings = {few};
+  }
+  result.cells.front().warnings.emplace_back("another");
+  const std::string text = read_strictly(to_html(result)).text;
+  const eval::Cell& first = result.cells.front();
+  EXPECT_THAT(text, HasSubstr(first.rule + " on " + first.domain + " and 2 more domains: " + few + "."));
+  EXPECT_THAT(text, HasSubstr(first.rule + " on " + first.domain + ": another."));
+  std::size_t said = 0;
+  for (std::size_t at = text.find(few); at != std::string::npos; at = text.find(few, at + 1)) {
+    ++said;
+  }
+  EXPECT_EQ(said, result.plan.rules.size());
+
+  for (int i = 0; i < 9; ++i) {
+    result.cells.front().warnings.push_back("warning " + std::to_string(i));
+  }
+  EXPECT_THAT(read_strictly(to_html(result)).text, HasSubstr("more warnings of this kind are in the results file"));
+}
+
 TEST(Html, WhatTheGuardDidIsSaidRuleByRule) {
   const eval::EvalResult result = sample("guarded");
   const std::string html = to_html(result);

@@ -113,6 +113,15 @@ TEST(ResultsJson, TimesAndSitesAreThereOnlyWhereAskedFor) {
   EXPECT_EQ(json["cells"][0]["sites"][0]["used_distance"], 0.125);
 }
 
+TEST(ResultsJson, LimitsOfAStreamAreThereWhereItMetAny) {
+  eval::EvalResult result = example();
+  EXPECT_FALSE(Json::parse(to_json(result))["cells"][0].contains("warnings"));
+  result.cells[0].warnings = {"few images", "an input in other units"};
+  const Json json = Json::parse(to_json(result));
+  EXPECT_THAT(json["cells"][0]["warnings"], ElementsAre("few images", "an input in other units"));
+  EXPECT_EQ(to_json(eval::parse_results(to_json(result), "r.json")), to_json(result));
+}
+
 TEST(ResultsJson, WatchedCellsSayWhatTheirGuardDid) {
   EXPECT_FALSE(Json::parse(to_json(example()))["cells"][1].contains("guard"));
   const eval::EvalResult result = guarded();

@@ -148,6 +148,51 @@ std::vector<Markup> non_finite_sentences(const Summary& summary) {
   return sentences;
 }
 
+/// What a rule's streams said of their limits, and on which domains.
+struct Limit {
+  std::string rule;
+  std::string words;
+  std::vector<std::string> domains;
+};
+
+std::vector<Limit> limits_of(const Summary& summary) {
+  std::vector<Limit> limits;
+  for (const eval::Cell& cell : summary.result().cells) {
+    for (const std::string& words : cell.warnings) {
+      auto found = std::find_if(limits.begin(), limits.end(),
+                                [&](const Limit& limit) { return limit.rule == cell.rule && limit.words == words; });
+      if (found == limits.end()) {
+        found = limits.insert(limits.end(), {cell.rule, words, {}});
+      }
+      std::vector<std::string>& domains = found->domains;
+      if (std::find(domains.begin(), domains.end(), cell.domain) == domains.end()) {
+        domains.push_back(cell.domain);
+      }
+    }
+  }
+  return limits;
+}
+
+/// "auto on fog/5 and 3 more domains: the statistics rest on 10 images; ..."
+std::vector<Markup> limit_sentences(const Summary& summary) {
+  constexpr std::size_t kMostSentences = 8;
+  constexpr std::size_t kMostBytes = 400;
+  const std::vector<Limit> limits = limits_of(summary);
+  std::vector<Markup> sentences;
+  for (const Limit& limit : limits) {
+    if (sentences.size() == kMostSentences) {
+      sentences.push_back(text(std::to_string(limits.size() - kMostSentences) +
+                               " more warnings of this kind are in the results file (cells, \"warnings\")."));
+      break;
+    }
+    const std::size_t others = limit.domains.size() - 1;
+    sentences.push_back(name(limit.rule) + text(" on ") + name(limit.domains.front(), 40) +
+                        text((others > 0 ? " and " + count_of(others, "more domain") : "") + ": " +
+                             shorten(clean_utf8(limit.words), kMostBytes) + "."));
+  }
+  return sentences;
+}
+
 }  // namespace
 
 Markup warnings_section(const Summary& summary) {
@@ -157,6 +202,9 @@ Markup warnings_section(const Summary& summary) {
   }
   sentences.push_back(skipped_sentence(summary));
   for (Markup& sentence : non_finite_sentences(summary)) {
+    sentences.push_back(std::move(sentence));
+  }
+  for (Markup& sentence : limit_sentences(summary)) {
     sentences.push_back(std::move(sentence));
   }
   Markup items;
