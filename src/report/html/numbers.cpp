@@ -58,6 +58,11 @@ std::vector<Column> change_columns() {
           })};
 }
 
+/// Neither nought nor a dash.
+bool says_something(const Markup& value) {
+  return value.html != "0" && value.html.find("class=\"none\"") == std::string::npos;
+}
+
 /// Columns in which some cell has something to say.
 std::vector<Column> columns_of(const Summary& summary) {
   std::vector<Column> columns{{"rule", [](const eval::Cell& cell) { return name(cell.rule, 40); }}};
@@ -78,10 +83,8 @@ std::vector<Column> columns_of(const Summary& summary) {
       {"seconds", [](const eval::Cell& cell) { return number(cell.seconds.value_or(eval::Scores::kNone), 2); }});
   const auto& cells = summary.result().cells;
   for (Column& column : optional) {
-    const bool said = std::any_of(cells.begin(), cells.end(), [&](const eval::Cell& cell) {
-      const std::string html = column.cell(cell).html;
-      return html != "0" && html.find("class=\"none\"") == std::string::npos;
-    });
+    const bool said = std::any_of(cells.begin(), cells.end(),
+                                  [&](const eval::Cell& cell) { return says_something(column.cell(cell)); });
     if (said) {
       columns.push_back(std::move(column));
     }
