@@ -54,6 +54,7 @@ void collect(const c10::IValue& value, const std::string& name, std::vector<Outp
 
 std::string describe(const std::vector<Output>& outputs) {
   std::vector<std::string> texts;
+  texts.reserve(outputs.size());
   for (const auto& [name, tensor] : outputs) {
     texts.push_back(name + " " + c10::str(tensor.sizes()));
   }

@@ -19,7 +19,7 @@ class Sampler {
   using Run = std::function<at::Tensor(const at::Tensor& images)>;
 
   /// For a rule that samples (stats::sample_share()), with the states of the stream's sites: at least one.
-  Sampler(Rule rule, std::vector<stats::SiteState> sites) : rule_(std::move(rule)), sites_(std::move(sites)) {}
+  Sampler(const Rule& rule, std::vector<stats::SiteState> sites) : rule_(rule), sites_(std::move(sites)) {}
 
   /// Which of the images [N, ...] are measured now.
   enum class Share { kNone, kSome, kAll };

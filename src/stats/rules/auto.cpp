@@ -152,7 +152,7 @@ class Site {
     put(kBlockImages, size * full.logical_not());
     out_.rows = sums * full.logical_not();
     const at::Tensor forgets = 1 / (1 + (jump / threshold).pow(kJumpSteepness));
-    const at::Tensor keep = at::where(judged, forgets, at::ones_like(forgets));
+    at::Tensor keep = at::where(judged, forgets, at::ones_like(forgets));
     out_.stream = at::stack({jumps, all, sites, in_.stream[kKeepSum] + keep});
     return keep;
   }
@@ -214,7 +214,7 @@ class Site {
   /// lowers its own.
   [[nodiscard]] at::Tensor shift_of(const Pair& mixed, const at::Tensor& images) const {
     const Moments source = at_source(mixed.m);
-    const at::Tensor shift = moved(mixed, spread_, images);
+    at::Tensor shift = moved(mixed, spread_, images);
     if (rule_.restraint == 0) {
       return shift;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // cumulative: the mean over all images so far. Batches weigh by their images, so that a short last batch does not count
 // like a full one.
+#include <ATen/ATen.h>
+
 #include "stats/rules.h"
 
 namespace ttscale::stats {

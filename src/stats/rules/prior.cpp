@@ -2,6 +2,8 @@
 // prior: the source as so many images beside those of the batch (Schneider et al. 2020, "Improving robustness against
 // common corruptions by covariate shift adaptation"). The weight follows the true size of every batch, the smaller last
 // one included.
+#include <ATen/ATen.h>
+
 #include "stats/rules.h"
 
 namespace ttscale::stats {
