@@ -66,14 +66,14 @@ at::Tensor OptimizedForm::run(const at::Tensor& images, const Run& fast, const R
 
 at::Tensor OptimizedForm::try_both(const at::Tensor& images, const Run& fast, const Run& plain,
                                    const std::function<void()>& restart) {
-  const at::Tensor expected = plain(images.clone());  // a model may write into its input
+  at::Tensor expected = plain(images.clone());  // a model may write into its input
   if (!stats::all_finite(images).item<bool>() || !expected.isfinite().any().item<bool>()) {
     return expected;  // tells nothing
   }
   restart();
   std::optional<std::string> why;
   try {
-    const at::Tensor found = fast(images.clone());
+    at::Tensor found = fast(images.clone());
     why = difference(expected, found);
     if (!why) {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -105,11 +105,12 @@ void select(std::vector<Selected>& sites, const std::vector<std::string>& layers
   const auto name = [](const Selected& s) -> const std::string& { return s.found.site.name; };
   const std::string names =
       sites.size() == 1 ? name(sites.front()) : name(sites.front()) + " ... " + name(sites.back());
-  for (const std::string& pattern : layers) {
-    if (std::none_of(sites.begin(), sites.end(), [&](const Selected& s) { return matches(name(s), {pattern}); })) {
-      throw UsageError("layer pattern '" + pattern + "' matches no adaptable layer; they are called " + names +
-                       " (ttscale inspect lists them)");
-    }
+  const auto unmatched = std::find_if(layers.begin(), layers.end(), [&](const std::string& pattern) {
+    return std::none_of(sites.begin(), sites.end(), [&](const Selected& s) { return matches(name(s), {pattern}); });
+  });
+  if (unmatched != layers.end()) {
+    throw UsageError("layer pattern '" + *unmatched + "' matches no adaptable layer; they are called " + names +
+                     " (ttscale inspect lists them)");
   }
   sites.erase(std::remove_if(sites.begin(), sites.end(),
                              [&](const Selected& s) {
@@ -279,13 +280,13 @@ Instance Program::instantiate(const std::string& rule, const StateTensors& state
   auto fast = std::make_shared<Module>(optimized_->module().copy());
   set_state(*fast, rule, state);
   std::optional<Sampler> sampler;
-  Rule parsed = parse_rule(rule);
+  const Rule parsed = parse_rule(rule);
   if (stats::sample_share(parsed) && !state.sites.empty()) {
     std::vector<stats::SiteState> sites;
     for (const SiteTensors& site : state.sites) {
       sites.push_back({site.running, site.counters, site.last, state.stream});
     }
-    sampler.emplace(std::move(parsed), std::move(sites));
+    sampler.emplace(parsed, std::move(sites));
   }
   return {std::move(instance), call_, optimized_, std::move(fast), unmeasured_, std::move(sampler)};
 }
