@@ -19,7 +19,8 @@ namespace ttscale {
 struct CallOptions {
   std::int64_t input_index = 0;  ///< which argument of forward takes the images; the others must have defaults
   std::string output;  ///< which tensor counts where forward returns several: position in a tuple or list, key of a
-                       ///< dictionary, joined by dots where nested; empty: the first of shape [N, K]
+                       ///< dictionary, joined by dots where nested; empty: the first of shape [N, K], or else the first
+                       ///< of shape [N, K, H, W]
 };
 
 /// What is done for speed beside adapting. The statistics are the same either way.

@@ -70,9 +70,17 @@ at::Tensor choose(const c10::IValue& value, const std::string& wanted, std::int6
   }
   std::vector<Output> outputs;
   collect(value, "", outputs);
-  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
-    return wanted.empty() ? output.second.dim() == 2 && output.second.size(0) == images : output.first == wanted;
+  const auto first_of = [&](std::int64_t dimensions) {
+    return std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
+      return output.second.dim() == dimensions && output.second.size(0) == images;
+    });
+  };
+  auto found = wanted.empty() ? first_of(2) : std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
+    return output.first == wanted;
   });
+  if (wanted.empty() && found == outputs.end()) {
+    found = first_of(4);  // segmentation
+  }
   if (found != outputs.end()) {
     return found->second;
   }
@@ -83,7 +91,7 @@ at::Tensor choose(const c10::IValue& value, const std::string& wanted, std::int6
         "scores");
   }
   if (wanted.empty()) {
-    throw ModelError("the model returns no tensor [N, classes], found " + describe(outputs) +
+    throw ModelError("the model returns no tensor [N, classes] or [N, classes, H, W], found " + describe(outputs) +
                      "; name the one that counts by --output");
   }
   throw UsageError("output: the model returns no \"" + wanted + "\", it has " + describe(outputs));

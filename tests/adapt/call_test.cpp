@@ -61,6 +61,13 @@ TEST(Outputs, TheFirstOfTwoDimensionsIsTaken) {
   }
 }
 
+TEST(Outputs, ModelsOfSegmentationAnswerTheirFirstMap) {
+  const at::Tensor map = run(returning("y"));
+  for (const char* result : {"{'out': y, 'aux': y + 1}", "(y, y + 1)", "(y[0], [y])"}) {
+    EXPECT_TRUE(run(returning(result)).equal(map)) << result;
+  }
+}
+
 TEST(Outputs, AreChosenByPositionOrKey) {
   const at::Tensor scores = run(returning("scores"));
   EXPECT_TRUE(run(returning("(y, scores, scores + 1)"), "2").equal(scores + 1));
@@ -73,8 +80,8 @@ TEST(Outputs, RefusalsNameWhatThereIs) {
   EXPECT_THAT(refusal<UsageError>(pair, with_output("aux")),
               AllOf(HasSubstr("logits [2, 3]"), HasSubstr("map [2, 3, 2, 2]")));
   EXPECT_THAT(refusal<UsageError>(returning("scores"), with_output("0")), HasSubstr("leave \"0\" out"));
-  EXPECT_THAT(refusal<ModelError>(returning("(y, y)"), with_output("")),
-              AllOf(HasSubstr("--output"), HasSubstr("0 [2")));
+  EXPECT_THAT(refusal<ModelError>(returning("(y[0], y[1])"), with_output("")),
+              AllOf(HasSubstr("--output"), HasSubstr("0 [3")));
   EXPECT_THAT(refusal<ModelError>(returning("{'a': int(scores.sum())}"), with_output("")),
               HasSubstr("returns Dict(str, int)"));
 }
