@@ -18,9 +18,8 @@ namespace ttscale {
 /// How a model is called.
 struct CallOptions {
   std::int64_t input_index = 0;  ///< which argument of forward takes the images; the others must have defaults
-  std::string output;  ///< which tensor counts where forward returns several: position in a tuple or list, key of a
-                       ///< dictionary, joined by dots where nested; empty: the first of shape [N, K], or else the first
-                       ///< of shape [N, K, H, W]
+  std::string output;  ///< which tensor counts where forward returns several: position or key, joined by dots where
+                       ///< nested; empty: the first [N, K], or the first of all if they are [N, .., H, W] of one size
 };
 
 /// What is done for speed beside adapting. The statistics are the same either way.

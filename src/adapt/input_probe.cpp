@@ -2,8 +2,11 @@
 // Channels in the other order, and ranges 255 times as large or small.
 #include "adapt/input_probe.h"
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -20,6 +23,7 @@ constexpr double kFewestImages = 16;
 constexpr const char* kReversed = "reversed";
 constexpr const char* kDivided = "divided";
 constexpr const char* kMultiplied = "multiplied";
+constexpr std::array<const char*, 3> kReadings{kReversed, kDivided, kMultiplied};  // in the order of numbers()
 
 /// Images of 0 to 255 stay above this after any usual normalisation, and such of 0 to 1 below.
 constexpr double kLargeValue = 30;
@@ -77,6 +81,50 @@ std::vector<std::string> InputProbe::warnings() const {
     }
   }
   return out;
+}
+
+at::Tensor InputProbe::numbers() const {
+  std::vector<at::Tensor> parts;
+  std::vector<double> head{static_cast<double>(tried_)};
+  for (const char* reading : kReadings) {
+    const auto found = comparisons_.find(reading);
+    if (found != comparisons_.end()) {
+      parts.push_back(found->second.numbers());
+    }
+    head.push_back(found != comparisons_.end() ? static_cast<double>(parts.back().numel()) : 0);
+  }
+  parts.insert(parts.begin(), at::tensor(head, at::kDouble));
+  return at::cat(parts);
+}
+
+bool InputProbe::from_numbers(const at::Tensor& numbers) {
+  constexpr auto kHead = static_cast<std::int64_t>(kReadings.size()) + 1;
+  constexpr double kMost = 9007199254740992.0;  // whole numbers of a double
+  if (numbers.dim() != 1 || numbers.numel() < kHead) {
+    return false;
+  }
+  const at::Tensor head = numbers.narrow(0, 0, kHead);
+  if (!head.ge(0).logical_and(head.le(kMost)).all().item<bool>()) {
+    return false;
+  }
+  InputProbe next;
+  next.tried_ = static_cast<std::int64_t>(head[0].item<double>());
+  std::int64_t at = kHead;
+  for (std::size_t i = 0; i < kReadings.size(); ++i) {
+    const auto size = static_cast<std::int64_t>(head[static_cast<std::int64_t>(i) + 1].item<double>());
+    if (size > numbers.numel() - at) {
+      return false;
+    }
+    if (size > 0 && !next.comparisons_[kReadings[i]].from_numbers(numbers.narrow(0, at, size))) {
+      return false;
+    }
+    at += size;
+  }
+  if (at != numbers.numel()) {
+    return false;
+  }
+  *this = std::move(next);
+  return true;
 }
 
 }  // namespace ttscale

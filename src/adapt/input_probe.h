@@ -31,6 +31,11 @@ class InputProbe {
   /// A line for each reading that the model clearly tells better.
   [[nodiscard]] std::vector<std::string> warnings() const;
 
+  /// All that it knows as numbers, float64 [..], and back. from_numbers() returns false, and changes nothing, for
+  /// numbers that no probe can have.
+  [[nodiscard]] at::Tensor numbers() const;
+  bool from_numbers(const at::Tensor& numbers);
+
  private:
   std::int64_t tried_ = 0;
   std::map<std::string, stats::Comparison> comparisons_;

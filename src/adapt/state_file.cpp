@@ -42,18 +42,18 @@ at::Tensor checked_numbers(const std::filesystem::path& file, const at::Tensor& 
   return state;
 }
 
-/// Files of before there was a guard have none.
-at::Tensor checked_guard(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary) {
-  if (!dictionary.contains("guard")) {
+/// A row of numbers that not every file has: those of before there was a guard have none.
+at::Tensor checked_row(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary, const char* key) {
+  if (!dictionary.contains(key)) {
     return {};
   }
-  at::Tensor guard = dictionary.at("guard").toTensor();
-  if (guard.scalar_type() != at::kDouble || guard.dim() != 1) {
-    throw DataError("state file " + file.string() + " has a guard of " + c10::str(guard.sizes()) +
+  at::Tensor row = dictionary.at(key).toTensor();
+  if (row.scalar_type() != at::kDouble || row.dim() != 1) {
+    throw DataError("state file " + file.string() + " has a " + key + " of " + c10::str(row.sizes()) +
                     " numbers, expected one row of float64; it is damaged");
   }
-  expect_finite(file, guard);
-  return guard;
+  expect_finite(file, row);
+  return row;
 }
 
 SavedState checked_state(const std::filesystem::path& file, const c10::impl::GenericDict& dictionary,
@@ -68,7 +68,8 @@ SavedState checked_state(const std::filesystem::path& file, const c10::impl::Gen
   expect_same(file, "reference", expected.reference, dictionary.at("reference").toStringRef());
   SavedState out;
   out.state = checked_numbers(file, dictionary.at("state").toTensor(), expected.state);
-  out.guard = checked_guard(file, dictionary);
+  out.guard = checked_row(file, dictionary, "guard");
+  out.probe = checked_row(file, dictionary, "probe");
   if (dictionary.contains("good")) {
     out.good = checked_numbers(file, dictionary.at("good").toTensor(), expected.state);
   }
@@ -86,6 +87,9 @@ void write_state(const std::filesystem::path& file, const StateFile& content) {
   dictionary.insert("images", content.images);
   if (content.guard.defined()) {
     dictionary.insert("guard", content.guard);
+  }
+  if (content.probe.defined()) {
+    dictionary.insert("probe", content.probe);
   }
   if (content.good.defined()) {
     dictionary.insert("good", content.good);

@@ -20,12 +20,13 @@ struct StateFile {
   std::int64_t images = 0;         ///< seen since the last reset
   at::Tensor state;                ///< float64, on the CPU
   at::Tensor guard = {};           ///< Watch::numbers()
+  at::Tensor probe = {};           ///< InputProbe::numbers()
   at::Tensor good = {};            ///< state that the guard would go back to; undefined: the beginning
 };
 
-/// What a file gives back; `guard` and `good` undefined where it has none.
+/// What a file gives back; `guard`, `probe` and `good` undefined where it has none.
 struct SavedState {
-  at::Tensor state, guard, good;
+  at::Tensor state, guard, probe, good;
 };
 
 /// Writes the file, whole or not at all. Throws Error naming path and reason.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Streams: a program, and a state of their own.
 #include <limits>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -222,7 +223,7 @@ void Stream::reset() {
 
 Snapshot Stream::snapshot() const {
   return Snapshot(std::make_shared<const Snapshot::Content>(Snapshot::Content{
-      impl_->program, impl_->rule, impl_->state.snapshot(), impl_->fresh, impl_->good, impl_->watch}));
+      impl_->program, impl_->rule, impl_->state.snapshot(), impl_->fresh, impl_->good, impl_->watch, impl_->probe}));
 }
 
 void Stream::rollback(const Snapshot& snapshot) {
@@ -236,6 +237,7 @@ void Stream::rollback(const Snapshot& snapshot) {
   impl_->fresh = content.fresh;
   impl_->good = content.good;
   impl_->watch.go_back(content.watch);
+  impl_->probe = content.probe;
 }
 
 StateFile Stream::Impl::describe() const {
@@ -243,6 +245,7 @@ StateFile Stream::Impl::describe() const {
   StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
   if (watch.asked_for()) {
     out.guard = watch.numbers();
+    out.probe = probe.numbers();
     out.good = good.defined() ? good.to(at::kCPU) : good;
   }
   for (const auto& site : program->sites()) {
@@ -260,6 +263,11 @@ void Stream::load(const std::filesystem::path& file) {
   if (watch.asked_for() && saved.guard.defined() && !watch.from_numbers(saved.guard)) {
     throw DataError("state file " + file.string() + " holds numbers that no guard can have; it is damaged");
   }
+  InputProbe probe;
+  if (watch.asked_for() && saved.probe.defined() && !probe.from_numbers(saved.probe)) {
+    throw DataError("state file " + file.string() +
+                    " holds numbers that no probe of the input can have; it is damaged");
+  }
   impl_->state.restore(saved.state);
   if (stats::sample_share(impl_->options)) {
     at::Tensor stream = impl_->state.tensors().stream;
@@ -268,6 +276,7 @@ void Stream::load(const std::filesystem::path& file) {
   impl_->fresh = has_met_nothing(impl_->state);
   impl_->good = saved.good.defined() ? saved.good.to(impl_->state.all().device()) : at::Tensor();
   impl_->watch = watch;
+  impl_->probe = std::move(probe);
 }
 
 GuardReport Stream::guard() const {

@@ -23,6 +23,7 @@ struct Snapshot::Content {
   bool fresh;       ///< of a stream that has met no batch
   at::Tensor good;  ///< as below
   Watch watch;
+  InputProbe probe;
 };
 
 struct Stream::Impl {

@@ -4,7 +4,7 @@
 
 #include "base/lanes.h"
 
-namespace ttscale {
+namespace ttscale::simd {
 namespace {
 
 /// How exp() of a number type is made: 2^n times a polynomial in r, |r| <= ln(2) / 2, x = n ln(2) + r.
@@ -91,4 +91,4 @@ TTSCALE_INLINE typename Of<width>::Double logarithm(const typename Of<width>::Do
 }
 
 }  // namespace
-}  // namespace ttscale
+}  // namespace ttscale::simd

@@ -18,7 +18,7 @@
 #define TTSCALE_INLINE inline __attribute__((always_inline))
 #define TTSCALE_INLINE_LAMBDA __attribute__((always_inline))
 
-namespace ttscale {
+namespace ttscale::simd {
 namespace {
 
 using std::int64_t;
@@ -301,7 +301,7 @@ struct Lanes {
       part[i] += other.part[i];
     }
   }
-  /// Compiled without -fmath-errno: one instruction.
+  /// One instruction a register, under the options of cmake/TtscaleLoops.cmake.
   [[nodiscard]] TTSCALE_INLINE Lanes root() const {
     Lanes v;
     for (int i = 0; i < kParts; ++i) {
@@ -392,4 +392,4 @@ struct Lanes {
 };
 
 }  // namespace
-}  // namespace ttscale
+}  // namespace ttscale::simd

@@ -57,17 +57,19 @@ at::Tensor decode_png(Bytes bytes, const DecodeLimits& limits, const std::filesy
   return to_rgb_tensor(bgr, png.size);
 }
 
-/// Once a file and process: an evaluation decodes a file for each of its domains.
-void warn_of_damage(const std::string& damage, const std::filesystem::path& file) {
+/// Whether a file has not been named before: an evaluation decodes it for each of its domains. Of very many only the
+/// first are named.
+bool is_news(const std::filesystem::path& file) {
+  constexpr std::size_t kMostNamed = 100;
   static std::mutex mutex;
-  static std::set<std::filesystem::path> warned;
-  if (damage.empty()) {
-    return;
-  }
+  static std::set<std::filesystem::path> named;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (warned.insert(file).second) {
-    log(LogLevel::kWarning,
-        "image: damaged data, decoded as far as they make sense (" + damage + "): " + file.string());
+  return named.size() < kMostNamed && named.insert(file).second;
+}
+
+void pass_on(const std::string& warning, const std::filesystem::path& file) {
+  if (!warning.empty() && is_news(file)) {
+    log(LogLevel::kWarning, "image: decoded, but libjpeg warns of it (" + warning + "): " + file.string());
   }
 }
 
@@ -85,8 +87,8 @@ at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits)
     check_limits(size, limits, file);
     if (format == Format::kJpeg) {
       at::Tensor rgb = empty_rgb(size);
-      if (const auto damage = decode_jpeg(view, size, rgb.data_ptr<std::uint8_t>())) {
-        warn_of_damage(*damage, file);
+      if (const auto warning = decode_jpeg(view, size, rgb.data_ptr<std::uint8_t>())) {
+        pass_on(*warning, file);
         return rgb;
       }
     }

@@ -18,8 +18,9 @@ struct DecodeLimits {
 /// RGB, contiguous. EXIF orientation is ignored and alpha dropped, as Pillow does; 16-bit gray PNG saturates at 255.
 /// Deviations from Pillow: CMYK JPEG (by at most one level); GIF, TIFF, animated WebP, text PNM, 16-bit and compressed
 /// BMP, and a PNG that lacks only its end are refused. A complete JPEG with damaged coefficients is decoded as Pillow
-/// does, with a warning in the log, once a file. OpenCV's own threads are switched off for the whole process. Throws DataError
-/// for a file that is missing, empty, truncated, damaged, of another format or above the limits.
+/// does; what libjpeg says of it goes to the log, once a file (100 files at most; of CMYK, and in a build without
+/// libjpeg-turbo, it goes to stderr without a name). OpenCV's own threads are switched off for the whole process.
+/// Throws DataError for a file that is missing, empty, truncated, damaged, of another format or above the limits.
 at::Tensor decode(const std::filesystem::path& file, const DecodeLimits& limits = {});
 
 }  // namespace ttscale::image

@@ -25,7 +25,7 @@ struct Decoder {
   jpeg_error_mgr manager;
   std::jmp_buf refused;
   std::array<char, JMSG_LENGTH_MAX> message;
-  std::array<char, JMSG_LENGTH_MAX> damage;  // the first that it has worked around
+  std::array<char, JMSG_LENGTH_MAX> warning;  // the first
   jpeg_decompress_struct state;
 };
 
@@ -36,10 +36,10 @@ struct Decoder {
 }
 
 // libjpeg's own version would print the first warning, without the name of the file.
-void note_damage(j_common_ptr state, int level) {
+void note_warning(j_common_ptr state, int level) {
   constexpr int kWarning = -1;
   if (level == kWarning && state->err->num_warnings++ == 0) {
-    state->err->format_message(state, reinterpret_cast<Decoder*>(state->err)->damage.data());
+    state->err->format_message(state, reinterpret_cast<Decoder*>(state->err)->warning.data());
   }
 }
 
@@ -90,12 +90,12 @@ std::optional<std::string> decode_jpeg(Bytes file, Size size, std::uint8_t* rgb)
   Decoder decoder{};
   decoder.state.err = jpeg_std_error(&decoder.manager);
   decoder.manager.error_exit = refuse;
-  decoder.manager.emit_message = note_damage;
+  decoder.manager.emit_message = note_warning;
   const Outcome outcome = run(decoder, file, size, rgb);
   if (outcome == Outcome::kRefused) {
     throw BadImage("data that libjpeg refuses (" + std::string(decoder.message.data()) + ")");
   }
-  return outcome == Outcome::kDecoded ? std::optional<std::string>(decoder.damage.data()) : std::nullopt;
+  return outcome == Outcome::kDecoded ? std::optional<std::string>(decoder.warning.data()) : std::nullopt;
 }
 
 }  // namespace ttscale::image

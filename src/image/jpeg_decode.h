@@ -14,7 +14,7 @@
 namespace ttscale::image {
 
 /// Decodes a file that inspect_jpeg() accepted into `rgb`, size.height * size.width * 3 bytes, with the pixels that
-/// Pillow gives. Answers what libjpeg says of the first damage that it has worked around, empty if there was none.
+/// Pillow gives. Answers libjpeg's first warning, of damage that it has worked around say, empty if there was none.
 /// Nothing, and nothing written, if this build has no libjpeg-turbo or the file is neither gray nor has three
 /// components: such files are OpenCV's. Throws BadImage where libjpeg refuses the file.
 std::optional<std::string> decode_jpeg(Bytes file, Size size, std::uint8_t* rgb);

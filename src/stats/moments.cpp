@@ -11,6 +11,7 @@
 
 #include <ATen/ATen.h>
 
+#include "stats/hellinger.h"
 #include "stats/main_memory.h"
 
 namespace ttscale::stats {
@@ -155,10 +156,8 @@ Moments where(const at::Tensor& condition, const Moments& a, const Moments& b) {
 }
 
 at::Tensor hellinger(const Moments& a, const Moments& b) {
-  // Keeps 0/0 of two constant channels at "equal variances"; far below any variance that a float32 activation can have.
-  constexpr double kTiny = 1e-30;
-  const at::Tensor sum = a.var + b.var + kTiny;
-  const at::Tensor ratio = ((a.var + kTiny / 2) * (b.var + kTiny / 2)).sqrt() * 2 / sum;
+  const at::Tensor sum = a.var + b.var + kHellingerFloor;
+  const at::Tensor ratio = ((a.var + kHellingerFloor / 2) * (b.var + kHellingerFloor / 2)).sqrt() * 2 / sum;
   const at::Tensor overlap = ratio.sqrt() * (-(a.mean - b.mean).square() / (4 * sum)).exp();
   return (1 - overlap).clamp(0, 1);
 }

@@ -63,8 +63,11 @@ TEST(Outputs, TheFirstOfTwoDimensionsIsTaken) {
 
 TEST(Outputs, ModelsOfSegmentationAnswerTheirFirstMap) {
   const at::Tensor map = run(returning("y"));
-  for (const char* result : {"{'out': y, 'aux': y + 1}", "(y, y + 1)", "(y[0], [y])"}) {
+  for (const char* result : {"{'out': y, 'aux': y + 1}", "(y, y + 1)", "{'out': y}"}) {
     EXPECT_TRUE(run(returning(result)).equal(map)) << result;
+  }
+  for (const char* result : {"(y, y.flatten(2))", "(y, y[:, :, 1:])", "[y, y[:1]]"}) {  // features of other models
+    EXPECT_THAT(refusal<ModelError>(returning(result), with_output("")), HasSubstr("--output")) << result;
   }
 }
 

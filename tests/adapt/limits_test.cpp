@@ -4,7 +4,9 @@
 
 #include <torch/script.h>
 
+#include "adapt/input_probe.h"
 #include "adapt/limits.h"
+#include "temp_folder.h"
 #include "ttscale/adapter.h"
 
 namespace ttscale {
@@ -91,6 +93,44 @@ TEST_F(Limits, GrayImagesHaveNoOrder) {
   for (const std::string& warning : warnings_for(gray)) {
     EXPECT_EQ(warning.find("BGR"), std::string::npos) << warning;
   }
+}
+
+TEST_F(Limits, WhatIsKnownOfTheInputIsPartOfAStreamsState) {
+  AdaptedModel model = adapt(colours(), AdaptOptions{});
+  Stream stream = model.stream();
+  const Snapshot beginning = stream.snapshot();
+  const at::Tensor images = images_of(colours(), 48).flip(1);
+  stream.forward(images.narrow(0, 0, 12));
+  const testing::TempFolder folder;
+  stream.save(folder / "state");
+  Stream other = model.stream();
+  other.forward(images.narrow(0, 0, 12) * 255);  // is forgotten
+  other.load(folder / "state");
+  stream.forward(images.narrow(0, 12, 36));
+  other.forward(images.narrow(0, 12, 36));
+  const std::vector<std::string> found = stream.report().warnings;
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(other.report().warnings, found) << "as if it had not been interrupted";
+  stream.rollback(beginning);
+  EXPECT_THAT(stream.report().warnings, IsEmpty());
+}
+
+TEST_F(Limits, NumbersThatNoProbeCanHaveAreRefused) {
+  InputProbe probe;
+  const at::Tensor none = probe.numbers();
+  EXPECT_TRUE(probe.from_numbers(none));
+  EXPECT_FALSE(probe.from_numbers(at::zeros({0}, at::kDouble)));
+  EXPECT_FALSE(probe.from_numbers(none - 1));
+  EXPECT_FALSE(probe.from_numbers(none + 1e300));
+  EXPECT_FALSE(probe.from_numbers(at::cat({none, none})));  // more than it says
+  const at::Tensor scores = at::randn({20, 4});
+  probe.add("reversed", scores, scores * 2);
+  const at::Tensor some = probe.numbers();
+  InputProbe again;
+  EXPECT_TRUE(again.from_numbers(some));
+  EXPECT_TRUE(again.numbers().equal(some));
+  EXPECT_FALSE(again.from_numbers(some.narrow(0, 0, some.numel() - 1)));
+  EXPECT_TRUE(again.numbers().equal(some));
 }
 
 StreamReport report_of(std::int64_t images, std::int64_t batches) {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ttscale {
+namespace ttscale::simd {
 namespace {
 
 constexpr int kDoubles = kVectorBytes / 8;
@@ -15,9 +15,28 @@ constexpr int kFloats = kVectorBytes / 4;
 using Doubles = Of<kDoubles>::Double;
 using Floats = Of<kFloats>::Float;
 
-double exp_of(double x) { return exponential<double, Doubles, Of<kDoubles>::Long>(Doubles{} + x)[0]; }
-float exp_of(float x) { return exponential<float, Floats, Of<kFloats>::Int>(Floats{} + x)[0]; }
-double log_of(double x) { return logarithm<kDoubles>(Doubles{} + x)[kDoubles - 1]; }
+/// Of the last lane; the others have other numbers.
+double exp_of(double x) {
+  Doubles lanes{};
+  lanes[kDoubles - 1] = x;
+  const Doubles y = exponential<double, Doubles, Of<kDoubles>::Long>(lanes);
+  EXPECT_EQ(y[0], 1);
+  return y[kDoubles - 1];
+}
+float exp_of(float x) {
+  Floats lanes{};
+  lanes[kFloats - 1] = x;
+  const Floats y = exponential<float, Floats, Of<kFloats>::Int>(lanes);
+  EXPECT_EQ(y[0], 1);
+  return y[kFloats - 1];
+}
+double log_of(double x) {
+  Doubles lanes = Doubles{} + 1.0;
+  lanes[kDoubles - 1] = x;
+  const Doubles y = logarithm<kDoubles>(lanes);
+  EXPECT_EQ(y[0], 0);
+  return y[kDoubles - 1];
+}
 
 /// Difference in units of the last place, or more.
 template <typename T>
@@ -49,6 +68,17 @@ TEST(Exponential, AtTheEdgesOfItsNumbers) {
   }
 }
 
+TEST(Exponential, OfFloatsAtTheEdges) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  EXPECT_TRUE(std::isnan(exp_of(std::numeric_limits<float>::quiet_NaN())));
+  EXPECT_EQ(exp_of(kInf), kInf);
+  EXPECT_EQ(exp_of(89.0F), kInf);
+  for (const float x : {-kInf, -1e30F, -88.0F}) {
+    EXPECT_GT(exp_of(x), 0) << x;
+    EXPECT_LT(exp_of(x), 1e-37F) << x;
+  }
+}
+
 TEST(Logarithm, IsThatOfLongDouble) {
   for (int i = -70000; i < 70000; ++i) {
     const double x = std::exp(i / 100.0);
@@ -66,4 +96,4 @@ TEST(Logarithm, IsThatOfLongDouble) {
 }
 
 }  // namespace
-}  // namespace ttscale
+}  // namespace ttscale::simd

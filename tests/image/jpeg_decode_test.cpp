@@ -129,7 +129,7 @@ TEST_F(JpegDecode, RefusalsSayWhatLibjpegSays) {
             "data that libjpeg refuses (Unsupported JPEG data precision 9)");
 }
 
-TEST_F(JpegDecode, DamageIsNamedOnceWithItsFile) {
+TEST_F(JpegDecode, WarningsAreNamedOnceWithTheirFile) {
   Numbers file = golden("baseline.jpg");
   const std::size_t middle = file.size() * 3 / 4;  // inside the scan
   file[middle] = 0xFF;
@@ -148,7 +148,7 @@ TEST_F(JpegDecode, DamageIsNamedOnceWithItsFile) {
   decode(path);
   decode(path);
   set_log_sink({});
-  EXPECT_THAT(lines, ::testing::ElementsAre("image: damaged data, decoded as far as they make sense (Corrupt JPEG "
+  EXPECT_THAT(lines, ::testing::ElementsAre("image: decoded, but libjpeg warns of it (Corrupt JPEG "
                                             "data: premature end of data segment): " +
                                             path.string()));
 }

@@ -415,6 +415,7 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
                    source.var * at::randn({n, channels}, at::kDouble).exp()};
     if (step_number == 3) {
       images.mean[1][0] = std::numeric_limits<double>::quiet_NaN();
+      images.var[3][0] = std::numeric_limits<double>::infinity();  // where eps is one a channel, it is dead
       images.var[2][channels - 1] = std::numeric_limits<double>::infinity();
     }
     if (step_number == 2) {
@@ -450,13 +451,19 @@ INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
                                             ::testing::Values(1, 2, 7, 64, 300)));
 
 TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
+  if (available_isas().size() == 1) {
+    GTEST_SKIP() << "this CPU has the baseline alone: nothing to compare";
+  }
   const Rule rule = parse_rule("auto");
   for (const std::int64_t channels : {1, 8, 61, 512}) {
     at::manual_seed(16);
     const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};
     source.var[0] = 0;
-    const at::Tensor eps = at::rand({channels}, at::kDouble) * kEps;
-    eps[0] = 0;
+    at::Tensor eps = at::full({}, kEps, at::kDouble);
+    if (channels % 2 == 0) {
+      eps = at::rand({channels}, at::kDouble) * kEps;
+      eps[0] = 0;
+    }
     std::vector<at::Tensor> found;
     for (const Isa isa : available_isas()) {
       SCOPED_TRACE(isa_name(isa));
@@ -467,6 +474,9 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
         begin(rule, site.loops.stream, true);
         const Moments images{source.mean + at::randn({n, channels}, at::kDouble),
                              source.var * at::randn({n, channels}, at::kDouble).exp()};
+        if (n == 5) {
+          images.mean[2][channels - 1] = std::numeric_limits<double>::quiet_NaN();
+        }
         const Moments used =
             step_in_loops(std::get<rule::Auto>(rule), source, eps, {images, kPositions}, site.loops, isa);
         all.insert(all.end(), {used.mean.flatten(), used.var.flatten()});

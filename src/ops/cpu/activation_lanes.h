@@ -9,6 +9,8 @@
 namespace ttscale::ops {
 namespace {
 
+using namespace simd;
+
 /// An activation with its numbers on all lanes.
 template <typename L, typename A, Activation::Function function>
 struct Activate {

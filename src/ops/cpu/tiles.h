@@ -8,9 +8,10 @@
 namespace ttscale::ops {
 namespace {
 
-/// Channels in runs of lanes: a tile is what is loaded at once. The last tile ends with the
-/// last channel: where tiles do not divide the channels it overlaps the tile before, and channels in both have two
-/// lanes.
+using namespace simd;
+
+/// Channels in runs of lanes: a tile is what is loaded at once. The last tile ends with the last channel: where tiles
+/// do not divide the channels it overlaps the tile before, and channels in both have two lanes.
 template <typename T>
 struct Tiles {
   using L = Lanes<T, Register<T>::kElements>;

@@ -6,6 +6,7 @@
 
 #include "report/findings.h"
 #include "report/format.h"
+#include "report/guard_findings.h"
 #include "report/html/number.h"
 #include "report/html/sections.h"
 #include "report/html/verdict.h"
@@ -148,32 +149,36 @@ std::vector<Markup> non_finite_sentences(const Summary& summary) {
   return sentences;
 }
 
-/// What a rule's streams said of their limits, and on which domains.
+/// What a rule's streams said of one limit, and where.
 struct Limit {
   std::string rule;
-  std::string words;
-  std::vector<std::string> domains;
+  std::string kind;   ///< the words without their numbers
+  std::string words;  ///< of the first
+  std::vector<const eval::Cell*> cells;
 };
+
+std::string without_numbers(std::string words) {
+  words.erase(std::remove_if(words.begin(), words.end(), [](char c) { return c >= '0' && c <= '9'; }), words.end());
+  return words;
+}
 
 std::vector<Limit> limits_of(const Summary& summary) {
   std::vector<Limit> limits;
   for (const eval::Cell& cell : summary.result().cells) {
     for (const std::string& words : cell.warnings) {
+      const std::string kind = without_numbers(words);
       auto found = std::find_if(limits.begin(), limits.end(),
-                                [&](const Limit& limit) { return limit.rule == cell.rule && limit.words == words; });
+                                [&](const Limit& limit) { return limit.rule == cell.rule && limit.kind == kind; });
       if (found == limits.end()) {
-        found = limits.insert(limits.end(), {cell.rule, words, {}});
+        found = limits.insert(limits.end(), {cell.rule, kind, words, {}});
       }
-      std::vector<std::string>& domains = found->domains;
-      if (std::find(domains.begin(), domains.end(), cell.domain) == domains.end()) {
-        domains.push_back(cell.domain);
-      }
+      found->cells.push_back(&cell);
     }
   }
   return limits;
 }
 
-/// "auto on fog/5 and 3 more domains: the statistics rest on 10 images; ..."
+/// "auto on fog/5 and 3 more cells: the statistics rest on 10 images; ..."
 std::vector<Markup> limit_sentences(const Summary& summary) {
   constexpr std::size_t kMostSentences = 8;
   constexpr std::size_t kMostBytes = 400;
@@ -185,9 +190,10 @@ std::vector<Markup> limit_sentences(const Summary& summary) {
                                " more warnings of this kind are in the results file (cells, \"warnings\")."));
       break;
     }
-    const std::size_t others = limit.domains.size() - 1;
-    sentences.push_back(name(limit.rule) + text(" on ") + name(limit.domains.front(), 40) +
-                        text((others > 0 ? " and " + count_of(others, "more domain") : "") + ": " +
+    const std::size_t others = limit.cells.size() - 1;
+    sentences.push_back(name(limit.rule) + text(" on ") +
+                        name(guarded_place(summary.result(), *limit.cells.front()), 120) +
+                        text((others > 0 ? " and " + count_of(others, "more cell") : "") + ": " +
                              shorten(clean_utf8(limit.words), kMostBytes) + "."));
   }
   return sentences;

@@ -9,11 +9,12 @@
 
 namespace ttscale::stats {
 
-/// Scratch rows have room for as many channels as fill whole vectors.
+/// Channels that the loops take at once.
 constexpr std::int64_t kAutoLanes = 8;
 
-/// Rows [C] of one site. Moments are about the source mean: a mean and a second moment, in units of the source's
-/// standard deviation with eps.
+/// Rows of one site. Those of the source have C channels and nothing behind; scratch rows go on to a whole number of
+/// kAutoLanes, with anything in what is left over, and are read and written whole. Moments are about the source mean: a
+/// mean and a second moment, in units of the source's standard deviation with eps.
 struct AutoRows {
   std::int64_t channels;
 
@@ -49,12 +50,14 @@ struct AutoDistances {
 struct AutoKernels {
   /// Units of the site, and the stream's moments (mean, var: [C]) in them.
   void (*units)(const AutoRows& rows, const double* mean, const double* var);
-  /// One image (mean, var: [C]) in those units. False if its moments are not finite in them; then it is at the source.
-  bool (*image)(const AutoRows& rows, const double* mean, const double* var, double* own_mean, double* own_second);
+  /// One image (mean, var: [C]) in those units, in scratch rows. False if it is not finite, by itself or in them; then
+  /// it is at the source.
+  bool (*image)(const AutoRows& rows, const double* mean, const double* var, bool finite, double* own_mean,
+                double* own_second);
   /// Whether all `count` numbers are finite.
   bool (*finite)(const double* numbers, std::int64_t count);
   /// Channels first <= c < end (first divisible by kAutoLanes, end too or the last) of the usable ones among images
-  /// that lie `stride` apart: batch = their sums, block += them.
+  /// that lie `stride` apart: batch = their sums, block += them. All are scratch rows.
   void (*sum)(const double* own_mean, const double* own_second, std::int64_t stride, const char* usable,
               std::int64_t images, std::int64_t first, std::int64_t end, const AutoSums& batch, const AutoSums& block);
   /// Sum over channels of the distances between a block (sums over `images` images) and the stream before this batch.
@@ -73,7 +76,7 @@ struct AutoKernels {
   /// the weight w. var holds what distances() has left in log_var.
   void (*mix)(const AutoRows& rows, const double* own_mean, double own, double w, double* mean, double* var);
   /// Channels first.. as in sum(): mean over images of mean and var [N, C], of those marked or, where marks is null, of
-  /// all; with_between adds the variance of the means.
+  /// all; with_between adds the variance of the means. None is a scratch row.
   void (*average)(const double* mean, const double* var, std::int64_t channels, const char* marks, std::int64_t images,
                   bool with_between, std::int64_t first, std::int64_t end, double* mean_out, double* var_out);
   /// The stream's moments in natural units, [C].

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The loops of auto as the including translation unit's compiler options make them: auto_kernels_baseline.cpp,
-// auto_kernels_avx2.cpp and auto_kernels_avx512.cpp differ in nothing else (src/stats/CMakeLists.txt).
+// auto_kernels_avx2.cpp and auto_kernels_avx512.cpp differ in nothing else (cmake/TtscaleLoops.cmake).
 #pragma once
 
 #include "base/exponential.h"
 #include "base/lanes.h"
 #include "stats/cpu/auto_kernels.h"
+#include "stats/hellinger.h"
 #include "stats/rules/auto_constants.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
 namespace {
 
+using namespace simd;
 using namespace auto_constants;
 using namespace auto_state;
 
@@ -37,14 +39,14 @@ TTSCALE_INLINE L logarithm_of(const L& x) {
 }
 
 /// A whole vector of channels.
-struct Whole {
+struct FullVector {
   [[nodiscard]] TTSCALE_INLINE L load(const double* p) const { return L::read(p); }
   TTSCALE_INLINE void store(double* p, const L& x) const { x.write(p); }
   [[nodiscard]] TTSCALE_INLINE L only(const L& x) const { return x; }
 };
 
 /// The first few of one, for the last channels of tensors, behind which is nothing. Scratch rows go on.
-struct Part {
+struct PartialVector {
   int64_t count;
   [[nodiscard]] TTSCALE_INLINE L load(const double* p) const {
     double numbers[kAutoLanes] = {};  // NOLINT: std::array is a function shared with other translation units
@@ -63,21 +65,21 @@ struct Part {
   [[nodiscard]] TTSCALE_INLINE L only(const L& x) const { return x.only(0, count); }
 };
 
-/// Calls with(c, Whole or Part) for each vector of channels.
+/// Calls with(c, FullVector or PartialVector) for each vector of channels.
 template <typename With>
 TTSCALE_INLINE void for_vectors(int64_t first, int64_t end, const With& with) {
   int64_t c = first;
   for (; c + kAutoLanes <= end; c += kAutoLanes) {
-    with(c, Whole{});
+    with(c, FullVector{});
   }
   if (c < end) {
-    with(c, Part{end - c});
+    with(c, PartialVector{end - c});
   }
 }
 
 /// The sum over channels of a distance.
-template <typename Of>
-TTSCALE_INLINE double sum_of(int64_t channels, const Of& distance) {
+template <typename Distance>
+TTSCALE_INLINE double sum_of(int64_t channels, const Distance& distance) {
   L sum = of(0);
   for_vectors(0, channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA { sum += vector.only(distance(c)); });
   return sum.total();
@@ -121,7 +123,8 @@ void units(const AutoRows& rows, const double* mean, const double* var) {
   });
 }
 
-bool image(const AutoRows& rows, const double* mean, const double* var, double* own_mean, double* own_second) {
+bool image(const AutoRows& rows, const double* mean, const double* var, bool finite, double* own_mean,
+           double* own_second) {
   L rest = of(0);  // of zeros, or NaN
   for_vectors(0, rows.channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
     const InUnits own =
@@ -130,7 +133,7 @@ bool image(const AutoRows& rows, const double* mean, const double* var, double* 
     own.second.write(own_second + c);
     rest += vector.only((own.mean - own.mean) + (own.second - own.second));
   });
-  const bool usable = rest.total() == 0;
+  const bool usable = finite && rest.total() == 0;
   if (!usable) {
     for (int64_t c = 0; c < rows.channels; c += kAutoLanes) {
       of(0).write(own_mean + c);
@@ -172,15 +175,13 @@ void sum(const double* own_mean, const double* own_second, int64_t stride, const
   }
 }
 
-/// What the distance between two Gaussians is made of; as stats::hellinger().
-constexpr double kTiny = 1e-30;
+TTSCALE_INLINE L deviation(const L& var) { return (var + of(kHellingerFloor / 2)).root(); }
 
-TTSCALE_INLINE L deviation(const L& var) { return (var + of(kTiny / 2)).root(); }
-
-/// Squared Hellinger distance, by the difference of the means, the variances and their roots.
+/// Squared Hellinger distance as stats::hellinger() has it, by the difference of the means, the variances and their
+/// roots.
 TTSCALE_INLINE L hellinger_distance(const L& difference, const L& v1, const L& deviation1, const L& v2,
                                     const L& deviation2) {
-  const L inverse = of(1) / (v1 + v2 + of(kTiny));
+  const L inverse = of(1) / (v1 + v2 + of(kHellingerFloor));
   const L overlap =
       (of(2) * inverse * deviation1 * deviation2).root() * exponential_of(of(-0.25) * square(difference) * inverse);
   return (of(1) - overlap).at_least(0).at_most(1);
