@@ -84,7 +84,7 @@ void measure_weights(const std::vector<DomainSums>& domains, ReferenceSite& site
 at::Tensor complete_sums(const graph::Probe& probe, std::size_t site, std::size_t group, std::int64_t images,
                          const std::string& where) {
   const std::string& name = probe.sites()[site].name;
-  const at::Tensor sums = probe.sums(site, group);
+  at::Tensor sums = probe.sums(site, group);
   if (!sums.defined()) {
     throw ModelError("calibrate: no image" + where + " has reached " + name +
                      ", which lies in a branch; leave it out with --features");

@@ -303,6 +303,7 @@ StreamReport Stream::report() const {
         sites[i], impl_->state.tensors().sites[i].last.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true)));
   }
   std::vector<Site> described;
+  described.reserve(sites.size());
   for (const auto& site : sites) {
     described.push_back(site.site);
   }

@@ -63,7 +63,7 @@ template <typename Function>
 Markup for_each_group(const Summary& summary, Function content) {
   Markup all;
   for (const Group& group : summary.groups()) {
-    const Markup part = content(group);
+    Markup part = content(group);
     if (part.empty()) {
       continue;
     }
