@@ -19,7 +19,7 @@ namespace ttscale {
 struct CallOptions {
   std::int64_t input_index = 0;  ///< which argument of forward takes the images; the others must have defaults
   std::string output;  ///< which tensor counts where forward returns several: position or key, joined by dots where
-                       ///< nested; empty: the first [N, K], or the first of all if they are [N, .., H, W] of one size
+                       ///< nested; empty: the first [N, K], or else the only [N, K, H, W], or that called "out"
 };
 
 /// What is done for speed beside adapting. The statistics are the same either way.

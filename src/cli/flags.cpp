@@ -27,8 +27,8 @@ void add_call_flags(CLI::App& app, CallOptions& call) {
       ->type_name("N")
       ->group(group);
   app.add_option("--output", call.output,
-                 "Which output counts: position in a tuple, key of a dictionary (the first [N, classes], or the "
-                 "first of maps [N, classes, H, W])")
+                 "Which output counts: position in a tuple, key of a dictionary (the first [N, classes]; of maps "
+                 "[N, classes, H, W] the only one, or out)")
       ->type_name("NAME")
       ->group(group);
 }

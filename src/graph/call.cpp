@@ -70,17 +70,15 @@ at::Tensor choose(const c10::IValue& value, const std::string& wanted, std::int6
   }
   std::vector<Output> outputs;
   collect(value, "", outputs);
-  const auto is_map = [&](const Output& output) {
-    const at::Tensor& first = outputs.front().second;
-    return output.second.dim() == 4 && output.second.size(0) == images && first.dim() == 4 &&
-           output.second.size(2) == first.size(2) && output.second.size(3) == first.size(3);
-  };
   auto found = std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
     return wanted.empty() ? output.second.dim() == 2 && output.second.size(0) == images : output.first == wanted;
   });
-  // Segmentation: maps of one size and nothing else.
-  if (wanted.empty() && found == outputs.end() && std::all_of(outputs.begin(), outputs.end(), is_map)) {
-    found = outputs.begin();
+  // Models of segmentation: one map of scores, or beside others, as torchvision's have it, the one called out.
+  if (wanted.empty() && found == outputs.end()) {
+    found = std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
+      return output.second.dim() == 4 && output.second.size(0) == images &&
+             (outputs.size() == 1 || output.first == "out");
+    });
   }
   if (found != outputs.end()) {
     return found->second;
