@@ -42,9 +42,11 @@ constexpr InverseFactorials kInverseFactorial;
 
 /// exp(x) to a few units in the last place; NaN stays NaN. Where it leaves the normal numbers it is Inf, and not below
 /// the smallest of them.
-template <typename A, typename Vector, typename Mask>
-TTSCALE_INLINE Vector exponential(const Vector& x) {
+template <typename A>
+TTSCALE_INLINE typename Register<A>::Vector exponential(const typename Register<A>::Vector& x) {
   using E = Exponential<A>;
+  using Vector = typename Register<A>::Vector;
+  using Mask = typename Register<A>::Mask;
   constexpr A kLog2E = static_cast<A>(1.44269504088896340736);
   const Vector low = Vector{} + E::kLowest;
   const Vector high = Vector{} + E::kHighest;
@@ -66,11 +68,10 @@ TTSCALE_INLINE Vector exponential(const Vector& x) {
 }
 
 /// log(x) of normal numbers x > 0, to a few units in the last place. Of others it is some number.
-template <int width>
-TTSCALE_INLINE typename Of<width>::Double logarithm(const typename Of<width>::Double& x) {
+TTSCALE_INLINE Register<double>::Vector logarithm(const Register<double>::Vector& x) {
   using E = Exponential<double>;
-  using Vector = typename Of<width>::Double;
-  using Bits = typename Of<width>::LongWord;
+  using Vector = Register<double>::Vector;
+  using Bits = Of<Register<double>::kWidth>::LongWord;
   // x = 2^n m with m between root 1/2 and root 2. n + kBias is above the mantissa of bits that are less by those of
   // root 1/2 and more by those of 1.
   constexpr std::uint64_t kOne = 0x3ff0000000000000;

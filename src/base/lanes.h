@@ -320,15 +320,6 @@ struct Lanes {
     }
     return v;
   }
-  /// At most `high`; NaN stays NaN.
-  [[nodiscard]] TTSCALE_INLINE Lanes at_most(A high) const {
-    Lanes v;
-    for (int i = 0; i < kParts; ++i) {
-      const typename R::Vector highest = typename R::Vector{} + high;
-      v.part[i] = part[i] > highest ? highest : part[i];
-    }
-    return v;
-  }
   /// Within the bounds; NaN stays NaN.
   TTSCALE_INLINE Lanes clamped(const Lanes& low, const Lanes& high) const {
     Lanes v;

@@ -75,7 +75,7 @@ void add_image_flags(CLI::App& app, ImageFlags& flags) {
   app.add_option("--num-samples", flags.num_samples, "Only the first N of the shuffled images")
       ->type_name("N")
       ->group(group);
-  app.add_option("--seed", flags.seed, "Seed of their order (42)")->type_name("N")->group(group);
+  refuse_negative(*app.add_option("--seed", flags.seed, "Seed of their order (42)")->type_name("N")->group(group));
   app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning")
       ->type_name("WHAT")
       ->group(group);
@@ -111,7 +111,8 @@ void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
   command->add_option("--shift-parameters", flags.shift_parameters, "Strengths of imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  command->add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group);
+  refuse_negative(
+      *command->add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group));
   add_call_flags(*command, flags.call);
   add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);

@@ -24,7 +24,8 @@ void add_shift_flags(CLI::App& command, CorruptFlags& flags) {
   command.add_option("--parameters", flags.parameters, "Whose strengths: imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--seed", flags.seed, "Seed of all that is random (0)")->type_name("N")->group(group);
+  refuse_negative(
+      *command.add_option("--seed", flags.seed, "Seed of all that is random (0)")->type_name("N")->group(group));
 }
 
 void add_file_flags(CLI::App& command, CorruptFlags& flags) {

@@ -41,9 +41,10 @@ void add_protocol_flags(CLI::App& command, EvalFlags& flags) {
   add_list(command, "--batch-size,-b", flags.batch_sizes, "Images a batch (64), several separated by commas")
       ->type_name("N")
       ->group(group);
-  add_list(command, "--seed", flags.seeds, "Seed of the order (42); several separated by commas are repeats")
-      ->type_name("N")
-      ->group(group);
+  refuse_negative(
+      *add_list(command, "--seed", flags.seeds, "Seed of the order (42); several separated by commas are repeats")
+           ->type_name("N")
+           ->group(group));
   command.add_option("--window", flags.window, "Let each forward see the latest N images of the stream")
       ->type_name("N")
       ->group(group);
@@ -89,7 +90,8 @@ void add_data_flags(CLI::App& command, EvalFlags& flags) {
   command.add_option("--shift-parameters", flags.shift_parameters, "Strengths of imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group);
+  refuse_negative(
+      *command.add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group));
   command
       .add_option("--class-map", flags.class_map,
                   "Text file, a class name a line; the line number is the output's index")

@@ -15,6 +15,14 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::p
       name, [&path](const std::string& value) { path = value; }, text);
 }
 
+void refuse_negative(CLI::Option& option) {
+  option.check(CLI::Validator(
+      [](const std::string& text) {
+        return text.rfind('-', 0) == 0 ? "expected a whole number from 0 on, found " + text : std::string();
+      },
+      ""));
+}
+
 void add_model(CLI::App& app, std::filesystem::path& model) {
   add_path(app, "model", model, "TorchScript archive; it is code, run only what you trust")
       ->type_name("MODEL")

@@ -20,6 +20,9 @@ namespace ttscale::cli {
 /// A flag or argument that takes a path.
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text);
 
+/// Refuses a sign before the option's whole numbers: CLI11 would read -1 as 2^64 - 1.
+void refuse_negative(CLI::Option& option);
+
 /// The model, first argument of most commands.
 void add_model(CLI::App& app, std::filesystem::path& model);
 

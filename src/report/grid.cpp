@@ -113,4 +113,11 @@ std::string setting_text(const eval::EvalPlan& plan, const eval::Setting& group)
          (seeds.size() > 1 ? ", seeds " : ", seed ") + list_of(seeds);
 }
 
+std::string place_of(const eval::EvalResult& result, const eval::Cell& cell) {
+  if (result.plan.settings.size() < 2) {
+    return cell.domain;
+  }
+  return cell.domain + ", " + group_text(cell.setting) + ", seed " + std::to_string(cell.setting.seed);
+}
+
 }  // namespace ttscale::report

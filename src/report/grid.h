@@ -34,6 +34,9 @@ std::vector<Grid> grids_of(const eval::EvalResult& result, double eval::Scores::
 /// "protocol continual, batch size 64".
 std::string group_text(const eval::Setting& group);
 
+/// The domain of a cell, and its setting where the result has several.
+std::string place_of(const eval::EvalResult& result, const eval::Cell& cell);
+
 /// The same with all that the numbers depend on: "protocol continual, batch size 64, order shuffled, seeds 0, 1 and 2".
 std::string setting_text(const eval::EvalPlan& plan, const eval::Setting& group);
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "report/format.h"
-#include "report/grid.h"
 
 namespace ttscale::report {
 namespace {
@@ -44,13 +43,6 @@ std::vector<GuardedRule> guarded_rules(const eval::EvalResult& result) {
     }
   }
   return rules;
-}
-
-std::string guarded_place(const eval::EvalResult& result, const eval::Cell& cell) {
-  if (result.plan.settings.size() < 2) {
-    return cell.domain;
-  }
-  return cell.domain + ", " + group_text(cell.setting) + ", seed " + std::to_string(cell.setting.seed);
 }
 
 std::vector<std::string> guard_words(const eval::GuardSummary& guard, std::size_t most) {

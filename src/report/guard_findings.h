@@ -26,9 +26,6 @@ struct GuardedRule {
 /// Watched rules in the order of the plan. The result must outlive them.
 std::vector<GuardedRule> guarded_rules(const eval::EvalResult& result);
 
-/// Domain, and the setting where the result has several.
-std::string guarded_place(const eval::EvalResult& result, const eval::Cell& cell);
-
 /// A line a decision of the cell, at most `most` and one that says how many more there are.
 std::vector<std::string> guard_words(const eval::GuardSummary& guard, std::size_t most);
 

@@ -129,7 +129,7 @@ std::string guards(const eval::EvalResult& result) {
     text += "- " + escaped(rule.rule + ": " + rule.summary()) + ".\n";
     const std::size_t shown = std::min(rule.acted.size(), kMostCells);
     for (std::size_t i = 0; i < shown; ++i) {
-      text += "  - " + escaped(guarded_place(result, *rule.acted[i])) + "\n";
+      text += "  - " + escaped(place_of(result, *rule.acted[i])) + "\n";
       for (const std::string& words : guard_words(*rule.acted[i]->guard, kMostDecisions)) {
         text += "    - " + escaped(words) + "\n";
       }

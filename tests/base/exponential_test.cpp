@@ -10,32 +10,23 @@
 namespace ttscale::simd {
 namespace {
 
-constexpr int kDoubles = kVectorBytes / 8;
-constexpr int kFloats = kVectorBytes / 4;
-using Doubles = Of<kDoubles>::Double;
-using Floats = Of<kFloats>::Float;
-
-/// Of the last lane; the others have other numbers.
-double exp_of(double x) {
-  Doubles lanes{};
-  lanes[kDoubles - 1] = x;
-  const Doubles y = exponential<double, Doubles, Of<kDoubles>::Long>(lanes);
-  EXPECT_EQ(y[0], 1);
-  return y[kDoubles - 1];
+/// f(x) in the last lane, when the others have another number, for which it is `rest`.
+template <typename T, typename F>
+T last_lane(const F& f, T x, T other, T rest) {
+  using Vector = typename Register<T>::Vector;
+  Vector lanes = Vector{} + other;
+  lanes[Register<T>::kWidth - 1] = x;
+  const Vector y = f(lanes);
+  EXPECT_EQ(y[0], rest);
+  return y[Register<T>::kWidth - 1];
 }
-float exp_of(float x) {
-  Floats lanes{};
-  lanes[kFloats - 1] = x;
-  const Floats y = exponential<float, Floats, Of<kFloats>::Int>(lanes);
-  EXPECT_EQ(y[0], 1);
-  return y[kFloats - 1];
+
+template <typename T>
+T exp_of(T x) {
+  return last_lane<T>([](const auto& lanes) { return exponential<T>(lanes); }, x, 0, 1);
 }
 double log_of(double x) {
-  Doubles lanes = Doubles{} + 1.0;
-  lanes[kDoubles - 1] = x;
-  const Doubles y = logarithm<kDoubles>(lanes);
-  EXPECT_EQ(y[0], 0);
-  return y[kDoubles - 1];
+  return last_lane<double>([](const auto& lanes) { return logarithm(lanes); }, x, 1, 0);
 }
 
 /// Difference in units of the last place, or more.

@@ -36,6 +36,14 @@ class EvalErrorsTest : public ProgramTest {
 
 using DataErrors = EvalErrorsTest;
 
+TEST_F(EvalErrorsTest, SeedsHaveNoSign) {
+  for (const char* seed : {"-1", "3,-1"}) {
+    expect_failure(eval_images({"--seed", seed}), 2,
+                   {"--seed: expected a whole number from 0 on, found -1", "ttscale eval --help"});
+  }
+  expect_failure(eval_images({"--shift", "fog:3", "--shift-seed", "-1"}), 2, {"--shift-seed", "found -1"});
+}
+
 TEST_F(DataErrors, FolderThatIsNotThere) {
   expect_failure(eval(model(), path("none").string()), 3, {path("none").string(), "check the path"});
 }

@@ -257,7 +257,7 @@ TEST(Html, LimitsAreSaidOnceARuleWithTheirDomains) {
   for (int i = 0; i < 9; ++i) {
     result.cells.front().warnings.push_back("warning " + std::string(i + 1, 'x'));
   }
-  EXPECT_THAT(read_strictly(to_html(result)).text, HasSubstr("more warnings of this kind are in the results file"));
+  EXPECT_THAT(read_strictly(to_html(result)).text, HasSubstr("more warnings of this kind: see the results file"));
 }
 
 TEST(Html, WhatTheGuardDidIsSaidRuleByRule) {

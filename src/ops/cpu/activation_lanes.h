@@ -25,10 +25,9 @@ struct Activate {
     } else if constexpr (function == Activation::Function::kHardswish) {
       return x * (x + L::all(3)).clamped(L::all(0), L::all(6)) / L::all(6);
     } else if constexpr (function == Activation::Function::kSilu) {
-      using Vector = typename L::R::Vector;
       L y;
       for (int i = 0; i < L::kParts; ++i) {
-        y.part[i] = x.part[i] / (exponential<A, Vector, typename L::R::Mask>(-x.part[i]) + A{1});
+        y.part[i] = x.part[i] / (exponential<A>(-x.part[i]) + A{1});
       }
       return y;
     } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "report/format.h"
+#include "report/grid.h"
 #include "report/guard_findings.h"
 #include "report/html/sections.h"
 
@@ -19,7 +20,7 @@ Markup cells_of(const Summary& summary, const GuardedRule& rule, std::size_t mos
     for (const std::string& words : guard_words(*rule.acted[i]->guard, kMostDecisions)) {
       lines += element("li", text(words));
     }
-    items += element("li", name(guarded_place(summary.result(), *rule.acted[i]), 120) + element("ul", lines));
+    items += element("li", name(place_of(summary.result(), *rule.acted[i]), 120) + element("ul", lines));
   }
   if (shown < rule.acted.size()) {
     items += element("li", text(more_cells(rule.acted.size() - shown) + ": see the results file"));

@@ -6,7 +6,7 @@
 
 #include "report/findings.h"
 #include "report/format.h"
-#include "report/guard_findings.h"
+#include "report/grid.h"
 #include "report/html/number.h"
 #include "report/html/sections.h"
 #include "report/html/verdict.h"
@@ -186,13 +186,12 @@ std::vector<Markup> limit_sentences(const Summary& summary) {
   std::vector<Markup> sentences;
   for (const Limit& limit : limits) {
     if (sentences.size() == kMostSentences) {
-      sentences.push_back(text(std::to_string(limits.size() - kMostSentences) +
-                               " more warnings of this kind are in the results file (cells, \"warnings\")."));
+      sentences.push_back(text(count_of(limits.size() - kMostSentences, "more warning") +
+                               " of this kind: see the results file (warnings of cells)."));
       break;
     }
     const std::size_t others = limit.cells.size() - 1;
-    sentences.push_back(name(limit.rule) + text(" on ") +
-                        name(guarded_place(summary.result(), *limit.cells.front()), 120) +
+    sentences.push_back(name(limit.rule) + text(" on ") + name(place_of(summary.result(), *limit.cells.front()), 120) +
                         text((others > 0 ? " and " + count_of(others, "more cell") : "") + ": " +
                              shorten(clean_utf8(limit.words), kMostBytes) + "."));
   }

@@ -41,6 +41,11 @@ struct AutoSums {
   std::int64_t stride;
 };
 
+/// Whether the moments of an image are finite, and whether they are so in source units, too.
+struct AutoImage {
+  bool finite, usable;
+};
+
 /// Sums over channels of squared Hellinger distances.
 struct AutoDistances {
   double mixed_to_source, own_to_source, own_to_stream;
@@ -50,12 +55,8 @@ struct AutoDistances {
 struct AutoKernels {
   /// Units of the site, and the stream's moments (mean, var: [C]) in them.
   void (*units)(const AutoRows& rows, const double* mean, const double* var);
-  /// One image (mean, var: [C]) in those units, in scratch rows. False if it is not finite, by itself or in them; then
-  /// it is at the source.
-  bool (*image)(const AutoRows& rows, const double* mean, const double* var, bool finite, double* own_mean,
-                double* own_second);
-  /// Whether all `count` numbers are finite.
-  bool (*finite)(const double* numbers, std::int64_t count);
+  /// One image (mean, var: [C]) in those units, in scratch rows; at the source if it is not usable.
+  AutoImage (*image)(const AutoRows& rows, const double* mean, const double* var, double* own_mean, double* own_second);
   /// Channels first <= c < end (first divisible by kAutoLanes, end too or the last) of the usable ones among images
   /// that lie `stride` apart: batch = their sums, block += them. All are scratch rows.
   void (*sum)(const double* own_mean, const double* own_second, std::int64_t stride, const char* usable,

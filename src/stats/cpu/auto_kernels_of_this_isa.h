@@ -25,7 +25,7 @@ TTSCALE_INLINE L square(const L& x) { return x * x; }
 TTSCALE_INLINE L exponential_of(const L& x) {
   L y;
   for (int i = 0; i < L::kParts; ++i) {
-    y.part[i] = exponential<double, L::R::Vector, L::R::Mask>(x.part[i]);
+    y.part[i] = exponential<double>(x.part[i]);
   }
   return y;
 }
@@ -33,7 +33,7 @@ TTSCALE_INLINE L exponential_of(const L& x) {
 TTSCALE_INLINE L logarithm_of(const L& x) {
   L y;
   for (int i = 0; i < L::kParts; ++i) {
-    y.part[i] = logarithm<L::R::kWidth>(x.part[i]);
+    y.part[i] = logarithm(x.part[i]);
   }
   return y;
 }
@@ -123,33 +123,28 @@ void units(const AutoRows& rows, const double* mean, const double* var) {
   });
 }
 
-bool image(const AutoRows& rows, const double* mean, const double* var, bool finite, double* own_mean,
-           double* own_second) {
-  L rest = of(0);  // of zeros, or NaN
+AutoImage image(const AutoRows& rows, const double* mean, const double* var, double* own_mean, double* own_second) {
+  // Sums of zeros, or NaN.
+  L given = of(0);
+  L in_source_units = of(0);
   for_vectors(0, rows.channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
-    const InUnits own =
-        in_units(rows, c, vector, L::read(rows.inverse + c), vector.load(mean + c), vector.load(var + c));
+    const L m = vector.load(mean + c);
+    const L v = vector.load(var + c);
+    const InUnits own = in_units(rows, c, vector, L::read(rows.inverse + c), m, v);
     own.mean.write(own_mean + c);
     own.second.write(own_second + c);
-    rest += vector.only((own.mean - own.mean) + (own.second - own.second));
+    given += (m - m) + (v - v);
+    in_source_units += vector.only((own.mean - own.mean) + (own.second - own.second));
   });
-  const bool usable = finite && rest.total() == 0;
+  const bool finite = given.total() == 0;
+  const bool usable = finite && in_source_units.total() == 0;
   if (!usable) {
     for (int64_t c = 0; c < rows.channels; c += kAutoLanes) {
       of(0).write(own_mean + c);
       of(1).write(own_second + c);
     }
   }
-  return usable;
-}
-
-bool finite(const double* numbers, int64_t count) {
-  L rest = of(0);
-  for_vectors(0, count, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
-    const L x = vector.load(numbers + c);
-    rest += x - x;
-  });
-  return rest.total() == 0;
+  return {finite, usable};
 }
 
 void sum(const double* own_mean, const double* own_second, int64_t stride, const char* usable, int64_t images,
@@ -184,7 +179,7 @@ TTSCALE_INLINE L hellinger_distance(const L& difference, const L& v1, const L& d
   const L inverse = of(1) / (v1 + v2 + of(kHellingerFloor));
   const L overlap =
       (of(2) * inverse * deviation1 * deviation2).root() * exponential_of(of(-0.25) * square(difference) * inverse);
-  return (of(1) - overlap).at_least(0).at_most(1);
+  return (of(1) - overlap).clamped(of(0), of(1));
 }
 
 /// Half a variance's share in the distance to second order: 1 / (8 (var + kVarianceFloor)).
@@ -211,8 +206,7 @@ double within(const AutoRows& rows, const AutoSums& block, double images) {
     const L a = spread_of((q - square(m)).at_least(0));
     return ((mean_of(kBlockMeanSquare, c) - square(m)) * a +
             (mean_of(kBlockSecondSquare, c) - square(q)) * of(4) * square(a))
-        .at_least(0)
-        .at_most(1);
+        .clamped(of(0), of(1));
   });
 }
 
@@ -239,7 +233,7 @@ double spread(const AutoRows& rows, const double* own_mean, const double* own_se
     const L a = L::read(rows.spread_scale + c);
     const L m = L::read(own_mean + c) - L::read(rows.mean + c);
     const L q = L::read(own_second + c) - L::read(rows.second + c);
-    return (square(m) * a + square(q) * of(4) * square(a)).at_most(1);
+    return (square(m) * a + square(q) * of(4) * square(a)).clamped(of(0), of(1));
   });
 }
 
@@ -313,7 +307,7 @@ void store(const AutoRows& rows, double* mean, double* var) {
 }
 
 constexpr AutoKernels auto_kernels_of_this_isa() {
-  return {units, image, finite, sum, jump, within, history, spread, distances, mix, average, store};
+  return {units, image, sum, jump, within, history, spread, distances, mix, average, store};
 }
 
 }  // namespace

@@ -121,12 +121,10 @@ class Loops {
     finite_.resize(static_cast<std::size_t>(images_));
     usable_.resize(finite_.size());
     for_images([this](int64_t i) {
-      const double* mean = image_mean_ + i * channels_;
-      const double* var = image_var_ + i * channels_;
-      const bool finite = kernels_.finite(mean, channels_) && kernels_.finite(var, channels_);
-      const bool usable = kernels_.image(rows_, mean, var, finite, each_mean(i), each_second(i));
-      finite_[static_cast<std::size_t>(i)] = finite ? 1 : 0;
-      usable_[static_cast<std::size_t>(i)] = usable ? 1 : 0;
+      const AutoImage image =
+          kernels_.image(rows_, image_mean_ + i * channels_, image_var_ + i * channels_, each_mean(i), each_second(i));
+      finite_[static_cast<std::size_t>(i)] = image.finite ? 1 : 0;
+      usable_[static_cast<std::size_t>(i)] = image.usable ? 1 : 0;
     });
     count_ = static_cast<double>(std::count(finite_.begin(), finite_.end(), 1));
   }
