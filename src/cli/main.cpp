@@ -23,7 +23,7 @@ namespace {
 void run(std::monostate) {}
 
 void run_program(int argc, const char* const* argv) {
-  keep_freed_memory();
+  prepare_memory();
   prepare_streams();
   install_log(Verbosity::kNormal);
   const Invocation invocation = parse_command_line(argc, argv);

@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto number = [&](int at, std::int64_t other) { return argc > at ? std::stoll(argv[at]) : other; };
-  ttscale::cli::keep_freed_memory();
+  ttscale::cli::prepare_memory();
   ttscale::data::TreeOptions tree_options;
   tree_options.layout = ttscale::data::Layout::kClasses;
   const auto tree = ttscale::data::discover(argv[1], tree_options);

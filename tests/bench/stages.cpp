@@ -66,7 +66,7 @@ void load(const std::filesystem::path& file, Times& times) {
 }
 
 void measure(const std::string& folder, int rounds) {
-  ttscale::cli::keep_freed_memory();
+  ttscale::cli::prepare_memory();
   ttscale::data::TreeOptions options;
   options.layout = ttscale::data::Layout::kClasses;
   const auto tree = ttscale::data::discover(folder, options);

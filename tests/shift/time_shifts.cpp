@@ -36,7 +36,7 @@ void answer(const std::vector<at::Tensor>& images) {
 
 int main(int argc, char** argv) {
   try {
-    ttscale::cli::keep_freed_memory();  // as the program does, whose speed this is about
+    ttscale::cli::prepare_memory();  // as the program does, whose speed this is about
     std::vector<at::Tensor> images;
     for (int i = 1; i < argc; ++i) {
       images.push_back(ttscale::image::decode(argv[i]));
