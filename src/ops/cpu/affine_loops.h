@@ -24,6 +24,29 @@ struct Coefficient {
   static TTSCALE_INLINE A plain(double x) { return x == x ? static_cast<A>(x) : static_cast<A>(__builtin_nan("")); }
 };
 
+/// Those of as many channels in a row as a register has lanes, all at once.
+template <typename T>
+TTSCALE_INLINE void coefficients_of_register(const double* c, const double* s, const double* t,
+                                             typename Arithmetic<T>::Type* center, typename Arithmetic<T>::Type* scale,
+                                             typename Arithmetic<T>::Type* shift) {
+  using V = typename Register<T>::Vector;
+  using Double = typename Of<Register<T>::kWidth>::Double;
+  const auto plain = [](const Double& x) __attribute__((always_inline)) {
+    const V v = __builtin_convertvector(x, V);
+    return v == v ? v : V{} + static_cast<typename Arithmetic<T>::Type>(__builtin_nan(""));
+  };
+  Double wide[3];  // NOLINT: center, scale, shift; as results of a function such vectors would change the ABI
+  __builtin_memcpy(&wide[0], c, sizeof(Double));
+  __builtin_memcpy(&wide[1], s, sizeof(Double));
+  __builtin_memcpy(&wide[2], t, sizeof(Double));
+  const V rounded = plain(wide[0]);
+  const Double lost = wide[0] - __builtin_convertvector(rounded, Double);
+  const V all[] = {rounded, plain(wide[1]), plain(wide[2] - lost * wide[1])};  // NOLINT
+  __builtin_memcpy(center, &all[0], sizeof(V));
+  __builtin_memcpy(scale, &all[1], sizeof(V));
+  __builtin_memcpy(shift, &all[2], sizeof(V));
+}
+
 /// One register of elements in, one out. `residual` is where that of `in` begins.
 template <typename T, Activation::Function function, bool adds>
 struct Pass {
@@ -99,13 +122,20 @@ void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t
   const Tiles<T> tiles{fold * width};
   A center[kMaxWidth], scale[kMaxWidth], shift[kMaxWidth];  // NOLINT
   for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+    const int64_t first = tiles.start(tile);
+    const int64_t to = tile * kWidth;
+    if constexpr (Register<T>::kVectors == 1) {
+      if (!narrow) {
+        coefficients_of_register<T>(c + first, s + first, t + first, center + to, scale + to, shift + to);
+        continue;
+      }
+    }
     for (int lane = 0; lane < kWidth; ++lane) {
-      const int64_t channel = tiles.start(tile) + L::element(lane);
-      const int64_t i = narrow ? channel % width : channel;
+      const int64_t i = (first + L::element(lane)) % width;
       const Coefficient<A> k(c[i], s[i], t[i]);
-      center[tile * kWidth + lane] = k.center;
-      scale[tile * kWidth + lane] = k.scale;
-      shift[tile * kWidth + lane] = k.shift;
+      center[to + lane] = k.center;
+      scale[to + lane] = k.scale;
+      shift[to + lane] = k.shift;
     }
   }
   const auto apply = [&](const L& in, int64_t lane, const T* add) __attribute__((always_inline)) {
@@ -114,16 +144,25 @@ void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t
   const int64_t groups = pixels / fold;
   const int64_t whole = tiles.channels / kWidth * kWidth;
   const int64_t last = tiles.channels - kWidth;
+  const int64_t ahead = (kPrefetchBytes / static_cast<int64_t>(sizeof(T)) / tiles.channels + 1) * fold * stride;
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t start = g * fold * stride;
     const T* in = x + start;
     const T* add = residual + start;
     T* to = y + g * fold * y_stride;
-    const L overlapping = L::load(in + last);  // before y, which may be x, is written
-    for (int64_t i = 0; i < whole; i += kWidth) {
+    const auto tile = [&](int64_t i) __attribute__((always_inline)) {
+      prefetch<kWidth>(in + i + ahead);
       apply(L::load(in + i), i, add + i).store(to + i);
-    }
-    if (whole < tiles.channels) {
+    };
+    if (whole == tiles.channels) {
+      for (int64_t i = 0; i < whole; i += kWidth) {
+        tile(i);
+      }
+    } else {
+      const L overlapping = L::load(in + last);  // before y, which may be x, is written
+      for (int64_t i = 0; i < whole; i += kWidth) {
+        tile(i);
+      }
       apply(overlapping, whole, add + last).store(to + last);
     }
   }

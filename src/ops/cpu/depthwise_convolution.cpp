@@ -92,7 +92,6 @@ class Bands {
       for (int64_t i = 0; i < row.kernel_rows; ++i) {
         row.in[i] = in.row(first + i);
       }
-      row.ahead = in.unread(first + row.kernel_rows);
       row.out = out_row(image, r) + channel;
       loops_.depthwise_row(row);
       const int64_t made = r + 1;
@@ -121,9 +120,6 @@ class Bands {
     row.weight_stride = layer_.channels;
     row.bias = bias_ == nullptr ? nullptr : bias_ + channel;
     row.width = width;
-    // What an expansion takes is small, and in the caches.
-    row.ahead_of_output = input_.weight != nullptr ? 0 : layer_.options.stride[0] * input_.columns / layer_.out_columns;
-    row.ahead_stride = input_.x_channels;
     return row;
   }
   [[nodiscard]] float* out_row(int64_t image, int64_t r) const {

@@ -82,15 +82,6 @@ struct Depthwise {
     }
   }
 
-  /// What outputs from `column` on have to fetch of the pixels that come later: the cores' own prefetchers rest while
-  /// rows that are in the cache are convolved.
-  TTSCALE_INLINE void fetch(int64_t column, int64_t count, int64_t channel) const {
-    const float* ahead = row.ahead + column * row.ahead_of_output * row.ahead_stride + channel;
-    for (int64_t i = 0; i < count * row.ahead_of_output; ++i) {
-      __builtin_prefetch(ahead + i * row.ahead_stride, 0, 2);
-    }
-  }
-
   /// Calls of(channel) for the first channel of each tile.
   template <typename Of>
   TTSCALE_INLINE void for_each_tile(const Of& of) const {
@@ -111,10 +102,7 @@ struct Depthwise {
       const int64_t room = row.columns + row.padding - kTaps;  // the last start that lies inside, from the padding
       const int64_t end = room < 0 ? 0 : (room / kStep + 1 < row.out_columns ? room / kStep + 1 : row.out_columns);
       for (; column + kTogether <= end; column += kTogether) {
-        for_each_tile([&](int64_t channel) __attribute__((always_inline)) {
-          fetch(column, kTogether, channel);
-          inside<kTogether>(column, channel);
-        });
+        for_each_tile([&](int64_t channel) __attribute__((always_inline)) { inside<kTogether>(column, channel); });
       }
       for (; column < end; ++column) {
         for_each_tile([&](int64_t channel) __attribute__((always_inline)) { inside<1>(column, channel); });

@@ -41,11 +41,6 @@ class InputRows {
   /// Elements from pixel to pixel.
   [[nodiscard]] std::int64_t stride() const { return as_they_lie() ? layer_.channels : width_; }
 
-  /// Where in memory the rows of x are that will be read soon after those up to `end`.
-  [[nodiscard]] const float* unread(std::int64_t end) const {
-    return in_memory(end + (as_they_lie() ? 0 : together_ - 1)) + channel_;
-  }
-
  private:
   [[nodiscard]] bool as_they_lie() const { return layer_.prologue == nullptr; }
   [[nodiscard]] std::size_t elements(std::int64_t rows) const {

@@ -54,15 +54,13 @@ struct DepthwiseRow {
   const float* in[kMostTaps];  ///< the first pixel of each row under it; of zeros where there is none  // NOLINT
   float* out;                  ///< its first pixel
   std::int64_t kernel_rows, kernel_columns;
-  std::int64_t step, padding;                  ///< of columns
-  std::int64_t columns, out_columns;           ///< pixels of a row
-  std::int64_t in_stride, out_stride;          ///< elements from pixel to pixel
-  const float* weight;                         ///< [kernel_rows, kernel_columns, ...] of the first channel
-  std::int64_t weight_stride;                  ///< elements from tap to tap
-  const float* bias;                           ///< of the first channel, or null
-  std::int64_t width;                          ///< channels, at least kLeastDepthwise
-  const float* ahead;                          ///< pixels that will be read next, for the cache; may be anywhere
-  std::int64_t ahead_of_output, ahead_stride;  ///< pixels for each of the output, and elements from one to the next
+  std::int64_t step, padding;          ///< of columns
+  std::int64_t columns, out_columns;   ///< pixels of a row
+  std::int64_t in_stride, out_stride;  ///< elements from pixel to pixel
+  const float* weight;                 ///< [kernel_rows, kernel_columns, ...] of the first channel
+  std::int64_t weight_stride;          ///< elements from tap to tap
+  const float* bias;                   ///< of the first channel, or null
+  std::int64_t width;                  ///< channels, at least kLeastDepthwise
 };
 
 /// The loops for every element type, and those for float32 alone. depthwise_row(), too, gives the same bits on every

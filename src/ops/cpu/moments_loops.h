@@ -225,6 +225,17 @@ struct Channels {
     }
   }
 
+  /// The results, in the order of the channels.
+  TTSCALE_INLINE void write(double* to_mean, double* to_m2) const {
+    for (int64_t tile = 0; tile < tiles.count(); ++tile) {
+      for (int lane = 0; lane < tiles.kWidth; ++lane) {
+        const int64_t channel = tiles.start(tile) + L::element(lane);
+        to_mean[channel] = mean[tile * tiles.kWidth + lane];
+        to_m2[channel] = m2[tile * tiles.kWidth + lane];
+      }
+    }
+  }
+
   void of(const T* x, int64_t pixels, int64_t stride) {
     start(x, pixels, stride);
     for (int64_t p = 0; p < pixels; p += kBlock) {
@@ -294,11 +305,7 @@ void pixel_moments(const void* data, int64_t pixels, int64_t stride, int64_t wid
   }
   Channels<T> channels(width);
   channels.of(x, pixels, stride);
-  for (int64_t i = 0; i < width; ++i) {
-    const int64_t lane = channels.tiles.lane(i);
-    mean[i] = channels.mean[lane];
-    m2[i] = channels.m2[lane];
-  }
+  channels.write(mean, m2);
 }
 
 }  // namespace
