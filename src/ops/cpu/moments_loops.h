@@ -148,8 +148,10 @@ template <typename T>
 struct Channels {
   using A = typename Arithmetic<T>::Type;
   using L = typename Tiles<T>::L;
-  // Pixels for which sums stay in registers: as many streams as prefetchers follow.
+  // Pixels for which sums stay in registers.
   static constexpr int64_t kGroup = 8;
+  // Tiles of a group that are on their way from memory. Prefetchers in hardware do not follow the order of tiles.
+  static constexpr int64_t kAhead = 8;
   static constexpr int64_t kBlock = 128;
 
   Tiles<T> tiles;
@@ -159,11 +161,12 @@ struct Channels {
   TTSCALE_INLINE explicit Channels(int64_t width) : tiles{width} {}
 
   /// Sums of few pixels by themselves: added to longer sums afterwards they round less than one by one.
-  static TTSCALE_INLINE void sum_pixels(const T* x, int64_t pixels, int64_t stride, const L& k, L& sum, L& square) {
+  static TTSCALE_INLINE void sum_pixels(const T* x, const T* ahead, int64_t pixels, int64_t stride, const L& k, L& sum,
+                                        L& square) {
     sum = L{};
     square = L{};
     for (int64_t p = 0; p < pixels; ++p) {
-      prefetch<1>(x + (p + kGroup) * stride);
+      prefetch<1>(ahead + p * stride);
       const L d = L::load(x + p * stride) - k;
       sum += d;
       square.add_squares(d);
@@ -179,7 +182,7 @@ struct Channels {
       const L origin = L::load(from);
       L sum;
       L square;
-      sum_pixels(from, n, stride, origin, sum, square);
+      sum_pixels(from, from, n, stride, origin, sum, square);
       (origin + sum * inverse).write(shift + tile * tiles.kWidth);
     }
   }
@@ -189,17 +192,22 @@ struct Channels {
       sums[i] = 0;
       squares[i] = 0;
     }
+    const int64_t groups_ahead = kAhead / tiles.count();
+    const int64_t tiles_ahead = kAhead % tiles.count();
     for (int64_t p = 0; p < pixels; p += kGroup) {
       for (int64_t tile = 0; tile < tiles.count(); ++tile) {
         const T* from = x + p * stride + tiles.start(tile);
+        const int64_t later = tile + tiles_ahead;
+        const int64_t over = later < tiles.count() ? 0 : 1;
+        const T* ahead = x + (p + (groups_ahead + over) * kGroup) * stride + tiles.start(later - over * tiles.count());
         const int64_t at = tile * tiles.kWidth;
         const L k = L::read(shift + at);
         L sum;
         L square;
         if (p + kGroup <= pixels) {
-          sum_pixels(from, kGroup, stride, k, sum, square);
+          sum_pixels(from, ahead, kGroup, stride, k, sum, square);
         } else {
-          sum_pixels(from, pixels - p, stride, k, sum, square);
+          sum_pixels(from, ahead, pixels - p, stride, k, sum, square);
         }
         (L::read(sums + at) + sum).write(sums + at);
         (L::read(squares + at) + square).write(squares + at);
