@@ -12,8 +12,8 @@ namespace ttscale::cli {
 ///
 /// The heap asks for huge pages, which distributions give to those who ask (`madvise` in
 /// /sys/kernel/mm/transparent_hugepage/enabled): walking through activations misses the cores' caches of addresses
-/// less often, a fifth of the time of a forward (tests/bench/README.md). What GLIBC_TUNABLES=glibc.malloc.hugetlb=1
-/// does, but that has to be there before the program starts.
+/// less often, a twentieth to an eighth of the time of a forward (tests/bench/README.md). What
+/// GLIBC_TUNABLES=glibc.malloc.hugetlb=1 does, but that has to be there before the program starts.
 void prepare_memory();
 
 }  // namespace ttscale::cli
