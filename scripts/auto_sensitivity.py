@@ -19,7 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ROWS = ["shuffled/1", "shuffled/16", "sorted/16", "mixed/64", "recurring/16", "clean/16"]
 BEGIN, END = "<!-- made by scripts/auto_sensitivity.py --write -->", "<!-- end of what auto_sensitivity.py made -->"
-MOST_OF_A_SHARE = {"weight", "correlation", "concentration"}  # constants from 0 to 1
+MOST_OF_A_SHARE = {"weight", "concentration"}  # constants from 0 to 1
 
 
 def load_bench():

@@ -125,8 +125,9 @@ struct Auto {
   double shift = 0.008;  ///< distance from the source at which half of the weight is given, > 0: clean data lie at
                          ///< 0.002 to 0.010
   double count = 6;      ///< images that the source counts for, >= 0
-  double correlation = 0.7;  ///< share of the spread between images that their class explains, 0 to 1: what the
-                             ///< stream's statistics are off where one class fills it
+  double correlation = 1.5;  ///< distance of one class from its stream, in the spread between images, >= 0: what the
+                             ///< stream's statistics may be off where one class fills it. 0.4 to 0.9 in the mean; some
+                             ///< classes lie farther, and taken for a shift they break clean streams
   double spread = 0.2;  ///< distance of images from their stream at which half of an image's statistics are its own; 0:
                         ///< none ever
   double positions = 256;       ///< positions of a feature map at which that share is halved, >= 0: the statistics of a

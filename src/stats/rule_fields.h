@@ -72,7 +72,7 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("weight", rule.weight, kShare);
   visit("shift", rule.shift, kPositive);
   visit("count", rule.count, kCount);
-  visit("correlation", rule.correlation, kShare);
+  visit("correlation", rule.correlation, kCount);
   visit("spread", rule.spread, kCount);
   visit("positions", rule.positions, kCount);
   visit("memory", rule.memory, kPositive);
