@@ -31,10 +31,10 @@ void ask_for_huge_pages() {
     if (ahead == nullptr) {
       continue;
     }
-    const auto start = reinterpret_cast<std::uintptr_t>(ahead);
-    const std::uintptr_t begin = (start + page - 1) / page * page;
+    // Whole pages of it.
+    const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(ahead) % page) % page;
     // Kernels without huge pages refuse, and nothing is lost.
-    static_cast<void>(madvise(reinterpret_cast<void*>(begin), (start + size - begin) / page * page, MADV_HUGEPAGE));
+    static_cast<void>(madvise(static_cast<char*>(ahead) + before, (size - before) / page * page, MADV_HUGEPAGE));
     std::free(ahead);  // NOLINT: joins the end of the heap, from which allocations are taken in turn
     return;
   }
