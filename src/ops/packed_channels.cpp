@@ -13,7 +13,7 @@ namespace {
 using std::int32_t;
 using std::int64_t;
 
-/// oneDNN lays 8 or 16 neighbours together, by instruction set.
+/// oneDNN lays 8 neighbours together, or a multiple of them, by instruction set.
 constexpr int64_t kBlock = 8;
 
 struct Memory {

@@ -42,7 +42,34 @@ const c10::optional<c10::OperatorHandle>& packer() {
   return op;
 }
 
-bool can_pack(at::ScalarType type) { return packer() && (type == at::kFloat || type == at::kBFloat16); }
+bool is_16_bit(at::ScalarType type) { return type == at::kBFloat16 || type == at::kHalf; }
+
+/// Whether oneDNN convolves numbers of a 16-bit type on this CPU. LibTorch, whose own loops take the others, does not
+/// say so; its packer refuses what oneDNN cannot do. Without one (1.13) it gives oneDNN bfloat16 where there is
+/// AVX-512.
+bool asks_onednn(at::ScalarType type) {
+  if (!packer()) {
+    return type == at::kBFloat16 && available_isas().back() == Isa::kAvx512;
+  }
+  const std::vector<std::int64_t> ones{1, 1};
+  try {
+    call(*packer(), {at::ones({16, 16, 1, 1}, type), std::vector<std::int64_t>{0, 0}, ones, ones, 1,
+                     std::vector<std::int64_t>{1, 16, 8, 8}});
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool in_onednn(at::ScalarType type) {
+  static const bool bfloat16 = asks_onednn(at::kBFloat16);
+  static const bool half = asks_onednn(at::kHalf);
+  return type == at::kBFloat16 ? bfloat16 : half;
+}
+
+bool can_pack(at::ScalarType type) {
+  return packer() && (type == at::kFloat || (type == at::kBFloat16 && in_onednn(type)));
+}
 
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.is_cpu() && weight.dim() == 4 ? weight.contiguous(at::MemoryFormat::ChannelsLast) : weight;
@@ -120,7 +147,29 @@ at::Tensor PackedConvolution::packed_for(const at::Tensor& x) {
   return packed_entry(x).weight;
 }
 
+bool PackedConvolution::widens(const at::Tensor& x) const {
+  const auto type = x.scalar_type();
+  return is_16_bit(type) && type == options_.weight.scalar_type() && x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
+         is_sound(options_) && at::globalContext().userEnabledMkldnn() && !in_onednn(type);
+}
+
+PackedConvolution& PackedConvolution::in_float32() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!float32_) {
+    ConvolutionOptions options = options_;
+    options.weight = options_.weight.to(at::kFloat);
+    if (options_.bias) {
+      options.bias = options_.bias->to(at::kFloat);
+    }
+    float32_ = std::make_unique<PackedConvolution>(std::move(options));
+  }
+  return *float32_;
+}
+
 at::Tensor PackedConvolution::forward(const at::Tensor& x) {
+  if (widens(x)) {
+    return in_float32().forward(x.to(at::kFloat)).to(x.scalar_type());
+  }
   const at::Tensor weight = packed_for(x);
   if (!weight.defined() && suits_onednn(x, options_)) {
     return at::mkldnn_convolution(x.contiguous(at::MemoryFormat::ChannelsLast), options_.weight, options_.bias,
@@ -171,7 +220,9 @@ bool PackedConvolution::expands_for(const PackedConvolution& next) const {
   return is_expansion(options_, next.options_);
 }
 
-bool PackedConvolution::saves_memory(const at::Tensor& x) const { return is_worth_repeating(x, options_); }
+bool PackedConvolution::saves_memory(const at::Tensor& x) const {
+  return is_worth_repeating(available_isas().back(), x, options_);
+}
 
 Measured PackedConvolution::measure(const at::Tensor& x) {
   return pointwise_moments(available_isas().back(), x, laid_out(pointwise_weight), options_);
@@ -252,6 +303,8 @@ at::Tensor PackedConvolution::forward_then(const at::Tensor& x, const Coefficien
   then.in_place = true;  // the convolution's own output
   std::pair<at::Tensor, at::Tensor> folded;
   if (fits(x)) {
+    TORCH_CHECK(k.scale.numel() == options_.weight.size(0), "convolution: expected coefficients of ",
+                options_.weight.size(0), " channels, found ", k.scale.numel());
     folded = folded_for(x, {k.center.contiguous(), k.scale.contiguous(), k.shift.contiguous()});
   }
   const auto& [weight, bias] = folded;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -31,7 +32,9 @@ class PackedConvolution : public torch::CustomClassHolder {
   explicit PackedConvolution(ConvolutionOptions options);
 
   /// aten::conv2d of x [N, C, H, W], on the CPU with packed weights where LibTorch has the operators for them (2.x),
-  /// in channels_last. The result depends on x alone, not on what came before. Throws what aten::conv2d throws.
+  /// in channels_last. 16-bit images that oneDNN does not take on this CPU are convolved in float32, which LibTorch's
+  /// own loops are many times slower than. The result depends on x alone, not on what came before. Throws what
+  /// aten::conv2d throws.
   at::Tensor forward(const at::Tensor& x);
 
   /// forward() of prologue(x) to rounding; the prologue has a residual, or finishes x, only where finishes() holds.
@@ -78,6 +81,9 @@ class PackedConvolution : public torch::CustomClassHolder {
     at::Tensor weight, bias;          ///< undefined: cannot be folded
   };
   [[nodiscard]] bool fits(const at::Tensor& x) const;
+  /// Whether x is convolved in_float32().
+  [[nodiscard]] bool widens(const at::Tensor& x) const;
+  PackedConvolution& in_float32();
   /// `weight` packed for x, undefined where this CPU cannot.
   [[nodiscard]] at::Tensor pack(const at::Tensor& weight, at::IntArrayRef sizes) const;
   /// With the mutex held, for x that fits.
@@ -98,6 +104,7 @@ class PackedConvolution : public torch::CustomClassHolder {
   std::vector<Packed> packed_;  ///< the latest last
   std::vector<std::pair<LayOut, at::Tensor>> laid_out_;
   std::optional<Folded> folded_;
+  std::unique_ptr<PackedConvolution> float32_;  ///< made for the first images that it widens()
 };
 
 }  // namespace ttscale::ops

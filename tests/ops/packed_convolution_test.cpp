@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -72,6 +73,33 @@ TEST(PackedConvolution, TakesWhatConv2dTakes) {
   wide.bias = wide.bias->to(at::kDouble);
   const at::Tensor x = at::randn({2, 4, 9, 9}, at::kDouble);
   EXPECT_TRUE(at::allclose(PackedConvolution(wide).forward(x), reference(x, wide)));
+}
+
+TEST(PackedConvolution, SixteenBitImagesRoundOnce) {
+  at::manual_seed(4);
+  for (const auto& [type, epsilon] : {std::pair{at::kBFloat16, 0x1p-7}, std::pair{at::kHalf, 0x1p-10}}) {
+    for (const Case& c : {Case{16, 24, 1, {1, 1}, {0, 0}, {1, 1}, 1, true},
+                          {16, 16, 3, {1, 1}, {1, 1}, {1, 1}, 16, false},
+                          {16, 32, 3, {2, 1}, {1, 0}, {1, 2}, 2, true}}) {
+      ConvolutionOptions options = options_of(c);
+      options.weight = options.weight.to(type);
+      if (options.bias) {
+        options.bias = options.bias->to(type);
+      }
+      PackedConvolution convolution(options);
+      for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+        const at::Tensor x = at::randn({3, c.in, 17, 19}).to(type).contiguous(layout);
+        const at::Tensor y = convolution.forward(x);
+        const at::Tensor want = reference(x, options);
+        ASSERT_EQ(y.scalar_type(), type);
+        ASSERT_EQ(y.sizes(), want.sizes());
+        EXPECT_TRUE(at::allclose(y.to(at::kDouble), want, epsilon, 1e-4)) << type << ", " << c.kernel;
+        EXPECT_TRUE(convolution.forward(x).equal(y)) << "depends on what came before";
+      }
+      EXPECT_ANY_THROW(convolution.forward(at::randn({1, c.in, 9, 9}))) << "float32 images for a 16-bit weight";
+      EXPECT_ANY_THROW(convolution.forward(at::randn({1, c.in + 1, 9, 9}).to(type)));
+    }
+  }
 }
 
 TEST(PackedConvolution, MayBeSharedByThreads) {

@@ -131,7 +131,8 @@ void pixel_affine_with(const T* x, T* y, int64_t pixels, int64_t stride, int64_t
       }
     }
     for (int lane = 0; lane < kWidth; ++lane) {
-      const int64_t i = (first + L::element(lane)) % width;
+      const int64_t at = first + L::element(lane);
+      const int64_t i = narrow ? at % width : at;  // a division takes longer than the rest
       const Coefficient<A> k(c[i], s[i], t[i]);
       center[to + lane] = k.center;
       scale[to + lane] = k.scale;

@@ -37,7 +37,7 @@ constexpr int64_t kLeastPixels = 56;
 
 /// Channels from which a 1x1 convolution may be done twice, and numbers of its output for which that is worth it:
 /// multiplying more takes as long as writing and reading, fewer numbers stay in the caches (bench_convolutions,
-/// "expanded").
+/// "expanded"). With AVX2, which multiplies half as fast, even 16 channels take as long.
 constexpr int64_t kMostRepeated = 32;
 constexpr int64_t kLeastSaved = 8388608;
 
@@ -201,13 +201,12 @@ bool is_expansion(const ConvolutionOptions& options, const ConvolutionOptions& n
   return is_pointwise(options) && in <= kMostRepeated && in < out && is_depthwise(next) && next.groups == out;
 }
 
-bool is_worth_repeating(const at::Tensor& x, const ConvolutionOptions& options) {
-  return is_pointwise(x, options) && x.numel() / x.size(1) * options.weight.size(0) >= kLeastSaved;
+bool is_worth_repeating(Isa isa, const at::Tensor& x, const ConvolutionOptions& options) {
+  return isa == Isa::kAvx512 && is_pointwise(x, options) &&
+         x.numel() / x.size(1) * options.weight.size(0) >= kLeastSaved;
 }
 
-at::Tensor expansion_weight(const at::Tensor& weight) {
-  return columns_in_runs(weight, Split(weight.size(0), kChannels));
-}
+at::Tensor expansion_weight(const at::Tensor& weight) { return in_panels(weight, Split(weight.size(0), kChannels)); }
 
 Measured expand_and_convolve(Isa isa, const at::Tensor& input, const at::Tensor& expansion,
                              const c10::optional<at::Tensor>& expansion_bias, const at::Tensor& weight,

@@ -30,8 +30,9 @@ Measured depthwise_convolution(Isa isa, const at::Tensor& x, const at::Tensor& w
 /// Whether `options` are a 1x1 convolution that expand_and_convolve() may do for the depthwise one `next`.
 bool is_expansion(const ConvolutionOptions& options, const ConvolutionOptions& next);
 
-/// Whether that takes less time for x [N, C_in, H, W] than to write what an expansion makes of it.
-bool is_worth_repeating(const at::Tensor& x, const ConvolutionOptions& expansion);
+/// Whether that takes less time for x [N, C_in, H, W] than to write what an expansion makes of it, with the loops of
+/// `isa`.
+bool is_worth_repeating(Isa isa, const at::Tensor& x, const ConvolutionOptions& expansion);
 
 /// The weight [C, C_in, 1, 1] of a 1x1 convolution as expand_and_convolve() wants it.
 at::Tensor expansion_weight(const at::Tensor& weight);

@@ -222,7 +222,7 @@ bool pointwise_finishes(const at::Tensor& x, const ConvolutionOptions& options, 
 }
 
 at::Tensor pointwise_weight(const at::Tensor& weight) {
-  return columns_in_runs(weight, runs_of_outputs({weight, {}, {}, {}, {}, 1}));
+  return in_panels(weight, runs_of_outputs({weight, {}, {}, {}, {}, 1}));
 }
 
 Measured pointwise_convolution(Isa isa, const at::Tensor& input, const at::Tensor& weight,
