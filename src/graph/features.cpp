@@ -248,7 +248,8 @@ FoundSite convolution_site(Node& node, bool forked, const Module& module) {
   site.note = why_not(node, module);
   site.chosen = site.note.empty();
   if (site.chosen) {
-    site.note = "BatchNorm is folded into it, as far as its surroundings tell";
+    // A graph does not tell them apart from convolutions that never had one (AlexNet, SqueezeNet); both adapt alike.
+    site.note = "has a bias, as a folded BatchNorm leaves it";
   }
   if (in_loop(node)) {
     site.note += std::string("; ") + kInLoop;

@@ -28,7 +28,7 @@ std::string calibration_advice(const FoundSites& found) {
       "--reference FILE";
   const auto convolutions = chosen(found, "convolution");
   if (convolutions > 0) {
-    return "found " + counted(convolutions, "convolution") + " with folded BatchNorm; " + how;
+    return "found " + counted(convolutions, "convolution") + " with a bias, as a folded BatchNorm leaves it; " + how;
   }
   if (chosen(found, "features") > 0) {
     const auto norms = static_cast<std::int64_t>(found.sites.size());
@@ -87,8 +87,8 @@ std::string summarise_some(const FoundSites& found, std::int64_t adaptable) {
   const auto total = static_cast<std::int64_t>(found.sites.size());
   std::string line = std::to_string(adaptable) + " of " + counted(total, "normalisation layer") + " can be adapted";
   if (const auto folded = chosen(found, "convolution"); folded > 0) {
-    line += "; " + counted(folded, "convolution") +
-            " with folded BatchNorm as well, once ttscale calibrate has measured them on clean images";
+    line += "; so can " + counted(folded, "convolution") +
+            " with a bias, as a folded BatchNorm leaves it, once ttscale calibrate has measured them on clean images";
   }
   const auto opaque = count_of(found, "call through an interface");
   if (opaque > 0) {

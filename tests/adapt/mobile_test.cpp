@@ -44,9 +44,9 @@ TEST_F(Mobile, ConvolutionsAreSitesAheadOfTheirActivation) {
   EXPECT_EQ(found.chosen(), 4);
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(found.features[i].channels, 4) << i;
-    EXPECT_THAT(found.features[i].note, HasSubstr("BatchNorm is folded into it")) << i;
+    EXPECT_THAT(found.features[i].note, HasSubstr("as a folded BatchNorm leaves it")) << i;
   }
-  EXPECT_THAT(found.summary, AllOf(HasSubstr("found 4 convolutions with folded BatchNorm"),
+  EXPECT_THAT(found.summary, AllOf(HasSubstr("found 4 convolutions with a bias, as a folded BatchNorm leaves it"),
                                    HasSubstr("6 mobile operators unpacked into ordinary layers")));
   EXPECT_EQ(found.operators.at("unpacked mobile operator"), 6);
   EXPECT_EQ(found.operators.count("packed mobile operator"), 0U);

@@ -46,11 +46,12 @@ TEST(Features, EveryFoldedBatchNormOfAFrozenNetworkIsChosenAndNothingElse) {
     EXPECT_THAT(find(found, gate).note, HasSubstr("pooled features (a gate or a head)")) << gate;
   }
   EXPECT_THAT(find(found, "convolution_8").note, HasSubstr("the classifier"));
-  EXPECT_THAT(find(found, "convolution_5").note, HasSubstr("BatchNorm is folded into it"));
+  EXPECT_THAT(find(found, "convolution_5").note, HasSubstr("as a folded BatchNorm leaves it"));
   EXPECT_EQ(find(found, "convolution_5").channels, 3);
   EXPECT_EQ(find(found, "convolution_7").channels, 6);
   EXPECT_THAT(found.summary,
-              AllOf(HasSubstr("no BatchNorm layer that can be adapted: found 6 convolutions with folded BatchNorm"),
+              AllOf(HasSubstr("no BatchNorm layer that can be adapted: found 6 convolutions with a bias, as a folded "
+                              "BatchNorm leaves it"),
                     HasSubstr("ttscale calibrate MODEL --data CLEAN --out FILE"), HasSubstr("--reference FILE")));
 }
 
@@ -87,7 +88,8 @@ TEST(Features, ABatchNormThatCouldNotBeFoldedStandsBesideThoseThatWere) {
   EXPECT_EQ(found.adaptable(), 1);
   EXPECT_THAT(in_short(found), ElementsAre("+convolution_0", "+convolution_1", "features"));
   EXPECT_THAT(found.summary, AllOf(HasSubstr("1 of 1 normalisation layer can be adapted"),
-                                   HasSubstr("2 convolutions with folded BatchNorm as well"), HasSubstr("calibrate")));
+                                   HasSubstr("so can 2 convolutions with a bias, as a folded BatchNorm leaves it"),
+                                   HasSubstr("calibrate")));
 }
 
 TEST(Features, WithoutBatchNormTheInputOfTheLastLayerIsLeft) {
