@@ -95,6 +95,9 @@ class TTSCALE_API Stream {
   /// The part of the report that tells of the guard; reads no statistics.
   [[nodiscard]] GuardReport guard() const;
 
+  /// The report's count of batches that left the statistics untouched; reads no statistics.
+  [[nodiscard]] std::int64_t rejected() const;
+
   /// Writes the statistics to a file, whole or not at all (temporary, fsync, rename). It names the model, its
   /// reference, the layers, the rule and the number of images seen. Throws Error naming the path and the reason.
   void save(const std::filesystem::path& file) const;

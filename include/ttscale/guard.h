@@ -13,6 +13,9 @@ namespace ttscale {
 
 /// How much of a stream is watched.
 struct Guard {
+  /// The first images of a stream are all compared, so that what is wrong from the start is found at once.
+  static constexpr std::int64_t kFirstImages = 32;
+
   double fraction = 1.0 / 16;  ///< share of the images that the source model sees as well, 0 (off) to 1
 };
 

@@ -202,6 +202,7 @@ at::Tensor Stream::forward(const at::Tensor& images) {
   const bool fresh = impl_->fresh;
   const at::Tensor good = impl_->good;
   const Watch watch = impl_->watch;
+  const InputProbe probe = impl_->probe;
   try {
     return impl_->forward(images, before);
   } catch (...) {
@@ -209,6 +210,7 @@ at::Tensor Stream::forward(const at::Tensor& images) {
     impl_->fresh = fresh;
     impl_->good = good;
     impl_->watch = watch;
+    impl_->probe = probe;
     throw;
   }
 }
@@ -284,6 +286,8 @@ GuardReport Stream::guard() const {
   out.moments = impl_->mismatch;
   return out;
 }
+
+std::int64_t Stream::rejected() const { return static_cast<std::int64_t>(impl_->state.totals()[2].item<double>()); }
 
 StreamReport Stream::report() const {
   StreamReport out;

@@ -11,10 +11,8 @@
 namespace ttscale {
 namespace {
 
-/// A stream's first images are all compared, and its first two batches in part at least: what is wrong from the start
-/// is found at once.
-constexpr std::int64_t kFirstImages = 32;
-/// Later ones are compared in groups of so many where batches are that large: one forward of 16 is cheaper than 16.
+/// Images after the first are compared in groups of so many where batches are that large: one forward of 16 is cheaper
+/// than 16 forwards.
 constexpr std::int64_t kGroup = 16;
 /// Evidence below this is none, whatever it says.
 constexpr double kFewestImages = 16;
@@ -37,9 +35,10 @@ std::vector<std::int64_t> Watch::due(std::int64_t images) {
     return {};
   }
   std::int64_t group = 0;
-  if (compared_ < kFirstImages) {
-    group = std::min(images, kFirstImages - compared_);
+  if (compared_ < Guard::kFirstImages) {
+    group = std::min(images, Guard::kFirstImages - compared_);
   } else if (static_cast<double>(groups_) < kFewestBatches) {
+    // One batch, however large, is no evidence: the next ones in part.
     group = std::min(images, kGroup);
   } else {
     const double share = guard_.fraction * static_cast<double>(images);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/interrupt.h"
 #include "cli/preprocessing.h"
+#include "ttscale/error.h"
 
 namespace ttscale::cli {
 namespace {
@@ -45,6 +46,13 @@ void EvalLog::resolved(const eval::EvalPlan& plan) {
 }
 
 void EvalLog::resumed(std::int64_t images, std::int64_t predictions_bytes) {
+  // A file that is written has a header at least. Without one its rows could not be told from those that are missing.
+  if (!flags_.predictions.empty() && predictions_bytes <= 0) {
+    throw DataError("predictions: expected those of the " + std::to_string(images) + " images that are finished in " +
+                    flags_.resume.string() +
+                    ", found none, since the run that went before had no --predictions; remove --predictions, or name "
+                    "a new file with --resume to begin anew");
+  }
   kept_predictions_ = predictions_bytes;
   resumed_images_ = images;
   images_ = images;

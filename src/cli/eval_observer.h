@@ -22,6 +22,7 @@ class EvalLog : public eval::EvalObserver {
   EvalLog(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) : flags_(flags), config_(config) {}
 
   void resolved(const eval::EvalPlan& plan) override;
+  /// Throws DataError where predictions are asked for and those of the finished work were not kept.
   void resumed(std::int64_t images, std::int64_t predictions_bytes) override;
   void part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) override;
   void predictions(const eval::PredictionBatch& batch) override;

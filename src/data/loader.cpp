@@ -174,7 +174,7 @@ class Loader::Impl {
         return std::move(finished.batch);
       }
     }
-    if (!samples_.empty() && skipped_.size() == samples_.size()) {
+    if (!options_.may_be_empty && !samples_.empty() && skipped_.size() == samples_.size()) {
       throw DataError("data: expected at least one readable image, found none among " +
                       std::to_string(samples_.size()) + "; the first problem was: " + skipped_.front().reason);
     }

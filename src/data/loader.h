@@ -40,6 +40,7 @@ struct LoaderOptions {
   image::DecodeLimits decode;
   std::shared_ptr<DecodeCache> cache;  ///< decoded images, kept from one pass to the next; none: each is read anew
   LabelReader label_maps;              ///< for segmentation; none: batches have no label maps
+  bool may_be_empty = false;           ///< under kSkip: samples none of which can be read are no error
 
   /// Throws UsageError that names the first field that cannot be used.
   void validate() const;
@@ -75,8 +76,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// The next batch with at least one image; nullopt at the end. Throws DataError for an unreadable image (kStop), for
-  /// images of different sizes in one batch, and for a stream in which every image was skipped; whatever else a
-  /// transform throws arrives unchanged. After an error the loader keeps throwing it.
+  /// images of different sizes in one batch, and for a stream in which every image was skipped (unless it may be
+  /// empty); whatever else a transform throws arrives unchanged. After an error the loader keeps throwing it.
   std::optional<Batch> next();
 
   /// Images left out so far, in the order of the samples.

@@ -73,9 +73,10 @@ Evaluation::Evaluation(const EvalOptions& options, Setup setup, EvalObserver& ob
       cache_(std::make_shared<data::DecodeCache>(options.cache_bytes)) {}
 
 void Evaluation::run() {
-  if (const auto done = ledger_.resume()) {
+  if (const auto done = ledger_.images()) {
+    observer_.resumed(*done, ledger_.predictions_bytes());  // which may refuse
+    ledger_.resume();
     work_ = *done;
-    observer_.resumed(work_, ledger_.predictions_bytes());
   }
   const Ledger::Place place = ledger_.place(runs_.size());
   for (std::size_t unit = place.unit; unit < setup_.units.size(); ++unit) {
@@ -159,7 +160,7 @@ Progress Evaluation::progress(std::int64_t batches) const {
 void Evaluation::note_skipped(const data::Loader& loader) {
   for (; part_.skipped < loader.skipped().size(); ++part_.skipped) {
     const data::Skipped& skipped = loader.skipped()[part_.skipped];
-    open_.skip(skipped.sample);
+    open_.skip(skipped);
     ledger_.skip({setup_.domains[static_cast<std::size_t>(skipped.sample.domain)].name, skipped.sample.path.string(),
                   skipped.reason});
   }
@@ -206,14 +207,14 @@ void Evaluation::add_pictures() {
 }  // namespace
 
 void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& result) {
-  result = {};
+  result = EvalResult();
   Setup setup = prepare(options);
+  result.plan = setup.plan;
+  observer.resolved(result.plan);  // which may refuse, ahead of all that is written
   if (!options.export_order.empty()) {
     save_order(options, setup);
   }
-  result.plan = setup.plan;
   Evaluation evaluation(options, std::move(setup), observer, result);
-  observer.resolved(result.plan);
   const auto start = std::chrono::steady_clock::now();
   try {
     evaluation.run();

@@ -36,10 +36,11 @@ struct PredictionBatch {
 class EvalObserver {
  public:
   virtual ~EvalObserver() = default;
-  /// Options, model and data fit together; the work begins.
+  /// Options, model and data fit together; what it throws comes before anything is written.
   virtual void resolved(const EvalPlan& /*plan*/) {}
   /// Comes after resolved() if a journal was found: so many images were met in earlier runs, and the predictions that
-  /// belong to what is finished are the first `predictions_bytes` of their file.
+  /// belong to what is finished are the first `predictions_bytes` of their file; 0: none were kept. What it throws
+  /// comes before anything of the earlier runs is in the result.
   virtual void resumed(std::int64_t /*images*/, std::int64_t /*predictions_bytes*/) {}
   /// Images that follow each other begin: a domain, or what the protocol makes of several.
   virtual void part_started(const Setting& /*setting*/, const std::string& /*name*/, std::int64_t /*images*/) {}
@@ -54,8 +55,9 @@ class EvalObserver {
 /// Evaluates. Whatever happens, `result` holds all that was finished until then: when this throws, `result.partial` is
 /// true, and plan, finished cells, skipped files and the unfinished cells of the domain in work are there to be
 /// written. Same model, data and options: same result, whatever the number of workers. Throws UsageError for options,
-/// DataError for images and labels that do not fit the model, ModelError for a model that cannot be adapted (under
-/// `source`, too), refuses the shape of the images, or returns no logits [N, K] ([N, K, H, W] for segmentation).
+/// DataError for images and labels that do not fit the model and for a domain none of whose images can be read,
+/// ModelError for a model that cannot be adapted (under `source`, too), refuses the shape of the images, or returns no
+/// logits [N, K] ([N, K, H, W] for segmentation).
 void evaluate(const EvalOptions& options, EvalObserver& observer, EvalResult& result);
 
 }  // namespace ttscale::eval

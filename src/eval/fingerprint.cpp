@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Hashes the bytes of the model, and names and sizes of the images.
+// Hashes the bytes of the model and of other files, and names and sizes of the images.
 #include "eval/fingerprint.h"
 
 #include <fstream>
@@ -25,7 +25,8 @@ void add_file(Hash& hash, const std::filesystem::path& file) {
 
 }  // namespace
 
-std::string fingerprint(const std::filesystem::path& model, const data::ImageTree& tree) {
+std::string fingerprint(const std::filesystem::path& model, const data::ImageTree& tree,
+                        const std::vector<std::filesystem::path>& others) {
   Hash hash;
   add_file(hash, model);
   for (const data::Domain& domain : tree.domains) {
@@ -35,6 +36,9 @@ std::string fingerprint(const std::filesystem::path& model, const data::ImageTre
       hash.add(sample.path.lexically_relative(tree.root).generic_string());
       hash.add(std::to_string(std::filesystem::file_size(sample.path, unreadable)));
     }
+  }
+  for (const std::filesystem::path& file : others) {
+    add_file(hash, file);
   }
   return hash.text();
 }

@@ -26,8 +26,6 @@ namespace {
 
 constexpr image::Size kUsualSize{224, 224};
 constexpr std::uint64_t kSeed = 0;
-/// Images that a guard compares all of, at least (ttscale/guard.h: the first of a stream).
-constexpr std::int64_t kFirstImages = 32;
 
 using graph::Forward;
 
@@ -154,7 +152,7 @@ Trial adapted(const Bench& bench, const AdaptedModel& model, const std::string& 
   if (trial.cost.guarded) {
     // In 1 / share batches a guard looks at as many images as a batch has, however it groups them.
     trial.period = std::llround(1 / share);
-    calls += (kFirstImages + bench.images.size(0) - 1) / bench.images.size(0);
+    calls += (Guard::kFirstImages + bench.images.size(0) - 1) / bench.images.size(0);
   }
   trial.finish = [stream, &bench](FormCost& cost) {
     const StreamReport report = stream->report();

@@ -29,6 +29,17 @@ std::vector<Item> Images::all() const {
   return items;
 }
 
+std::vector<Item> Images::in_tree() const {
+  std::vector<Item> items;
+  for (std::size_t domain = 0; domain < domains_.size(); ++domain) {
+    const std::size_t count = tree_.domains[domains_[domain].folder].samples.size();
+    for (std::size_t sample = 0; sample < count; ++sample) {
+      items.push_back({static_cast<std::int64_t>(domain), static_cast<std::int64_t>(sample)});
+    }
+  }
+  return items;
+}
+
 std::vector<std::int64_t> Images::labels(const std::vector<Item>& items) const {
   std::vector<std::int64_t> labels;
   labels.reserve(items.size());

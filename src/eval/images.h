@@ -42,6 +42,12 @@ class Images {
   /// Those of all domains, one after the other.
   [[nodiscard]] std::vector<Item> all() const;
 
+  /// All that the tree has, whatever the order and the number asked for.
+  [[nodiscard]] std::vector<Item> in_tree() const;
+
+  /// At most so many of each domain are asked for.
+  [[nodiscard]] std::optional<std::int64_t> num_samples() const { return num_samples_; }
+
   /// The labels of items.
   [[nodiscard]] std::vector<std::int64_t> labels(const std::vector<Item>& items) const;
 

@@ -19,14 +19,17 @@ const Checkpoint* Ledger::last() const {
   return journal_ && !journal_->checkpoints().empty() ? &journal_->checkpoints().back() : nullptr;
 }
 
-std::optional<std::int64_t> Ledger::resume() {
+std::optional<std::int64_t> Ledger::images() const {
+  return last() == nullptr ? std::nullopt : std::optional<std::int64_t>(last()->work);
+}
+
+void Ledger::resume() {
   if (last() == nullptr) {
-    return std::nullopt;
+    return;
   }
   for (const Checkpoint& checkpoint : journal_->checkpoints()) {
     take(checkpoint);
   }
-  return last()->work;
 }
 
 std::int64_t Ledger::predictions_bytes() const { return last() == nullptr ? 0 : last()->predictions_bytes; }
@@ -65,24 +68,27 @@ void Ledger::checkpoint(std::size_t unit, std::size_t parts, bool unit_done, std
   pending_.parts = static_cast<std::int64_t>(parts);
   pending_.unit_done = unit_done;
   pending_.work = work;
-  take(pending_);
   if (journal_) {
     pending_.predictions_bytes = observer.predictions_bytes();
     for (std::size_t rule = 0; !unit_done && rule < runs.size(); ++rule) {
       runs[rule].save(journal_->state_file(pending_, rule));
     }
     journal_->append(pending_);
-    Checkpoint before = pending_;
-    for (--before.parts; before.parts > 0; --before.parts) {
+  }
+  // Not before: until here anything may throw, and close() would book the same a second time.
+  close();
+  if (journal_) {
+    Checkpoint before;
+    before.unit = static_cast<std::int64_t>(unit);
+    for (before.parts = static_cast<std::int64_t>(parts) - 1; before.parts > 0; --before.parts) {
       journal_->remove_states(before, runs.size());
     }
   }
-  pending_ = {};
 }
 
 void Ledger::close() {
-  take(pending_);
-  pending_ = {};
+  const Checkpoint done = std::exchange(pending_, {});
+  take(done);
 }
 
 /// Puts what is final into the result.

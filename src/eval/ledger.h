@@ -21,10 +21,12 @@ class Ledger {
   /// Opens the journal. Throws what Journal() throws. Options and result must outlive it.
   Ledger(const EvalOptions& options, EvalResult& result);
 
-  /// Takes over what earlier runs finished. Returns how many images they met; none if there were no such runs.
-  std::optional<std::int64_t> resume();
-  /// Length of the predictions file then.
+  /// How many images earlier runs met; none if there were no such runs.
+  [[nodiscard]] std::optional<std::int64_t> images() const;
+  /// Length of the predictions file then; 0: there was none.
   [[nodiscard]] std::int64_t predictions_bytes() const;
+  /// Takes over what they finished.
+  void resume();
 
   /// Where the work of the earlier runs ended.
   struct Place {
@@ -39,7 +41,7 @@ class Ledger {
   void add(const FinishedDomain& domain);
   void skip(SkippedFile file) { pending_.skipped.push_back(std::move(file)); }
 
-  /// Books what waits. `parts` of the unit are done, `work` images are met.
+  /// Books what waits. `parts` of the unit are done, `work` images are met. What throws leaves it waiting for close().
   void checkpoint(std::size_t unit, std::size_t parts, bool unit_done, std::int64_t work, const RuleSet& runs,
                   EvalObserver& observer);
 

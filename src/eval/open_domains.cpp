@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "eval/guard_summary.h"
+#include "ttscale/error.h"
 
 namespace ttscale::eval {
 namespace {
@@ -89,7 +90,12 @@ void OpenDomains::begin(const Part& part) {
   }
 }
 
-void OpenDomains::skip(const data::Sample& sample) { ++open_.at(sample.domain).skipped; }
+void OpenDomains::skip(const data::Skipped& skipped) {
+  OpenDomain& open = open_.at(skipped.sample.domain);
+  if (open.skipped++ == 0) {
+    open.first_problem = skipped.reason;
+  }
+}
 
 BatchScore OpenDomains::add(const Outputs& outputs, const at::Tensor& labels,
                             const std::vector<data::Sample>& samples) {
@@ -131,7 +137,20 @@ BatchScore OpenDomains::add_rows_of_each(const std::map<std::int64_t, Rows>& row
   return batch;
 }
 
+/// A domain may have parts without a readable image, but must not end without any.
+void OpenDomains::check_readable(std::int64_t domain) const {
+  const OpenDomain& open = open_.at(domain);
+  if (parts_left_.at(domain) == 1 && open.score->images() == 0) {
+    throw DataError("data: expected at least one readable image in domain " +
+                    setup_.domains[static_cast<std::size_t>(domain)].name + ", found none among " +
+                    std::to_string(open.skipped) + "; the first problem was: " + open.first_problem);
+  }
+}
+
 std::vector<FinishedDomain> OpenDomains::end(const Part& part) {
+  for (const std::int64_t domain : domains_of(part)) {
+    check_readable(domain);  // of all first: what is closed is no longer among the unfinished
+  }
   std::vector<FinishedDomain> finished;
   for (const std::int64_t domain : domains_of(part)) {
     OpenDomain& open = open_.at(domain);

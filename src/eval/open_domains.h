@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,12 +37,13 @@ class OpenDomains {
   void begin(const Part& part);
 
   /// Counts an image that could not be read.
-  void skip(const data::Sample& sample);
+  void skip(const data::Skipped& skipped);
 
   /// Adds a batch, which may show several domains: each gets its rows. `labels` is [N] or [N, H, W].
   BatchScore add(const Outputs& outputs, const at::Tensor& labels, const std::vector<data::Sample>& samples);
 
-  /// The part is at its end: closes and returns the domains that no later part shows, in their order.
+  /// The part is at its end: closes and returns the domains that no later part shows, in their order. Throws DataError,
+  /// and closes none, if no image of one of them could be read.
   std::vector<FinishedDomain> end(const Part& part);
 
   /// Cells of what is open, of domains with at least one image.
@@ -56,11 +58,13 @@ class OpenDomains {
     std::vector<std::int64_t> rejected;               ///< batches, a rule each, of the parts that show the domain
     std::vector<double> seconds;                      ///< likewise
     std::vector<std::optional<GuardSummary>> guards;  ///< a rule each
+    std::string first_problem = {};                   ///< of the images that were skipped
   };
 
   BatchScore add_rows_of_each(const std::map<std::int64_t, std::vector<std::int64_t>>& rows, const Outputs& outputs,
                               const at::Tensor& labels, const std::vector<data::Sample>& samples);
   void note_guards(OpenDomain& open) const;
+  void check_readable(std::int64_t domain) const;
   [[nodiscard]] std::int64_t images_of(std::int64_t domain) const;
   [[nodiscard]] Cell cell(std::int64_t domain, const OpenDomain& open, std::size_t rule) const;
   [[nodiscard]] FinishedDomain finish(std::int64_t domain, const OpenDomain& open) const;

@@ -4,6 +4,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <memory>
 
 #include "base/message_text.h"
 #include "eval/option_checks.h"
@@ -20,7 +21,14 @@ void check_protocols(const EvalOptions& options) {
   check_each_once("batch_size", options.batch_sizes);
   check_each_once("seed", options.seeds);
   for (const std::string& text : options.protocols) {
-    if (parse_protocol(text)->orders_images() && !options.order.empty()) {
+    const std::unique_ptr<Protocol> protocol = parse_protocol(text);
+    if (!options.export_order.empty() && protocol->reset() != Reset::kStream) {
+      throw UsageError("export_order: expected a protocol whose statistics start again with its streams alone, found " +
+                       text +
+                       ", which resets them inside a stream, what the file cannot hold; to repeat the run, use " +
+                       text + " with the same --seed and --order");
+    }
+    if (protocol->orders_images() && !options.order.empty()) {
       throw UsageError("order: expected none, since protocol " + text + " has its own, found \"" + options.order +
                        "\"; remove --order");
     }

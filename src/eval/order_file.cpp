@@ -2,6 +2,9 @@
 // Writes and splits lines.
 #include "eval/order_file.h"
 
+#include <map>
+#include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -49,11 +52,42 @@ using Places = std::unordered_map<std::string, Item>;
 /// Items by "domain, tab, path below the data folder".
 Places places_of(const Images& images) {
   Places places;
-  for (const Item& item : images.all()) {
+  for (const Item& item : images.in_tree()) {
     places.emplace(order_key(images, item), item);
   }
   return places;
 }
+
+const Item& item_at(const Places& places, const std::vector<OrderLine>& lines, std::size_t i,
+                    const std::filesystem::path& file) {
+  const auto found = places.find(lines[i].key);
+  if (found == places.end()) {
+    throw DataError(file.string() + ": line " + std::to_string(i + 2) + ": expected an image of these domains, found " +
+                    shown(lines[i].key) + "; give the data that the order was exported from");
+  }
+  return found->second;
+}
+
+/// Lets through what a stream meets of each domain first, as often as it meets it.
+class FirstImages {
+ public:
+  explicit FirstImages(std::optional<std::int64_t> most) : most_(most) {}
+
+  bool take(const Item& item) {
+    if (!most_) {
+      return true;
+    }
+    std::set<std::int64_t>& met = met_[item.domain];
+    if (met.size() < static_cast<std::size_t>(*most_)) {
+      met.insert(item.sample);
+    }
+    return met.count(item.sample) > 0;
+  }
+
+ private:
+  std::optional<std::int64_t> most_;
+  std::map<std::int64_t, std::set<std::int64_t>> met_;  ///< by domain
+};
 
 }  // namespace
 
@@ -72,21 +106,24 @@ std::vector<StreamPlan> replay(const std::vector<OrderLine>& lines, const Images
                                const std::filesystem::path& file) {
   const Places places = places_of(images);
   std::vector<StreamPlan> streams;
+  FirstImages first(images.num_samples());
+  bool new_part = true;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const bool new_stream = i == 0 || lines[i].stream != lines[i - 1].stream;
     if (new_stream) {
       streams.emplace_back();
+      first = FirstImages(images.num_samples());
     }
-    if (new_stream || lines[i].part != lines[i - 1].part) {
+    new_part = new_part || new_stream || lines[i].part != lines[i - 1].part;
+    const Item& item = item_at(places, lines, i, file);
+    if (!first.take(item)) {
+      continue;
+    }
+    if (new_part) {  // of which all may be left out, so that it has none
       streams.back().parts.push_back({lines[i].name, {}});
+      new_part = false;
     }
-    const auto found = places.find(lines[i].key);
-    if (found == places.end()) {
-      throw DataError(file.string() + ": line " + std::to_string(i + 2) +
-                      ": expected an image of these domains, found " + shown(lines[i].key) +
-                      "; give the data that the order was exported from");
-    }
-    streams.back().parts.back().items.push_back(found->second);
+    streams.back().parts.back().items.push_back(item);
   }
   return streams;
 }

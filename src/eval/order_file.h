@@ -30,7 +30,8 @@ std::vector<OrderLine> read_order(const std::filesystem::path& file);
 /// The same of the text of a file; `file` is for messages.
 std::vector<OrderLine> parse_order(const std::string& text, const std::filesystem::path& file);
 
-/// The streams that the lines describe. Throws DataError, naming file and line number, for an image that is not there.
+/// The streams that the lines describe, of any images of the tree; where only so many of each domain are asked for, the
+/// first that a stream meets. Throws DataError, naming file and line number, for an image that is not there.
 std::vector<StreamPlan> replay(const std::vector<OrderLine>& lines, const Images& images,
                                const std::filesystem::path& file);
 

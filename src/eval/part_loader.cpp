@@ -14,6 +14,7 @@ data::Loader open_part(const Part& part, std::int64_t batch_size, const Setup& s
   loading.batch_size = batch_size;
   loading.workers = options.workers;
   loading.on_error = options.on_error;
+  loading.may_be_empty = true;  // others show the domain; OpenDomains refuses one without any image
   loading.decode = options.decode;
   loading.cache = cache;
   if (options.task == Task::kSegmentation) {

@@ -89,6 +89,8 @@ Json plan_to_json(const EvalPlan& plan) {
   json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
   json["reference"] = text_or_null(plan.reference);
   json["input"] = plan.input;
+  json["call"] = {{"input_index", plan.call.input_index}, {"output", text_or_null(plan.call.output)}};
+  json["max_pixels"] = plan.max_pixels;
   json["guard"] = text_or_null(plan.guard);
   json["optimize"] = plan.optimize;
   json["rules"] = array(plan.rules, [](const RulePlan& rule) {
@@ -129,6 +131,12 @@ EvalPlan plan_from_json(const Json& json) {
   plan.preprocessing = read_preprocessing(json.at("preprocessing"));
   plan.reference = read_text(json.at("reference"));
   plan.input = json.at("input");
+  if (json.contains("call")) {
+    plan.call = {count_from(json.at("call").at("input_index")), read_text(json.at("call").at("output"))};
+  }
+  if (json.contains("max_pixels")) {
+    plan.max_pixels = count_from(json.at("max_pixels"));
+  }
   plan.guard = read_text(at_or_null(json, "guard"));
   plan.optimize = json.value("optimize", plan.optimize);
   for (const Json& rule : json.at("rules")) {

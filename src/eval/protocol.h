@@ -2,6 +2,7 @@
 // In which order a model meets domains and images, and when the statistics of its stream start again.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,9 @@ class Protocol {
 
   /// Whether the protocol itself decides the order of images within a domain.
   [[nodiscard]] virtual bool orders_images() const { return false; }
+
+  /// The file that holds its order; empty: none does.
+  [[nodiscard]] virtual std::filesystem::path file() const { return {}; }
 
   /// Whether it arranges images by their class.
   [[nodiscard]] virtual bool needs_classes() const { return false; }

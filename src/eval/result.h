@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "image/decode.h"
 #include "image/preprocess.h"
 #include "metrics/classification.h"
 #include "metrics/segmentation.h"
 #include "ttscale/guard.h"
 #include "ttscale/inspect.h"
+#include "ttscale/options.h"
 
 namespace ttscale::eval {
 
@@ -68,8 +70,10 @@ struct EvalPlan {
   std::string classes_file;          ///< where the names came from; empty: from the folders
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
-  std::string optimize = "none";     ///< to_string() of what is done for speed
-  std::string guard;                 ///< to_string() of the guard asked for; empty: what each rule has by itself
+  CallOptions call;                  ///< arguments and outputs of the model
+  std::int64_t max_pixels = image::DecodeLimits().max_pixels;  ///< of an image file; above, it is unreadable
+  std::string optimize = "none";                               ///< to_string() of what is done for speed
+  std::string guard;  ///< to_string() of the guard asked for; empty: what each rule has by itself
   image::Preprocessing preprocessing;
   std::string order;                   ///< within a domain; empty: the protocol's own
   std::vector<Setting> settings;       ///< every protocol, batch size and seed, in the order of the work
@@ -79,7 +83,8 @@ struct EvalPlan {
   std::string on_error;                ///< "stop" or "skip"
   std::optional<std::int64_t> num_samples;
   std::vector<Site> sites;    ///< that follow the stream
-  std::string fingerprint;    ///< of the model file and of the names and sizes of all images
+  std::string fingerprint;    ///< of the model file, of the names and sizes of all images, and of the files of
+                              ///< reference and order
   bool site_report = false;   ///< cells hold the distances of sites
   std::int64_t examples = 0;  ///< images kept for each rule as losses
   Shard shard;

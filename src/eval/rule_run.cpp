@@ -16,16 +16,23 @@ namespace ttscale::eval {
 RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window)
     : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {
   watched_ = stream_.guard().guard.fraction > 0;
+  rejected_at_start_ = stream_.rejected();
+  rejected_then_ = rejected_at_start_;
 }
 
 void RuleRun::restart() {
+  rejected_ = rejected();
+  rejected_then_ = rejected_at_start_;
   stream_.rollback(start_);
   latest_ = at::Tensor();
   forget_guard();
 }
 
 void RuleRun::load(const std::filesystem::path& file) {
+  const std::int64_t until_now = rejected();
   stream_.load(file);
+  rejected_ = until_now;
+  rejected_then_ = stream_.rejected();
   forget_guard();
 }
 

@@ -38,8 +38,8 @@ class RuleRun {
   [[nodiscard]] std::vector<std::string> warnings() const { return stream_.report().warnings; }
   /// What the guard did in the last forward, images of its decisions counted by the stream; none if nothing watches.
   [[nodiscard]] const std::optional<GuardSummary>& guard() const { return guard_; }
-  /// Batches that the stream has kept out of its statistics since it exists.
-  [[nodiscard]] std::int64_t rejected() const { return stream_.report().rejected; }
+  /// Batches that the stream has kept out of its statistics since it exists, whatever it went back to meanwhile.
+  [[nodiscard]] std::int64_t rejected() const { return rejected_ + stream_.rejected() - rejected_then_; }
   /// Wall time spent in forward() since it exists.
   [[nodiscard]] double seconds() const { return seconds_; }
 
@@ -58,9 +58,12 @@ class RuleRun {
   std::string label_;
   Stream stream_;
   Snapshot start_;
+  std::int64_t rejected_at_start_ = 0;  ///< by the stream's own count
   std::optional<std::int64_t> window_;
   at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined at the start of a part
   double seconds_ = 0;
+  std::int64_t rejected_ = 0;       ///< batches until the stream was last given other statistics
+  std::int64_t rejected_then_ = 0;  ///< by the stream's own count, which came with these statistics
   bool watched_ = false;
   std::optional<GuardSummary> guard_;
   std::int64_t compared_ = 0;     ///< in the stream's own report, before the next forward

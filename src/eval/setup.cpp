@@ -79,6 +79,16 @@ AdaptedModel load(const EvalOptions& options, const std::optional<Reference>& re
   return adapt(options.model, adapt_options, options.device);
 }
 
+/// Files beside model and images whose content decides the numbers.
+std::vector<std::filesystem::path> deciding_files(const EvalOptions& options, const data::Order& order) {
+  std::vector<std::filesystem::path> files{options.reference, order.list_file};
+  for (const std::string& protocol : options.protocols) {
+    files.push_back(parse_protocol(protocol)->file());
+  }
+  files.erase(std::remove(files.begin(), files.end(), std::filesystem::path()), files.end());
+  return files;
+}
+
 /// The domains of the tree; or, with shifts made on the fly, those of its one folder of clean images.
 std::vector<EvalDomain> make_domains(const data::ImageTree& tree, const std::vector<shift::Shift>& shifts, bool clean) {
   std::vector<EvalDomain> domains;
@@ -162,6 +172,8 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.classes = tree.classes;
   plan.classes_file = tree.classes_file;
   plan.input = ttscale::to_string(options.input);
+  plan.call = options.call;
+  plan.max_pixels = options.decode.max_pixels;
   plan.optimize = ttscale::to_string(options.optimize);
   plan.guard = options.guard ? ttscale::to_string(*options.guard) : std::string();
   plan.preprocessing = options.preprocessing;
@@ -180,8 +192,30 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   return plan;
 }
 
+/// How many images of each domain the streams show, each counted once; of several settings the most.
+void count_images(Setup& setup, const std::vector<StreamPlan>& streams) {
+  std::vector<std::vector<bool>> shown;
+  for (const EvalDomain& domain : setup.domains) {
+    shown.emplace_back(setup.tree.domains[domain.folder].samples.size());
+  }
+  for (const StreamPlan& stream : streams) {
+    for (const Part& part : stream.parts) {
+      for (const Item& item : part.items) {
+        shown[static_cast<std::size_t>(item.domain)][static_cast<std::size_t>(item.sample)] = true;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const std::int64_t count = std::count(shown[i].begin(), shown[i].end(), true);
+    setup.plan.domains[i].images = std::max(setup.plan.domains[i].images, count);
+  }
+}
+
 /// All units in order; those of other shards are left out.
 void add_units(Setup& setup, const EvalOptions& options) {
+  for (DomainPlan& domain : setup.plan.domains) {
+    domain.images = 0;  // a replay may show less than the data have
+  }
   std::map<std::pair<std::string, std::uint64_t>, std::shared_ptr<const std::vector<StreamPlan>>> known;
   std::int64_t number = 0;
   for (std::size_t i = 0; i < setup.plan.settings.size(); ++i) {
@@ -193,6 +227,7 @@ void add_units(Setup& setup, const EvalOptions& options) {
       const Images images(setup.tree, setup.domains, data::parse_order(order_or_default(options), setting.seed),
                           options.num_samples);
       plans = std::make_shared<const std::vector<StreamPlan>>(protocol->streams(images));
+      count_images(setup, *plans);
     }
     for (std::size_t stream = 0; stream < plans->size(); ++stream, ++number) {
       if (number % options.shard.count == options.shard.index - 1) {
@@ -261,7 +296,8 @@ Setup prepare(const EvalOptions& options) {
   const std::optional<Reference> reference = read_reference(options.reference, options.preprocessing.describe());
   AdaptedModel model = load(options, reference);
   plan.sites = model.sites();
-  plan.fingerprint = fingerprint(options.model, found.files ? *found.files : found.tree);
+  plan.fingerprint =
+      fingerprint(options.model, found.files ? *found.files : found.tree, deciding_files(options, order));
   InputScaling input = with_reference(options.input, InputSpace::kPixels, options.preprocessing.mean,
                                       options.preprocessing.std, reference);
   Setup setup{std::move(found.tree),

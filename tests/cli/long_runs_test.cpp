@@ -60,12 +60,35 @@ TEST_F(LongRuns, KilledAtAnyMomentTheSameCommandEndsWithTheSameBytes) {
   }
 }
 
+TEST_F(LongRuns, PredictionsThatNoRunKeptAreAskedForInVain) {
+  const std::string predictions = path("rows.csv").string();
+  const auto eval = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"eval",           model(),
+                                       "--data",         path("tree").string(),
+                                       "--rule",         "source",
+                                       "--resume",       path("journal").string(),
+                                       "--results-file", path("r.json").string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  ASSERT_EQ(eval({}).exit_code, 0);
+  const std::string results = read_file(path("r.json"));
+  write_file(predictions, "rows of another run\n");
+  expect_failure(eval({"--predictions", predictions}), 3,
+                 {"predictions: expected those of the 108 images", path("journal").string(), "remove --predictions"});
+  EXPECT_EQ(read_file(predictions), "rows of another run\n");
+  EXPECT_EQ(read_file(path("r.json")), results);
+}
+
 TEST_F(LongRuns, ShardsMergeToTheWhole) {
   ASSERT_EQ(run_program(command("whole")).exit_code, 0);
   std::vector<std::string> merge{"merge"};
   for (const char* shard : {"1/2", "2/2"}) {
     const std::string name = std::string("shard") + shard[0];
-    ASSERT_EQ(run_program(command(name, {"--shard", shard})).exit_code, 0);
+    const Outcome part = run_program(command(name, {"--shard", shard}));
+    ASSERT_EQ(part.exit_code, 0) << part.err;
+    EXPECT_THAT(part.out, HasSubstr(std::string("part ") + shard[0] + " of 2: merge the parts"));
+    EXPECT_THAT(part.out, Not(HasSubstr("advice:")));
     merge.push_back(path(name + ".json").string());
   }
   std::vector<std::string> alone = merge;
@@ -76,6 +99,7 @@ TEST_F(LongRuns, ShardsMergeToTheWhole) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(read_file(path("merged.json")), read_file(path("whole.json")));
   EXPECT_THAT(outcome.out, HasSubstr("protocol continual, batch size 1"));
+  EXPECT_THAT(outcome.out, HasSubstr("\nadvice: "));
 }
 
 TEST_F(LongRuns, PageNeedsNothingElseAndSaysHowToRepeat) {

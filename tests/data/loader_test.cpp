@@ -171,6 +171,16 @@ TEST_P(LoaderTest, StreamWithoutAnyReadableImageIsAnError) {
               AllOf(HasSubstr("found none among 3"), HasSubstr("a/0.ppm")));
 }
 
+TEST_P(LoaderTest, StreamThatMayBeEmptyComesToItsEnd) {
+  auto samples = make(3);
+  testing::remove_folder(folder_ / "a");
+  LoaderOptions lenient = options(2, OnError::kSkip);
+  lenient.may_be_empty = true;
+  Loader loader(samples, lenient, to_chw);
+  EXPECT_FALSE(loader.next().has_value());
+  EXPECT_EQ(loader.skipped().size(), 3U);
+}
+
 TEST_P(LoaderTest, NoSamplesGiveNoBatches) {
   Loader loader({}, options(2), to_chw);
   EXPECT_FALSE(loader.next().has_value());

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <stdexcept>
 
 #include "eval/evaluate.h"
 #include "fixtures.h"
@@ -126,8 +127,27 @@ TEST_F(Failure, EveryImageUnreadable) {
       std::ofstream(entry.path(), std::ios::trunc);
     }
   }
-  expect_failure<DataError>(tolerant, {""});
-  EXPECT_THAT(result.skipped, SizeIs(12));
+  for (const std::string protocol : {"reset-each-domain", "short:images=5", "mixed"}) {
+    tolerant.protocols = {protocol};
+    expect_failure<DataError>(tolerant,
+                              {"readable image in domain dark, found none among 12; the first problem was: "});
+    EXPECT_THAT(result.skipped, SizeIs(12)) << protocol;
+    EXPECT_THAT(result.unfinished, SizeIs(protocol == "mixed" ? 1 : 0)) << "the other domain is kept";
+  }
+}
+
+TEST_F(Failure, CheckpointThatCannotBeWrittenIsBookedOnce) {
+  class FullDisk : public EvalObserver {
+    std::int64_t predictions_bytes() override { throw std::runtime_error("no space left"); }
+  } full;
+  EvalOptions journalled = options({"source"});
+  journalled.journal = folder / "run.journal";
+  EXPECT_THAT([&] { evaluate(journalled, full, result); }, ThrowsMessage<std::runtime_error>("no space left"));
+  EXPECT_THAT(result.cells, SizeIs(1));
+  ASSERT_THAT(result.classes, SizeIs(1));
+  for (const ClassCount& count : result.classes[0].classes) {
+    EXPECT_EQ(count.images, 4);
+  }
 }
 
 }  // namespace

@@ -57,6 +57,18 @@ TEST(EvalOptions, RefusesProtocolsThatCannotBeUsed) {
       "order: expected none, since protocol correlated has its own");
 }
 
+TEST(EvalOptions, RefusesToExportAnOrderThatForgetsResets) {
+  for (const char* protocol : {"short:images=5", "episodic"}) {
+    expect_refused(
+        [&](EvalOptions& o) {
+          o.protocols = {protocol};
+          o.export_order = "order.txt";
+        },
+        std::string("export_order: expected a protocol whose statistics start again with its streams alone, found ") +
+            protocol);
+  }
+}
+
 TEST(EvalOptions, RefusesAStateOfSeveralStreams) {
   expect_refused(
       [](EvalOptions& o) {

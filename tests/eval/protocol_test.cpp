@@ -125,6 +125,21 @@ TEST_F(Protocol, SkippedImagesAreListedAndMoveNothingElse) {
   EXPECT_EQ(seen.progress.back().images, 24);
 }
 
+TEST_F(Protocol, PartWithoutAReadableImageIsSkipped) {
+  std::ofstream(folder / "data/light/b/2.ppm", std::ios::trunc);
+  EvalOptions tolerant = options({"cumulative"});
+  tolerant.on_error = data::OnError::kSkip;
+  for (const char* protocol : {"short:images=1", "recurring:rounds=12"}) {
+    tolerant.protocols = {protocol};
+    run(tolerant);
+    EXPECT_FALSE(result.partial);
+    EXPECT_THAT(result.skipped, SizeIs(1)) << protocol;
+    EXPECT_EQ(cell("dark", "cumulative")->scores.images, 12) << protocol;
+    EXPECT_EQ(cell("light", "cumulative")->scores.images, 11) << protocol;
+    EXPECT_EQ(cell("light", "cumulative")->skipped, 1) << protocol;
+  }
+}
+
 TEST_F(Protocol, SkippedLayersStayAsTheyAre) {
   EvalOptions none = options({"batch"});
   none.skip_layers = {"*"};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Interrupted anywhere and resumed, or split and merged: the same bytes.
 #include <gmock/gmock.h>
+#include <torch/script.h>
 
 #include <fstream>
 #include <stdexcept>
@@ -10,6 +11,7 @@
 #include "eval/merge.h"
 #include "eval/result_json.h"
 #include "fixtures.h"
+#include "ttscale/calibrate.h"
 #include "ttscale/error.h"
 
 namespace ttscale::eval {
@@ -17,6 +19,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 struct Interrupted : std::runtime_error {
@@ -44,6 +47,38 @@ class Resume : public EvalTest {
     };
     EXPECT_THROW(run(with), Interrupted);
     seen.on_batch = nullptr;
+  }
+
+  /// Expects work with these options to be refused where it was begun before `change`, which leaves the options alone.
+  void expect_other_fingerprint(const EvalOptions& with, const std::function<void()>& change) {
+    std::filesystem::remove(with.journal);
+    run(with);
+    run(with);
+    EXPECT_TRUE(seen.progress.empty());
+    change();
+    EXPECT_THAT([&] { run(with); }, ThrowsMessage<DataError>(HasSubstr("found another fingerprint: ")));
+  }
+
+  void write_list(const std::vector<std::string>& images) const {
+    std::ofstream list(folder / "list.txt");
+    for (const std::string& image : images) {
+      list << (folder / "data" / image).string() << '\n';
+    }
+  }
+
+  void export_order(std::uint64_t seed) {
+    EvalOptions exporting = options({"source"});
+    exporting.protocols = {"mixed"};
+    exporting.seeds = {seed};
+    exporting.export_order = folder / "order.txt";
+    run(exporting);
+  }
+
+  void write_reference(std::uint64_t seed) const {
+    Calibration calibration(torch::jit::load(save_model(ModelKind::kPlain).string()));
+    torch::manual_seed(seed);
+    calibration.add(torch::randn({16, 3, 8, 8}));
+    calibration.result().save(folder / "reference.pt");
   }
 };
 
@@ -129,8 +164,42 @@ TEST_F(Resume, OtherWorkIsRefusedWithTheDifference) {
   other.site_report = false;
   EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another site_report: ")));
   other = journalled("continual");
+  other.decode.max_pixels = 1000;
+  EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another max_pixels: ")));
+  other = journalled("continual");
+  other.call.output = "logits";
+  EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another call: ")));
+  other = journalled("continual");
   write_images(folder / "data/dark", 5, 0);
   EXPECT_THAT([&] { run(other); }, ThrowsMessage<DataError>(HasSubstr("found another fingerprint: ")));
+}
+
+TEST_F(Resume, OtherContentOfAListIsOtherWork) {
+  write_list({"dark/a/0.ppm", "dark/b/1.ppm", "light/c/2.ppm"});
+  EvalOptions listed = journalled("continual");
+  listed.order = "file:" + (folder / "list.txt").string();
+  expect_other_fingerprint(listed, [&] { write_list({"dark/b/1.ppm", "dark/a/0.ppm", "light/c/2.ppm"}); });
+}
+
+TEST_F(Resume, OtherContentOfAReplayIsOtherWork) {
+  export_order(1);
+  expect_other_fingerprint(journalled("replay:" + (folder / "order.txt").string()), [&] { export_order(2); });
+}
+
+TEST_F(Resume, OtherContentOfAReferenceIsOtherWork) {
+  write_reference(1);
+  EvalOptions referred = journalled("continual");
+  referred.reference = folder / "reference.pt";
+  expect_other_fingerprint(referred, [&] { write_reference(2); });
+}
+
+TEST_F(Resume, WhatAnObserverRefusesIsNotTakenOver) {
+  class Refusing : public EvalObserver {
+    void resumed(std::int64_t /*images*/, std::int64_t /*predictions_bytes*/) override { throw Interrupted("refused"); }
+  } refusing;
+  run(journalled("continual"));
+  EXPECT_THROW(evaluate(journalled("continual"), refusing, result), Interrupted);
+  EXPECT_THAT(result.cells, IsEmpty());
 }
 
 TEST_F(Resume, DamageIsRefused) {

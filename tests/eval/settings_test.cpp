@@ -130,6 +130,17 @@ TEST_F(Settings, EpisodicForgetsBetweenBatches) {
   EXPECT_EQ(result.cells[0].scores.nll, one.cells[0].scores.nll);
 }
 
+TEST_F(Settings, RejectedBatchesCountAcrossResets) {
+  for (const char* protocol : {"reset-each-domain", "continual", "short:images=5", "episodic"}) {
+    EvalOptions infinite = with(protocol, {"cumulative"});
+    infinite.preprocessing.std = {1e-40};
+    infinite.optimize = Optimize::kNone;
+    run(infinite);
+    EXPECT_EQ(cell("dark", "cumulative")->rejected, 3) << protocol;
+    EXPECT_EQ(cell("light", "cumulative")->rejected, 3) << protocol;
+  }
+}
+
 /// The images that make up a stream of the domain, by the lengths of its pieces.
 std::vector<std::vector<std::string>> pieces_of(const std::vector<Recorder::Prediction>& met,
                                                 const std::vector<std::size_t>& lengths) {
@@ -265,6 +276,40 @@ TEST_F(Settings, ExportedOrderIsReplayed) {
   std::ofstream(folder / "order.txt", std::ios::app) << "0\t0\tall\tdark\tdark/a/none.ppm\n";
   EXPECT_THAT([&] { run(with("replay:" + (folder / "order.txt").string(), {"batch"})); },
               ThrowsMessage<DataError>(HasSubstr("line 26: expected an image of these domains")));
+}
+
+TEST_F(Settings, ReplayNeedsNoOtherOptionOfTheRunThatWasExported) {
+  EvalOptions exporting = with("mixed", {"source"});
+  exporting.seeds = {7};
+  exporting.num_samples = 5;
+  exporting.export_order = folder / "order.txt";
+  run(exporting);
+  const auto met = paths();
+  EvalOptions replayed = with("replay:" + (folder / "order.txt").string(), {"source"});
+  run(replayed);
+  EXPECT_EQ(paths(), met);
+  EXPECT_EQ(result.plan.images(), 10) << "those of the file, not of the data";
+  EXPECT_EQ(result.plan.domains[1].images, 5);
+  replayed.num_samples = 5;
+  run(replayed);
+  EXPECT_EQ(paths(), met);
+}
+
+TEST_F(Settings, NumSamplesOfAReplayAreTheFirstOfItsFile) {
+  EvalOptions exporting = with("recurring:rounds=4", {"source"});  // three of a domain at each visit
+  exporting.export_order = folder / "order.txt";
+  run(exporting);
+  const auto dark = seen.of("dark", "source");
+  EvalOptions few = with("replay:" + (folder / "order.txt").string(), {"source"});
+  few.num_samples = 4;
+  run(few);
+  EXPECT_THAT(parts(), ElementsAre("dark", "light", "dark", "light"));
+  EXPECT_EQ(result.plan.images(), 8);
+  const auto taken = seen.of("dark", "source");
+  ASSERT_THAT(taken, SizeIs(4));
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    EXPECT_EQ(taken[i].path, dark[i].path) << i;
+  }
 }
 
 TEST_F(Settings, ChangeAgainstSourceIsThatOfThePredictions) {

@@ -2,6 +2,8 @@
 // Results and resume files that somebody else wrote, or that a disk damaged: one line says what is wrong.
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "eval/merge.h"
 #include "eval/options.h"
 #include "eval/result_json.h"
@@ -43,6 +45,23 @@ class UntrustedResults : public ::testing::Test {
 };
 
 TEST_F(UntrustedResults, AreReadBack) { EXPECT_EQ(to_json(parse_results(text, "r.json")), text); }
+
+TEST_F(UntrustedResults, TheCallIsReadBackAndMayBeMissing) {
+  EvalResult result = parse_results(text, "r.json");
+  result.plan.call = {1, "logits"};
+  result.plan.max_pixels = 1000;
+  auto json = nlohmann::ordered_json::parse(to_json(result));
+  EvalPlan plan = parse_results(json.dump(), "r.json").plan;
+  EXPECT_EQ(plan.call.input_index, 1);
+  EXPECT_EQ(plan.call.output, "logits");
+  EXPECT_EQ(plan.max_pixels, 1000);
+  json.erase("call");
+  json.erase("max_pixels");
+  plan = parse_results(json.dump(), "r.json").plan;
+  EXPECT_EQ(plan.call.input_index, 0);
+  EXPECT_EQ(plan.call.output, "");
+  EXPECT_EQ(plan.max_pixels, image::DecodeLimits().max_pixels);
+}
 
 TEST_F(UntrustedResults, CountsAreWholeNumbersOfASensibleSize) {
   for (const std::string number : {"1.5", "1e300", "-2", "9223372036854775807", "18446744073709551615", "true"}) {

@@ -33,12 +33,12 @@ std::vector<std::string> keys(const Json& json) {
 
 TEST(ResultsJson, HasTheDocumentedKeysInOrder) {
   const Json json = Json::parse(to_json(example()));
-  EXPECT_THAT(keys(json),
-              ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task", "model", "data",
-                          "labels", "ignore_index", "fingerprint", "device", "settings", "order", "window",
-                          "num_samples", "shifts", "valid_classes", "on_error", "site_report", "kept_examples",
-                          "preprocessing", "reference", "input", "guard", "optimize", "rules", "domains", "classes",
-                          "sites", "means", "cells", "class_counts", "examples", "unfinished", "skipped"));
+  EXPECT_THAT(keys(json), ElementsAre("format", "format_version", "ttscale", "torch", "complete", "shard", "task",
+                                      "model", "data", "labels", "ignore_index", "fingerprint", "device", "settings",
+                                      "order", "window", "num_samples", "shifts", "valid_classes", "on_error",
+                                      "site_report", "kept_examples", "preprocessing", "reference", "input", "call",
+                                      "max_pixels", "guard", "optimize", "rules", "domains", "classes", "sites",
+                                      "means", "cells", "class_counts", "examples", "unfinished", "skipped"));
   EXPECT_THAT(
       keys(json["cells"][0]),
       ElementsAre("protocol", "batch_size", "seed", "stream", "place", "domain", "rule", "images", "non_finite", "top1",

@@ -15,6 +15,7 @@ class Replay : public Protocol {
   }
 
   [[nodiscard]] bool orders_images() const override { return true; }
+  [[nodiscard]] std::filesystem::path file() const override { return file_; }
 
  private:
   std::filesystem::path file_;
