@@ -72,11 +72,11 @@ void run(const BenchFlags& flags) {
   std::vector<eval::BatchCost> batches;
   for (const std::int64_t batch_size : options.batch_sizes) {
     batches.push_back(eval::forward_cost(module, options, batch_size));
+    if (!flags.json.empty()) {  // now: the next batch size may fail, and a reader of stdout may leave
+      write_file(flags.json, report::cost_json(setting, options, batches));
+    }
     write_stdout((batches.size() == 1 ? report::cost_heading(setting, options) : "") + '\n' +
                  report::cost_table(batches.back(), options, width));
-  }
-  if (!flags.json.empty()) {
-    write_file(flags.json, report::cost_json(setting, options, batches));
   }
 }
 

@@ -13,7 +13,7 @@ Input scalings:
 inline constexpr const char* kEvalExamples = R"help(
 Examples:
   ttscale eval model.pt --data images/
-      a folder a class, classes in the order of their names, under source and prior
+      a folder a class, classes in the order of their names, under source and auto
   ttscale eval resnet50.pt --data imagenet-c/ --class-map classes.txt --img-size 224 --crop-pct 1.0 \
       --rule source --rule batch --rule prior:count=16 --batch-size 50 --results-file results.json
   ttscale eval model.pt --data stream/ --order file:frames.txt --protocol continual --rule ema:momentum=0.05 \
@@ -21,7 +21,8 @@ Examples:
       frames.txt: a path a line, with the folder (stream/cat/0001.png), as predictions name them
   ttscale eval model.pt --data clean/ --shift clean --shift all:3,5 --batch-size 1,16,64 --seed 0,1,2 \
       --protocol reset-each-domain --protocol mixed --html report.html --resume run.journal
-      shifts made on the fly, eighteen settings, a page to look at; the same command goes on where it was interrupted
+      shifts made on the fly, eighteen settings, a page to look at; the same command goes on where it was interrupted;
+      --shift works at an image's own size, before resize and crop; as published: ttscale corrupt --img-size 224
   ttscale eval lraspp.pt --task segmentation --data images/ --labels labels/ --ignore-index 255 --output out \
       --img-size 512 1024 --crop-pct 1.0 --crop-mode squash --batch-size 4 --shift clean --shift fog:3
       mIoU and pixel accuracy; labels/a/1.png holds the class of each pixel of images/a/1.jpg; without --labels

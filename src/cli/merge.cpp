@@ -26,6 +26,7 @@ void run(const MergeFlags& flags) {
   }
   const eval::EvalResult result = eval::merge(shards, names);
   if (!flags.results_file.empty()) {
+    report::check_format(result.plan, format);
     report::write_results(result, flags.results_file, format);
   }
   if (!flags.html.empty()) {

@@ -38,7 +38,7 @@ struct EvalFlags {
   std::filesystem::path data;
   std::filesystem::path labels;              ///< empty: beside the images
   std::optional<std::int64_t> ignore_index;  ///< unset: 255
-  std::vector<std::string> rules;            ///< empty: source and prior
+  std::vector<std::string> rules;            ///< empty: source and auto
   std::string guard;                         ///< empty: what each rule has by itself
   std::string optimize = "auto";
   std::string input = "none";

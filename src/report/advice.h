@@ -9,7 +9,7 @@
 namespace ttscale::report {
 
 /// A recommendation without a full stop, and the numbers behind it as sentences. Empty where nothing can be said:
-/// without `source`, without another rule, or before a domain is finished.
+/// without `source`, without another rule, before a domain is finished, or of a part (`--shard`).
 struct Advice {
   std::string what;      ///< "Adapt with batch", "Do not adapt", "Use batches >= 16 with batch"
   std::string evidence;  ///< "batch gains 32.30 points on average over 6 domains (5 clearly better, 1 clearly worse)."

@@ -6,6 +6,7 @@
 
 #include "eval/domain_name.h"
 #include "metrics/corruption_error.h"
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/grid.h"
 
@@ -13,6 +14,14 @@ namespace ttscale::report {
 namespace {
 
 constexpr std::int64_t kMostSeverity = 5;
+constexpr std::size_t kImageNetClasses = 1000;
+
+/// Whether the errors may be set against AlexNet's: those are of ImageNet's classes, on images that were shifted at
+/// 224x224. Shifts on the fly are made at an image's own size. A part has domains, or seeds of them, by chance.
+bool is_comparable(const eval::EvalPlan& plan) {
+  return plan.task == eval::Task::kClassification && plan.classes.size() == kImageNetClasses && plan.shifts.empty() &&
+         !is_part(plan);
+}
 
 metrics::CorruptionError error_of(const Grid& grid, std::size_t rule) {
   const auto& standard = metrics::standard_corruptions();
@@ -35,7 +44,7 @@ metrics::CorruptionError error_of(const Grid& grid, std::size_t rule) {
 
 std::vector<std::pair<std::string, std::string>> corruption_rows(const eval::EvalResult& result) {
   std::vector<std::pair<std::string, std::string>> rows;
-  if (result.plan.task != eval::Task::kClassification) {
+  if (!is_comparable(result.plan)) {
     return rows;
   }
   const std::vector<Grid> grids = grids_of(result);

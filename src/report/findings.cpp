@@ -53,7 +53,8 @@ Verdict verdict_of(const Grid& grid, std::size_t rule, std::size_t source, const
 std::vector<Verdict> verdicts_of(const eval::EvalResult& result) {
   std::vector<Verdict> verdicts;
   const auto source = source_index(result.plan);
-  const std::vector<Grid> grids = source ? grids_of(result) : std::vector<Grid>();
+  const bool judged = source && !is_part(result.plan);  // what a part has of the domains and seeds is no fair sample
+  const std::vector<Grid> grids = judged ? grids_of(result) : std::vector<Grid>();
   for (const Grid& grid : grids) {
     for (std::size_t i = 0; i < result.plan.rules.size(); ++i) {
       const std::string where = grids.size() > 1 ? group_text(grid.group) + ": " : "";
@@ -164,6 +165,14 @@ std::optional<std::size_t> source_index(const eval::EvalPlan& plan) {
 
 std::string unit_name(eval::Task task) { return task == eval::Task::kClassification ? "image" : "pixel"; }
 
+bool is_part(const eval::EvalPlan& plan) { return plan.shard.count > 1; }
+
+std::string part_note(const eval::EvalPlan& plan) {
+  return is_part(plan) ? "part " + std::to_string(plan.shard.index) + " of " + std::to_string(plan.shard.count) +
+                             ": merge the parts (`ttscale merge`) for means and advice"
+                       : std::string();
+}
+
 std::string findings(const eval::EvalResult& result, std::size_t width) {
   std::vector<std::string> lines{interval_sentence(result)};
   const std::vector<Verdict> verdicts = verdicts_of(result);
@@ -178,6 +187,9 @@ std::string findings(const eval::EvalResult& result, std::size_t width) {
   }
   for (std::string& line : trouble_of(result)) {
     lines.push_back(std::move(line));
+  }
+  if (is_part(result.plan)) {
+    lines.push_back(part_note(result.plan) + ".");
   }
   const Advice advice = advise(html::Summary(result));
   if (!advice.empty()) {

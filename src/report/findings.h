@@ -16,7 +16,15 @@ std::optional<std::size_t> source_index(const eval::EvalPlan& plan);
 /// What is right or wrong: "image", or "pixel" for segmentation.
 std::string unit_name(eval::Task task);
 
-/// Lines: the confidence interval, what each rule gained or cost against source, warnings, last what to do (advice.h).
+/// Whether the result is that of one shard of several.
+bool is_part(const eval::EvalPlan& plan);
+
+/// What a part has in place of means and advice: "part 1 of 3: merge the parts (`ttscale merge`) for means and advice".
+/// Empty for a whole result.
+std::string part_note(const eval::EvalPlan& plan);
+
+/// Lines: the confidence interval, what each rule gained or cost against source, warnings, last what to do (advice.h),
+/// or part_note().
 std::string findings(const eval::EvalResult& result, std::size_t width);
 
 }  // namespace ttscale::report

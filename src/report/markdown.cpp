@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/advice.h"
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/grid.h"
 #include "report/guard_findings.h"
@@ -109,7 +110,8 @@ std::string table_of(const Summary& summary, const Group& group) {
   for (const std::string& domain : group.domains) {
     text += row_text(escaped(domain), domain_row(summary, group, domain));
   }
-  return group.domains.size() > 1 ? text + row_text("mean", mean_row(summary, group)) : text;
+  const bool has_mean = group.domains.size() > 1 && !is_part(summary.plan());
+  return has_mean ? text + row_text("mean", mean_row(summary, group)) : text;
 }
 
 std::string legend(const Summary& summary) {
@@ -162,6 +164,9 @@ std::string to_markdown(const eval::EvalResult& result) {
   for (const Group& group : summary.groups()) {
     text += "**" + escaped(setting_text(result.plan, {group.protocol, group.batch_size, 0})) + "**\n\n" +
             table_of(summary, group) + '\n';
+  }
+  if (is_part(result.plan)) {
+    text += "This is " + part_note(result.plan) + ".\n\n";
   }
   const Advice advice = advise(summary);
   if (!advice.empty()) {

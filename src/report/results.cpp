@@ -86,6 +86,12 @@ ResultsFormat guess_results_format(const std::filesystem::path& file) {
                               : ResultsFormat::kJson;
 }
 
+void check_format(const eval::EvalPlan& plan, ResultsFormat format) {
+  if (format == ResultsFormat::kRobustBench) {
+    check_robustbench(plan);
+  }
+}
+
 std::string to_csv(const eval::EvalResult& result) {
   std::string text = kHeader;
   for (const eval::Cell& cell : result.cells) {

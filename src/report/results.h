@@ -21,7 +21,10 @@ ResultsFormat guess_results_format(const std::filesystem::path& file);
 /// The CSV: a header, then a row a finished cell. NaN is an empty field.
 std::string to_csv(const eval::EvalResult& result);
 
-/// The document in a format. Throws UsageError if the format cannot hold the result (RobustBench's).
+/// Throws UsageError if the format cannot hold results of that plan (RobustBench's): for asking before the work.
+void check_format(const eval::EvalPlan& plan, ResultsFormat format);
+
+/// The document in a format. Throws what check_format() throws.
 std::string to_text(const eval::EvalResult& result, ResultsFormat format);
 
 /// Writes to_text() to a file, all or nothing (write_file()). Throws Error naming the path and the reason.

@@ -62,6 +62,8 @@ std::string row_name(const eval::EvalPlan& plan, const eval::Setting& setting, c
 
 }  // namespace
 
+void check_robustbench(const eval::EvalPlan& plan) { (void)columns_of(plan); }
+
 std::string to_robustbench_csv(const eval::EvalResult& result) {
   const std::vector<Column> columns = columns_of(result.plan);
   std::vector<std::string> corruptions{""};

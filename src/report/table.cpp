@@ -121,7 +121,7 @@ std::string blocks(const Column& names, const std::vector<RuleColumn>& columns, 
 std::string grid_text(const Grid& grid, const eval::EvalPlan& plan, std::optional<std::size_t> source,
                       std::size_t width) {
   std::vector<GridRow> rows = grid.rows;
-  const bool has_mean = rows.size() > 1;
+  const bool has_mean = rows.size() > 1 && !is_part(plan);
   if (has_mean) {
     rows.push_back(grid.mean);
   }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `ttscale bench` on the bundled model: its rows, its JSON, and what it refuses. Never how fast anything is.
+#include <torch/script.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/fixtures.h"
@@ -16,6 +18,24 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 
 std::string demo(const std::string& name) { return (source_dir() / "models" / name).string(); }
+
+/// A model that takes one image and no more: the size of the batch stands in its code.
+void save_model_of_one_image(const fs::path& file) {
+  torch::jit::Module module("Net");
+  module.register_parameter("filter", torch::ones({4, 3, 3, 3}), false);
+  module.register_parameter("scale", torch::ones({4}), false);
+  module.register_parameter("shift", torch::zeros({4}), false);
+  module.register_buffer("running_mean", torch::zeros({4}));
+  module.register_buffer("running_var", torch::ones({4}));
+  module.define(R"(
+    def forward(self, x: Tensor) -> Tensor:
+      y = torch.conv2d(x, self.filter, None, [1, 1], [1, 1], [1, 1], 1)
+      y = torch.batch_norm(y, self.scale, self.shift, self.running_mean, self.running_var, False, 0.1, 1e-5, True)
+      return torch.reshape(torch.mean(torch.relu(y), [2, 3]), [1, 4])
+  )");
+  module.eval();
+  module.save(file.string());
+}
 
 class BenchTest : public ProgramTest {
  protected:
@@ -113,6 +133,15 @@ TEST_F(BenchTest, ImagesThatTheModelDoesNotTake) {
   write_file(path("model.json"), R"({"input_size": [1, 8, 8], "mean": [0.5], "std": [0.5]})");
   expect_failure(bench(), 4, {"fails on images [1, 1, 8, 8]", "channels"});
   EXPECT_EQ(bench({"--in-chans", "3", "--rule", "ema"}).exit_code, 0);
+}
+
+TEST_F(BenchTest, TimesAreKeptWhenALaterBatchSizeFails) {
+  save_model_of_one_image(model());
+  expect_failure(bench({"--batch-size", "2", "--rule", "ema", "--json", json_file()}), 4,
+                 {"fails on images [2, 3, 8, 8]"});
+  const auto batches = nlohmann::json::parse(read_file(json_file())).at("batches");
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_EQ(batches.at(0).at("batch_size"), 1);
 }
 
 TEST_F(BenchTest, AFileThatCannotBeWrittenFailsBeforeTheWork) {

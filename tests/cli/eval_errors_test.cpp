@@ -191,6 +191,15 @@ TEST_F(OutputErrors, ResultsFileInAFolderThatIsNotThereFailsBeforeTheWork) {
   EXPECT_THAT(outcome.out, IsEmpty());
 }
 
+TEST_F(OutputErrors, DomainsThatTheFormatCannotHoldFailBeforeTheWork) {
+  const std::string file = path("results.csv").string();
+  const Outcome outcome =
+      eval_images({"--shift", "clean", "--shift", "fog:3", "--results-file", file, "--results-format", "robustbench"});
+  expect_failure(outcome, 2, {"robustbench", "kind/severity", "clean", "json or csv"});
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_FALSE(fs::exists(file));
+}
+
 TEST_F(OutputErrors, PredictionsInAFolderThatIsNotThereFailBeforeTheWork) {
   const std::string file = path("none/predictions.csv").string();
   const Outcome outcome = eval_images({"--predictions", file});

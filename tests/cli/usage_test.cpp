@@ -36,6 +36,12 @@ TEST_F(UsageTest, HelpListsRulesAndExamples) {
   }
 }
 
+TEST_F(UsageTest, HelpSaysWhichRulesRunUnaskedAndAtWhichSizeShiftsAreMade) {
+  const Outcome outcome = run_program({"eval", "--help"});
+  EXPECT_THAT(outcome.out, HasSubstr("under source and auto"));
+  EXPECT_THAT(outcome.out, HasSubstr("at an image's own size, before resize and crop"));
+}
+
 TEST_F(UsageTest, CommandIsNeeded) {
   expect_failure(run_program({}), 2, {"command", "inspect, eval", "`ttscale --help`"});
 }

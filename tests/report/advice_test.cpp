@@ -153,6 +153,42 @@ TEST(Advice, SeedsDecideWhereThereAreSeveral) {
   EXPECT_THAT(advice.evidence, HasSubstr("95 % interval"));
 }
 
+TEST(Advice, SeedsThatAgreeLeaveTheChanceOfTheImages) {
+  const std::vector<std::string> one{"fog"};
+  const Advice advice =
+      advice_of(result_of(one, {row("continual", 64, "batch", {1}), row("continual", 64, "batch", {1}, 2)}));
+  EXPECT_EQ(advice.what, "Do not adapt");
+  EXPECT_EQ(advice.evidence,
+            "No rule is clearly better than source. The best rule, batch, gains 1.00 points (95 % interval -1.00 to "
+            "+3.00).");
+}
+
+TEST(Advice, SeedsThatAgreeLeaveTheChanceOfTheImagesInAMean) {
+  // 2 points on each of 3 domains, and so on their mean: they may show the same images.
+  const Advice unclear = advice_of(
+      result_of(kDomains, {row("continual", 64, "batch", {1, 1, 1}), row("continual", 64, "batch", {1, 1, 1}, 2)}));
+  EXPECT_EQ(unclear.what, "Do not adapt");
+  EXPECT_THAT(unclear.evidence, HasSubstr("(0 clearly better, 0 clearly worse; 95 % interval -1.00 to +3.00)"));
+  const Advice clear = advice_of(
+      result_of(kDomains, {row("continual", 64, "batch", {9, 9, 9}), row("continual", 64, "batch", {9, 9, 9}, 2)}));
+  EXPECT_EQ(clear.what, "Adapt with batch");
+  EXPECT_THAT(clear.evidence, HasSubstr("(3 clearly better, 0 clearly worse; 95 % interval +7.00 to +11.00)"));
+}
+
+TEST(Advice, WithoutIntervalsOfTheImagesSeedsAreAllThereIs) {
+  eval::EvalResult result =
+      result_of(kDomains, {row("continual", 64, "batch", {1, 1, 1}), row("continual", 64, "batch", {1, 1, 1}, 2)});
+  result.cells.back().change = std::nullopt;
+  EXPECT_THAT(advice_of(result).evidence, HasSubstr("95 % interval +1.00 to +1.00"));
+}
+
+TEST(Advice, PartsHaveNone) {
+  eval::EvalResult result = result_of(kDomains, {row("continual", 64, "batch", {9, 9, 9})});
+  ASSERT_FALSE(advice_of(result).empty());
+  result.plan.shard = {2, 3};
+  EXPECT_TRUE(advice_of(result).empty());
+}
+
 TEST(Advice, NeedsSourceAndAnotherRule) {
   EXPECT_TRUE(advice_of(make_result({"fog"}, {"source"}, {{50}})).empty());
   EXPECT_TRUE(advice_of(make_result({"fog"}, {"batch", "dua"}, {{50, 60}})).empty());

@@ -237,6 +237,29 @@ TEST(Html, TroubleIsSaid) {
   EXPECT_THAT(text, HasSubstr("2 batches were kept out"));
 }
 
+TEST(Html, PartsAskForMergingInPlaceOfMeansAndAdvice) {
+  for (const char* name : {"nine", "ninety-five", "settings", "without-source", "troubled", "nothing"}) {
+    eval::EvalResult result = sample(name);
+    result.plan.shard = {2, 3};
+    const StrictPage page = read_strictly(to_html(result));
+    EXPECT_THAT(page.mistakes, IsEmpty()) << name;
+    EXPECT_THAT(page.text, HasSubstr("This is part 2 of 3: merge the parts (`ttscale merge`) for means and advice."))
+        << name;
+    for (const char* words : {"Adapt with", "Do not adapt", "The best rule", "on average", "Mean over domains in each",
+                              "source: mean", "ECE mean"}) {
+      EXPECT_THAT(page.text, Not(HasSubstr(words))) << name;
+    }
+  }
+  eval::EvalResult result = sample("nine");
+  result.plan.shard = {2, 3};
+  EXPECT_EQ(table_texts(to_html(result), 0).size(), 10U);  // header and nine domains, no mean
+}
+
+TEST(Html, IntervalsOverSeedsSayWhatTheyHold) {
+  EXPECT_THAT(read_strictly(to_html(sample("settings"))).text,
+              HasSubstr("the order of the images, over 3 seeds (Student\u2019s t), and which images there are"));
+}
+
 TEST(Html, LimitsAreSaidOnceARuleWithTheirDomains) {
   eval::EvalResult result = sample("guarded");
   const std::string few = "the <statistics> rest on ";

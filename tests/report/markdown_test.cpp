@@ -69,6 +69,16 @@ TEST(Markdown, EachSettingHasATable) {
   EXPECT_THAT(table, ::testing::Not(HasSubstr("| mean |")));
 }
 
+TEST(Markdown, PartsAskForMergingInPlaceOfMeansAndAdvice) {
+  eval::EvalResult result = two_by_three();
+  result.plan.shard = {1, 2};
+  const std::string table = to_markdown(result);
+  EXPECT_THAT(table, HasSubstr("| clean/0 |"));
+  EXPECT_THAT(table, HasSubstr("\nThis is part 1 of 2: merge the parts (`ttscale merge`) for means and advice.\n"));
+  EXPECT_THAT(table, ::testing::Not(HasSubstr("| mean |")));
+  EXPECT_THAT(table, ::testing::Not(HasSubstr("**Adapt")));
+}
+
 TEST(Markdown, SaysWhatTheGuardDid) {
   const std::string table = to_markdown(guarded());
   EXPECT_THAT(table, HasSubstr(R"(

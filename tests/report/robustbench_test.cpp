@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "report/results.h"
 #include "sample_result.h"
 #include "ttscale/error.h"
 
@@ -66,6 +67,17 @@ TEST(RobustBench, OtherDomainsAreRefused) {
     EXPECT_EQ(message_of(make_sample(options)),
               std::string("results format robustbench: expected domains kind/severity like \"fog/3\", found \"") +
                   name + "\"; evaluate a tree of that layout, or write json or csv");
+  }
+}
+
+TEST(RobustBench, APlanTellsWhetherItsResultsWillFit) {
+  SampleOptions options = two_severities();
+  EXPECT_NO_THROW(check_format(make_sample(options).plan, ResultsFormat::kRobustBench));
+  options.domains = {"clean", "fog/3"};
+  const eval::EvalPlan plan = make_sample(options).plan;
+  EXPECT_THROW(check_format(plan, ResultsFormat::kRobustBench), UsageError);
+  for (const ResultsFormat format : {ResultsFormat::kJson, ResultsFormat::kCsv, ResultsFormat::kMarkdown}) {
+    EXPECT_NO_THROW(check_format(plan, format));
   }
 }
 

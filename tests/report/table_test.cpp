@@ -105,6 +105,31 @@ TEST(Table, MarksWhatIsWorseAndWhatIsChance) {
   EXPECT_THAT(table, HasSubstr("clean     90.00*  80.00 -10.00!\n"));
 }
 
+TEST(Table, SeedsThatAgreeLeaveTheChanceOfTheImages) {
+  eval::EvalResult result = make_result({"fog"}, {"source", "batch"}, {{50, 51}});
+  result.cells[1].change = eval::Change{0, 0, 0, -1, 3, 0.4};
+  result.plan.settings.push_back(result.plan.settings.front());
+  result.plan.settings.back().seed = 8;
+  for (std::size_t i = 0; i < 2; ++i) {
+    eval::Cell cell = result.cells[i];
+    cell.setting = result.plan.settings.back();
+    result.cells.push_back(std::move(cell));
+  }
+  EXPECT_THAT(to_table(result, {120}), HasSubstr("fog       50.00   51.00  +1.00~*\n"));
+}
+
+TEST(Table, PartsAskForMergingInPlaceOfMeansAndAdvice) {
+  eval::EvalResult result = example();
+  ASSERT_THAT(to_table(result, {120}), HasSubstr("\nmean "));
+  result.plan.shard = {1, 2};
+  const std::string table = to_table(result, {120});
+  EXPECT_THAT(table, HasSubstr("clean               91.70*"));
+  EXPECT_THAT(table, HasSubstr("\npart 1 of 2: merge the parts (`ttscale merge`) for means and advice.\n"));
+  for (const char* words : {"\nmean ", "on average", "advice:"}) {
+    EXPECT_THAT(table, Not(HasSubstr(words)));
+  }
+}
+
 TEST(Table, WithoutSourceThereAreNoGains) {
   const std::string table = to_table(make_result({"fog", "snow"}, {"batch", "dua"}, {{50, 60}, {30, 20}}));
   EXPECT_THAT(table, HasSubstr("60.00*"));

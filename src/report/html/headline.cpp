@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "report/advice.h"
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/html/gain_strips.h"
 #include "report/html/number.h"
@@ -85,6 +86,11 @@ Markup advice_sentence(const Summary& summary) {
       strong(name(so_far + advice.what + ".", kMostAdvice)) + literal(" ") + name(advice.evidence, kMostAdvice));
 }
 
+/// What stands at the top of a part.
+Markup part_sentence(const Summary& summary) {
+  return element("p", {{"class", "verdict"}}, text("This is " + part_note(summary.plan()) + "."));
+}
+
 Markup worst_sentence(const Summary& summary, const Verdict& verdict) {
   if (!verdict.worst) {
     return element("p", text("No rule is worse than source on any domain."));
@@ -154,7 +160,9 @@ Markup plain_headline(const Summary& summary) {
 
 std::string interval_note(const Finding& best) {
   if (best.group->seeds.size() > 1) {
-    return "Intervals are 95 %, over " + count_of(best.group->seeds.size(), "seed") + " (Student\u2019s t).";
+    return "Intervals are 95 % and hold two kinds of chance: the order of the images, over " +
+           count_of(best.group->seeds.size(), "seed") +
+           " (Student\u2019s t), and which images there are (paired bootstrap over them).";
   }
   return best.group->stream.size() > 1
              ? "Intervals of single domains are 95 %, by paired bootstrap over images. The mean over domains has none: "
@@ -166,6 +174,10 @@ std::string interval_note(const Finding& best) {
 
 Markup headline_section(const Summary& summary) {
   const Verdict verdict = judge(summary);
+  if (is_part(summary.plan())) {
+    return section("headline", "In short",
+                   part_sentence(summary) + (verdict.worst ? worst_sentence(summary, verdict) : Markup{}));
+  }
   if (!verdict.best) {
     return section("headline", "In short", plain_headline(summary));
   }

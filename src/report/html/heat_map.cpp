@@ -6,6 +6,7 @@
 #include <set>
 
 #include "eval/domain_name.h"
+#include "report/findings.h"
 #include "report/html/heat_cell.h"
 #include "report/html/number.h"
 #include "report/html/rule_style.h"
@@ -105,10 +106,11 @@ Markup kinds_table(const Summary& summary, const Group& group, const Grid& grid,
   for (const std::string& kind : grid.kinds) {
     rows += kind_row(summary, group, grid, kind, rule);
   }
-  const eval::RuleMean* mean = summary.mean(group, rule);
-  const double value = mean == nullptr ? eval::Scores::kNone : eval::headline(mean->scores, summary.plan().task);
+  Markup caption = name(rule);
+  if (const eval::RuleMean* mean = summary.mean(group, rule)) {
+    caption += text(": mean " + number_words(eval::headline(mean->scores, summary.plan().task), 2) + " %");
+  }
   const Gain gain = summary.mean_gain(group, rule);
-  Markup caption = name(rule) + text(": mean " + number_words(value, 2) + " %");
   if (gain.points == gain.points) {
     caption += text(", " + signed_words(gain.points, 2) + " points");
   }
@@ -121,7 +123,7 @@ Markup kinds_table(const Summary& summary, const Group& group, const Grid& grid,
 Markup map_of(const Summary& summary, const Group& group) {
   const Grid grid = grid_of(group);
   if (!grid.worth_it()) {
-    return list_table(summary, group, group.domains, group.domains.size() > 1);
+    return list_table(summary, group, group.domains, group.domains.size() > 1 && !is_part(summary.plan()));
   }
   Markup tables;
   for (const eval::RulePlan& rule : summary.plan().rules) {
@@ -169,9 +171,10 @@ Markup heat_map_section(const Summary& summary) {
     return {};
   }
   const bool gains = summary.source() && !summary.adapting().empty();
+  const bool means = summary.has_several_groups() && !is_part(summary.plan());
   return section("heat-map", "Domains and rules",
                  note(explanation(summary)) + (gains ? gain_legend() : Markup{}) +
-                     (summary.has_several_groups() ? overview(summary) : Markup{}) +
+                     (means ? overview(summary) : Markup{}) +
                      for_each_group(summary, [&](const Group& group) { return map_of(summary, group); }));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/html/number.h"
 #include "report/html/rule_style.h"
@@ -117,15 +118,25 @@ Markup diagram(const std::string& rule, const Bins& bins, const std::string& id)
 }
 
 std::vector<Markup> row_of(const Summary& summary, const Group& group, const std::string& rule, const Bins& bins) {
-  const eval::RuleMean* mean = summary.mean(group, rule);
-  const eval::Scores scores = mean == nullptr ? eval::Scores{} : mean->scores;
-  return {name(rule),
-          number(calibration_error(bins), 3),
-          number(scores.ece, 3),
-          number(scores.adaptive_ece, 3),
-          number(scores.nll, 3),
-          number(scores.brier, 3),
-          number(scores.confidence, 3)};
+  std::vector<Markup> row{name(rule), number(calibration_error(bins), 3)};
+  if (const eval::RuleMean* mean = summary.mean(group, rule)) {
+    for (const double value :
+         {mean->scores.ece, mean->scores.adaptive_ece, mean->scores.nll, mean->scores.brier, mean->scores.confidence}) {
+      row.push_back(number(value, 3));
+    }
+  }
+  return row;
+}
+
+/// A part has no means.
+std::vector<Markup> header_of(const Summary& summary) {
+  std::vector<Markup> header{text("rule"), text("ECE pooled")};
+  if (!is_part(summary.plan())) {
+    for (const char* title : {"ECE mean", "adaptive ECE", "NLL", "Brier", "confidence"}) {
+      header.push_back(text(title));
+    }
+  }
+  return header;
 }
 
 Markup group_content(const Summary& summary, const Group& group, const std::string& id) {
@@ -142,9 +153,8 @@ Markup group_content(const Summary& summary, const Group& group, const std::stri
   if (rows.empty()) {
     return {};
   }
-  const std::vector<Markup> header{text("rule"), text("ECE pooled"), text("ECE mean"),  text("adaptive ECE"),
-                                   text("NLL"),  text("Brier"),      text("confidence")};
-  return element("div", {{"class", "panels"}}, diagrams) + number_table("Calibration by rule", header, rows);
+  return element("div", {{"class", "panels"}}, diagrams) +
+         number_table("Calibration by rule", header_of(summary), rows);
 }
 
 }  // namespace

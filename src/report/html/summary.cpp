@@ -3,6 +3,7 @@
 #include "report/html/summary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "metrics/repeats.h"
@@ -27,9 +28,40 @@ double mean_of(const std::vector<double>& values) {
                         : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-Gain gain_over_seeds(const std::vector<double>& gains) {
+/// The intervals that cells have of their own (paired bootstrap), averaged; none unless each has one.
+metrics::Interval interval_over_images(const std::vector<const eval::Cell*>& cells) {
+  if (cells.empty()) {
+    return {};
+  }
+  metrics::Interval sum{0, 0};
+  for (const eval::Cell* cell : cells) {
+    sum.low += cell->change ? cell->change->low : eval::Scores::kNone;
+    sum.high += cell->change ? cell->change->high : eval::Scores::kNone;
+  }
+  const auto count = static_cast<double>(cells.size());
+  return {sum.low / count, sum.high / count};
+}
+
+/// Half the interval over images of a mean over domains, each with its cells; NaN unless each cell has an interval. The
+/// mean of theirs: domains of a tree of shifts show the same images, whose chance does not average out.
+double half_over_domains(const std::vector<std::vector<const eval::Cell*>>& domains) {
+  double sum = 0;
+  for (const std::vector<const eval::Cell*>& cells : domains) {
+    const metrics::Interval interval = interval_over_images(cells);
+    sum += (interval.high - interval.low) / 2;
+  }
+  return sum / static_cast<double>(domains.size());
+}
+
+/// The mean over seeds. They differ in the order of the images only: a rule that does not depend on it gains the same
+/// under each, however few the images. So the interval spans that over seeds and that over images.
+Gain gain_over_seeds(const std::vector<double>& gains, const metrics::Interval& over_images) {
   const metrics::RepeatedMean mean = metrics::mean_of_repeats(gains);
-  return {mean.mean, mean.interval.low, mean.interval.high};
+  if (std::isnan(mean.mean)) {
+    return {};
+  }
+  // fmin and fmax leave out an interval that does not exist.
+  return {mean.mean, std::fmin(mean.interval.low, over_images.low), std::fmax(mean.interval.high, over_images.high)};
 }
 
 }  // namespace
@@ -77,10 +109,27 @@ const eval::Cell* Summary::cell(const Group& group, std::uint64_t seed, const st
   return found == cells_.end() ? nullptr : found->second;
 }
 
+double Summary::points_of(const Pair& pair) const {
+  return eval::headline(pair.adapted->scores, plan().task) - eval::headline(pair.plain->scores, plan().task);
+}
+
+std::vector<Summary::Pair> Summary::pairs(const Group& group, std::uint64_t seed, const std::string& rule) const {
+  std::vector<Pair> pairs;
+  for (const std::string& domain : group.stream) {
+    const Pair pair{cell(group, seed, domain, rule), cell(group, seed, domain, *source_)};
+    if (pair.adapted == nullptr || pair.plain == nullptr) {
+      return {};
+    }
+    pairs.push_back(pair);
+  }
+  return pairs;
+}
+
 Entry Summary::entry(const Group& group, const std::string& domain, const std::string& rule) const {
   Entry entry;
   std::vector<double> values;
   std::vector<double> gains;
+  std::vector<const eval::Cell*> compared;
   for (const std::uint64_t seed : group.seeds) {
     const eval::Cell* found = cell(group, seed, domain, rule);
     if (found == nullptr) {
@@ -90,21 +139,19 @@ Entry Summary::entry(const Group& group, const std::string& domain, const std::s
     values.push_back(eval::headline(found->scores, plan().task));
     const eval::Cell* plain = source_ ? cell(group, seed, domain, *source_) : nullptr;
     if (plain != nullptr && plain != found) {
-      gains.push_back(values.back() - eval::headline(plain->scores, plan().task));
+      gains.push_back(points_of({found, plain}));
+      compared.push_back(found);
     }
   }
   entry.value = mean_of(values);
-  if (gains.size() > 1) {
-    entry.gain = gain_over_seeds(gains);
-  } else if (gains.size() == 1) {
-    const auto& change = entry.cells.front()->change;
-    entry.gain = {gains.front(), change ? change->low : eval::Scores::kNone,
-                  change ? change->high : eval::Scores::kNone};
-  }
+  entry.gain = gain_over_seeds(gains, interval_over_images(compared));
   return entry;
 }
 
 const eval::RuleMean* Summary::mean(const Group& group, const std::string& rule) const {
+  if (is_part(plan())) {
+    return nullptr;
+  }
   const auto found = std::find_if(means_.begin(), means_.end(), [&](const eval::RuleMean& mean) {
     return mean.protocol == group.protocol && mean.batch_size == group.batch_size && mean.rule == rule;
   });
@@ -123,23 +170,23 @@ Gain Summary::mean_gain(const Group& group, const std::string& rule) const {
   Gain gain{eval::headline(adapted->scores, plan().task) - eval::headline(plain->scores, plan().task), {}, {}};
   gain.low = gain.high = eval::Scores::kNone;
   std::vector<double> by_seed;
+  std::vector<std::vector<const eval::Cell*>> by_domain(group.stream.size());
   for (const std::uint64_t seed : group.seeds) {
     std::vector<double> gains;
-    for (const std::string& domain : group.stream) {
-      const eval::Cell* a = cell(group, seed, domain, rule);
-      const eval::Cell* b = cell(group, seed, domain, *source_);
-      if (a != nullptr && b != nullptr) {
-        gains.push_back(eval::headline(a->scores, plan().task) - eval::headline(b->scores, plan().task));
-      }
+    for (const Pair& pair : pairs(group, seed, rule)) {
+      by_domain[gains.size()].push_back(pair.adapted);
+      gains.push_back(points_of(pair));
     }
-    if (gains.size() == group.stream.size()) {  // a seed that is not through would compare other domains
+    if (!gains.empty()) {
       by_seed.push_back(mean_of(gains));
     }
   }
   if (by_seed.size() > 1) {
-    const Gain over_seeds = gain_over_seeds(by_seed);
-    gain.low = over_seeds.low;
-    gain.high = over_seeds.high;
+    const double middle = mean_of(by_seed);
+    const double half = half_over_domains(by_domain);
+    const Gain known = gain_over_seeds(by_seed, {middle - half, middle + half});
+    gain.low = known.low;
+    gain.high = known.high;
   }
   return gain;
 }

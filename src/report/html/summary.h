@@ -37,8 +37,8 @@ struct Gain {
 struct Entry {
   std::vector<const eval::Cell*> cells;  ///< one a finished seed
   double value = eval::Scores::kNone;    ///< %: top-1 or mIoU
-  /// Against source on the same images. The interval is that of the cell (paired bootstrap) for one seed, over seeds
-  /// (Student's t) for several.
+  /// Against source on the same images. The interval is that over images (the cells' own by paired bootstrap, averaged
+  /// over seeds); with several seeds it spans that over seeds (Student's t), too.
   Gain gain;
 };
 
@@ -58,9 +58,13 @@ class Summary {
   [[nodiscard]] bool is_source(const std::string& rule) const { return source_ && *source_ == rule; }
 
   [[nodiscard]] Entry entry(const Group& group, const std::string& domain, const std::string& rule) const;
-  /// EvalResult::means() of that group and rule, or nullptr.
+  /// EvalResult::means() of that group and rule, or nullptr. A part (`--shard`) has none: its domains and seeds are
+  /// those that were dealt to it.
   [[nodiscard]] const eval::RuleMean* mean(const Group& group, const std::string& rule) const;
-  /// Gain of the mean over domains. With one domain its interval is that of the domain, with several that over seeds.
+  /// Gain of the mean over domains. With one domain its interval is that of the domain. With several domains and seeds
+  /// it spans that over seeds (Student's t) and, where all cells have intervals, that over images: gain +- the mean of
+  /// the domains' half widths, the most that it can be whatever images they share. With several domains and one seed
+  /// there is none.
   [[nodiscard]] Gain mean_gain(const Group& group, const std::string& rule) const;
 
   /// Name of the number that the task is judged by: "top-1", "mIoU".
@@ -73,7 +77,16 @@ class Summary {
  private:
   using Key = std::tuple<std::string, std::int64_t, std::uint64_t, std::string, std::string>;
 
+  /// A rule and source on the same images.
+  struct Pair {
+    const eval::Cell* adapted = nullptr;
+    const eval::Cell* plain = nullptr;
+  };
+
   void add_to_group(const eval::Cell& cell);
+  [[nodiscard]] double points_of(const Pair& pair) const;
+  /// A pair each domain of the stream; none for a seed that is not through, which would compare other domains.
+  [[nodiscard]] std::vector<Pair> pairs(const Group& group, std::uint64_t seed, const std::string& rule) const;
   [[nodiscard]] const eval::Cell* cell(const Group& group, std::uint64_t seed, const std::string& domain,
                                        const std::string& rule) const;
 

@@ -72,7 +72,7 @@ std::vector<Markup> loss_sentences(const Summary& summary) {
     for (const std::string& rule : summary.adapting()) {
       Markup sentence = loss_sentence(summary, group, rule);
       if (!sentence.empty()) {
-        const double mean = std::min(summary.mean_gain(group, rule).points, 0.0);
+        const double mean = std::min(0.0, summary.mean_gain(group, rule).points);  // 0 for none
         const double worst = losses_of(summary, group, rule).front().gain.points;
         found.emplace_back(std::pair(mean, worst), std::move(sentence));
       }
