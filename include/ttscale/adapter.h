@@ -34,7 +34,9 @@ struct SiteReport {
       0;  ///< squared Hellinger distance of the batch's Gaussians from the source's, mean over channels, 0 to 1; or NaN
   double used_distance = 0;        ///< the same for what was used: how far the rule went
   std::int64_t dead_channels = 0;  ///< channels that hardly vary in the last batch, against the source: they counted
-                                   ///< with the source variance, so that their noise was not amplified
+                                   ///< with the source variance, so that their noise was not amplified; under auto as
+                                   ///< they are: it amplifies noise, but its weight keeps that within
+                                   ///< the spread of the source
 };
 
 /// What a stream has seen and done.
@@ -103,7 +105,9 @@ class TTSCALE_API Stream {
   void save(const std::filesystem::path& file) const;
 
   /// Goes on from saved statistics. Throws DataError that names the difference if the file belongs to another model,
-  /// reference, set of layers or rule, or is damaged; the stream is then what it was before.
+  /// reference, set of layers or rule, or is damaged; the stream is then what it was before. A model is known by the
+  /// names of its operators in order and by its tensors: one that differs only in numbers such as a stride or an eps
+  /// passes for the same.
   void load(const std::filesystem::path& file);
 
  private:

@@ -5,10 +5,20 @@
 #include <iomanip>
 #include <ostream>
 #include <sstream>
+#include <string>
 
 #include "ttscale/adapter.h"
 
 namespace ttscale {
+namespace {
+
+/// What became of channels without a spread (stats/rules.h, step()).
+const char* fate_of_dead(const std::string& rule) {
+  const bool automatic = rule == "auto" || rule.rfind("auto:", 0) == 0;
+  return automatic ? " followed as far as the weight lets them" : " kept the source variance";
+}
+
+}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
   std::size_t width = 4;
@@ -34,7 +44,7 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
     text << std::setw(18) << site.used_distance;
     if (site.dead_channels > 0) {
       text << "  " << site.dead_channels << (site.dead_channels == 1 ? " dead channel" : " dead channels")
-           << " kept the source variance";
+           << fate_of_dead(report.rule);
     }
     text << "\n";
   }

@@ -43,6 +43,7 @@ SiteReport site_report(const graph::RewrittenSite& site, const at::Tensor& last)
 }
 
 constexpr const char* kNoRows = "the output has no row per image";
+constexpr const char* kFailsOnAPart = "the model fails on a part of the batch alone: ";
 
 /// A copy of the images, or rows of an output, at the positions.
 at::Tensor rows_at(const at::Tensor& t, const std::vector<std::int64_t>& positions) {
@@ -139,46 +140,59 @@ void Stream::Impl::look_again(const at::Tensor& images, const at::Tensor& adapte
   at::Tensor output;
   try {
     output = unadapted(images.clone());
-    probe_input(images, output);
   } catch (const std::exception& error) {
-    watch.stop_watching("the model fails on a part of the batch alone: " + shown(error.what()));
+    watch.stop_watching(kFailsOnAPart + shown(error.what()));
     return;
   }
+  probe_input(images, output);
   judge(output, adapted);
 }
 
 at::Tensor Stream::Impl::answer_source(const at::Tensor& images, const at::Tensor& before) {
   const std::vector<std::int64_t> due = watch.due(images.dim() > 0 ? images.size(0) : 0);
-  const at::Tensor some = due.empty() ? at::Tensor() : rows_at(images, due);
+  // The weights of other rules depend on the size of a batch, and a part would be judged by less than the whole.
+  const bool in_part = std::holds_alternative<rule::Auto>(options);
+  at::Tensor tried;
+  if (!due.empty()) {
+    tried = in_part ? rows_at(images, due) : images.clone();  // a model may write into its input
+  }
   at::Tensor output = unadapted(images, /*exact=*/true);
   if (!due.empty()) {
-    try_again(some, due, output, before);
+    try_again(tried, due, output, before);
   }
   return output;
 }
 
-/// Whether adapting would do good by now. A trial that fails is no failure of the stream either.
+/// Whether adapting would do good by now, as the images say that are due: `images` are these, or all. A trial that
+/// fails is no failure of the stream either.
 void Stream::Impl::try_again(const at::Tensor& images, const std::vector<std::int64_t>& due,
                              const at::Tensor& unadapted, const at::Tensor& before) {
   if (unadapted.dim() == 0 || unadapted.size(0) <= due.back()) {
     watch.stop_watching(kNoRows);
     return;
   }
+  const bool in_part = images.size(0) == static_cast<std::int64_t>(due.size());
   at::Tensor trial;
   try {
-    trial = adapted(scale_input(images, input), before);
+    const at::Tensor output = adapted(scale_input(images, input), before);
+    trial = in_part ? output : rows_at(output, due);
     state.keep_all_or_nothing(images, before);
   } catch (const std::exception& error) {
     state.restore(before);
-    watch.stop_watching("the model fails on a part of the batch alone: " + shown(error.what()));
+    watch.stop_watching((in_part ? kFailsOnAPart : "the adapted model fails: ") + shown(error.what()));
     return;
   }
   judge(rows_at(unadapted, due), trial);
 }
 
+/// A model may refuse a reading, by its range for one. Then there is none; the guard has lost nothing.
 void Stream::Impl::probe_input(const at::Tensor& images, const at::Tensor& unadapted) {
   for (const InputProbe::Reading& reading : probe.readings(images)) {
-    probe.add(reading.name, unadapted, this->unadapted(reading.images));
+    try {
+      probe.add(reading.name, unadapted, this->unadapted(reading.images));
+    } catch (const std::exception&) {
+      continue;
+    }
   }
 }
 

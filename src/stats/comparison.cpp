@@ -13,7 +13,8 @@ namespace ttscale::stats {
 namespace {
 
 constexpr std::int64_t kMostPixels = 1024;
-constexpr double kMemory = 64;           // images: the gain follows the last ones
+constexpr double kMemory = 64;                 // images: the gain follows the last ones
+constexpr double kLargestBatch = kMemory / 2;  // images that one batch counts for: its images are much alike
 constexpr double kMarginalMemory = 256;  // images: classes are told by more, so that a run of one class is no collapse
 constexpr double kUniformImages = 32;    // in the mean prediction: the first images say little of the classes
 constexpr double kSmallestProbability = 1e-12;
@@ -31,6 +32,20 @@ Predictions predictions(const at::Tensor& probabilities, const at::Tensor& mass)
   return {classes, (confidence.clamp_min(kSmallestProbability) / expected).log(), confidence};
 }
 
+/// Rows and columns of a map [N, K, H, W] at even steps, such that they make no more than kMostPixels. The side that
+/// has more left is thinned, so that neither is reduced to a line: steps over the flattened map would be whole rows of
+/// a map whose width they divide.
+at::Tensor grid(const at::Tensor& map) {
+  std::int64_t row_step = 1;
+  std::int64_t column_step = 1;
+  const auto rows = [&] { return (map.size(2) + row_step - 1) / row_step; };
+  const auto columns = [&] { return (map.size(3) + column_step - 1) / column_step; };
+  while (rows() * columns() > kMostPixels) {
+    ++(columns() > rows() ? column_step : row_step);
+  }
+  return map.slice(2, 0, c10::nullopt, row_step).slice(3, 0, c10::nullopt, column_step);
+}
+
 double effective_classes(const at::Tensor& mass) {
   if (!mass.defined()) {
     return 0;
@@ -46,9 +61,8 @@ at::Tensor class_probabilities(const at::Tensor& scores) {
   if (!classes || !scores.is_floating_point() || scores.size(1) < 2 || scores.numel() == 0) {
     return {};
   }
-  const at::Tensor flat = scores.dim() == 2 ? scores.detach().unsqueeze(2) : scores.detach().flatten(2);
-  const std::int64_t step = (flat.size(2) + kMostPixels - 1) / kMostPixels;
-  return probabilities(flat.slice(2, 0, c10::nullopt, step).to(at::kCPU));
+  const at::Tensor own = scores.detach();
+  return probabilities((own.dim() == 2 ? own.unsqueeze(2) : grid(own).flatten(2)).to(at::kCPU));
 }
 
 void Comparison::remember(Model& model, const at::Tensor& probabilities) const {
@@ -78,13 +92,18 @@ void Comparison::add(const at::Tensor& source, const at::Tensor& adapted) {
   const at::Tensor told = (((after.information - before.information) / 2).tanh() * same.logical_not()).mean(1);
   const at::Tensor gain = at::where(broken, at::full_like(told, -1), told);  // [n], means over pixels
 
-  images_ += static_cast<double>(rows.size(0));
+  const auto count = static_cast<double>(rows.size(0));
+  const double weight = std::min(count, kLargestBatch);  // as many images as it counts for, in the error too
+  const auto add_mean = [&](double& sum, const at::Tensor& of_images) {
+    sum += weight * of_images.mean().item<double>();
+  };
+  images_ += weight;
   batches_ += 1;
-  sum_ += gain.sum().item<double>();
-  squares_ += gain.square().sum().item<double>();
-  agreed_ += same.to(at::kDouble).mean(1).sum().item<double>();
-  source_confidence_ += before.confidence.mean(1).sum().item<double>();
-  adapted_confidence_ += after.confidence.mean(1).sum().item<double>();
+  add_mean(sum_, gain);
+  add_mean(squares_, gain.square());
+  add_mean(agreed_, same.to(at::kDouble));
+  add_mean(source_confidence_, before.confidence);
+  add_mean(adapted_confidence_, after.confidence);
   const double keep = std::min(1.0, kMemory / images_);
   for (double* sum : {&images_, &sum_, &squares_, &agreed_, &source_confidence_, &adapted_confidence_}) {
     *sum *= keep;
@@ -95,6 +114,9 @@ void Comparison::change_adapted() {
   const Model source = source_;
   *this = Comparison();
   source_ = source;
+  // The same images have the same classes. With no history the adapted model would seem to collapse in the first run of
+  // one class, of which the source has one to set against it.
+  adapted_ = source;
 }
 
 std::vector<double*> Comparison::scalars() {
@@ -109,9 +131,7 @@ at::Tensor Comparison::numbers() const {
   }
   const at::Tensor none = at::zeros({0}, at::kDouble);
   const at::Tensor source = source_.mass.defined() ? source_.mass : none;
-  // A model that has changed is not known yet, and no class has any mass.
-  const at::Tensor adapted = adapted_.mass.defined() ? adapted_.mass : at::zeros_like(source);
-  return at::cat({at::tensor(scalars, at::kDouble), source, adapted});
+  return at::cat({at::tensor(scalars, at::kDouble), source, adapted_.mass.defined() ? adapted_.mass : none});
 }
 
 bool Comparison::from_numbers(const at::Tensor& numbers) {
@@ -131,8 +151,7 @@ bool Comparison::from_numbers(const at::Tensor& numbers) {
   }
   if (masses > 0) {
     next.source_.mass = mass.narrow(0, 0, masses / 2).clone();
-    const at::Tensor adapted = mass.narrow(0, masses / 2, masses / 2).clone();
-    next.adapted_.mass = adapted.sum().item<double>() > 0 ? adapted : at::Tensor();
+    next.adapted_.mass = mass.narrow(0, masses / 2, masses / 2).clone();
   }
   *this = next;
   return true;

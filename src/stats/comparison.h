@@ -8,8 +8,8 @@
 
 namespace ttscale::stats {
 
-/// Class probabilities [n, K, P], float64 on the CPU, of scores [N, K] (P = 1) or [N, K, H, W] (P: at most 1024 of the
-/// pixels, evenly spaced). Scores that are probabilities already stay what they are, others go through softmax.
+/// Class probabilities [n, K, P], float64 on the CPU, of scores [N, K] (P = 1) or [N, K, H, W] (P: a grid of at most
+/// 1024 of the pixels). Scores that are probabilities already stay what they are, others go through softmax.
 /// Undefined if these are no class scores of at least two classes.
 at::Tensor class_probabilities(const at::Tensor& scores);
 
@@ -20,7 +20,8 @@ at::Tensor class_probabilities(const at::Tensor& scores);
 /// mutual information. A model that breaks down loses it either way: by doubt (p falls) or by collapse onto few classes
 /// (b rises). Where both models agree neither gains on the other; where they do not, tanh((l_adapted - l_source) / 2)
 /// is the probability that the adapted one is right less that of the source, if the odds are as the information says.
-/// The mean over images estimates the gain in accuracy.
+/// The mean over images estimates the gain in accuracy. It rests on the last 64 or so; a batch counts for 32 at most,
+/// however large, since its images are much alike.
 class Comparison {
  public:
   struct Summary {
@@ -36,7 +37,7 @@ class Comparison {
   /// classes than before starts anew.
   void add(const at::Tensor& source, const at::Tensor& adapted);
 
-  /// The adapted model becomes another: what is known of it is forgotten.
+  /// The adapted model becomes another: what is known of it is forgotten, and its classes begin as those of the source.
   void change_adapted();
 
   [[nodiscard]] Summary summary() const;

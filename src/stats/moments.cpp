@@ -126,12 +126,15 @@ Moments estimate(const BatchMoments& batch, const Moments& source, Variance vari
     return batch.pooled;
   }
   const Moments& pooled = batch.pooled;
+  const auto living = [&](const at::Tensor& var) {
+    return batch.dead.defined() ? at::where(batch.dead, source.var, var) : var;
+  };
   if (lie_in_memory({batch.images, pooled.var, source.var}) && pooled.var.sizes() == source.var.sizes()) {
     const double n = data(batch.images)[0] * static_cast<double>(batch.pixels);
-    return {pooled.mean, n > 1 ? pooled.var * (n / (n - 1)) : source.var.clone()};
+    return {pooled.mean, n > 1 ? living(pooled.var * (n / (n - 1))) : source.var.clone()};
   }
   const at::Tensor n = batch.images * static_cast<double>(batch.pixels);
-  return {batch.pooled.mean, at::where(n > 1, batch.pooled.var * (n / (n - 1)), source.var)};
+  return {pooled.mean, living(at::where(n > 1, pooled.var * (n / (n - 1)), source.var))};
 }
 
 Moments mix(const Moments& a, const Moments& b, const at::Tensor& w, Mixing mixing) {

@@ -33,6 +33,7 @@ struct BatchMoments {
   at::Tensor images;         ///< [] number of images whose moments are finite; the others count for nothing
   std::int64_t offered = 0;  ///< number of images in the batch
   std::int64_t pixels = 0;   ///< values a channel and image
+  at::Tensor dead = {};      ///< [C]: where `pooled` has the source's variance in place of its own; undefined: nowhere
 };
 
 /// Pools the images of a batch: the variance is the mean of their variances plus the variance of their means (law of
@@ -43,7 +44,7 @@ BatchMoments pool(const ImageMoments& images);
 BatchMoments pool_in_tensors(const ImageMoments& images);
 
 /// The batch's moments with the variance estimate asked for. The unbiased variance of a single value is undefined:
-/// `source.var` stands in.
+/// `source.var` stands in. Where it does already, it stays what it is: it is no estimate from this batch.
 Moments estimate(const BatchMoments& batch, const Moments& source, Variance variance);
 
 /// (1 - w) a + w b, elementwise in mean and variance; Mixing::kTotal adds w(1-w)(a.mean - b.mean)^2 to the variance. w

@@ -88,7 +88,9 @@ at::Tensor weight_rows(const at::Tensor& domain_shift, const at::Tensor& image_s
 ///  - Without a finite image: the stream's statistics so far, or the source's for a rule without state.
 ///  - With part=mean or part=variance the other one is the source's.
 ///  - A dead channel, whose variance in the batch is below `kDeadShare` of its source's, counts with the source
-///  variance: its noise is never amplified.
+///  variance: its noise is never amplified. auto takes it as it is: it mixes logarithms of variances with a weight w of
+///  at most its `weight`, so that a spread of s source deviations becomes s^(1 - w): amplified, but never beyond
+///  the source's.
 Moments step(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
              SiteState& state);
 

@@ -30,6 +30,14 @@ Moments kept(const Rule& rule, const RuleOutput& out) {
   return sample_share(rule) && !carries(rule) ? out.used : out.running;
 }
 
+/// Few batches have such channels: those that have none do without the tensor.
+void mark_dead(BatchMoments& batch, std::int64_t channel) {
+  if (!batch.dead.defined()) {
+    batch.dead = at::zeros_like(batch.pooled.var, at::kBool);
+  }
+  batch.dead.data_ptr<bool>()[channel] = true;
+}
+
 /// The rule itself is on tensors; what is around it, the same for all rules, in loops over main memory.
 Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor& eps, const ImageMoments& images,
                        SiteState& state) {
@@ -61,7 +69,10 @@ Moments step_in_memory(const Rule& rule, const Moments& source, const at::Tensor
   double* var = in.batch.pooled.var.data_ptr<double>();
   const double* source_var = source.var.data_ptr<double>();
   for (std::size_t c = 0; c < size; ++c) {
-    var[c] = var[c] < kDeadShare * source_var[c] ? source_var[c] : var[c];
+    if (var[c] < kDeadShare * source_var[c]) {
+      var[c] = source_var[c];
+      mark_dead(in.batch, static_cast<std::int64_t>(c));
+    }
   }
   const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
 
@@ -125,7 +136,8 @@ Moments step_in_tensors(const Rule& rule, const Moments& source, const at::Tenso
                batches, own_rows, own_numbers, state.stream};
   const Moments measured = in.batch.pooled;
   // Before the rule and not after it: a moving average would carry the dead variance on, and amplify all the way down.
-  in.batch.pooled.var = at::where(measured.var < kDeadShare * source.var, source.var, measured.var);
+  in.batch.dead = measured.var < kDeadShare * source.var;
+  in.batch.pooled.var = at::where(in.batch.dead, source.var, measured.var);
   const RuleOutput out = std::visit([&](const auto& r) { return evaluate(r, in); }, rule);
 
   Moments used = select_part(rule, source, where(in.batch.images > 0, out.used, running));

@@ -312,7 +312,12 @@ TEST(DeadChannels, AreCountedPrintedAndNotAmplified) {
   EXPECT_EQ(stream.report().sites.at(0).dead_channels, 1);
   std::ostringstream table;
   table << stream.report();
-  EXPECT_THAT(table.str(), HasSubstr("1 dead channel"));
+  EXPECT_THAT(table.str(), HasSubstr("1 dead channel kept the source variance"));
+  Stream automatic = adapt(load_archive("relu-first"), with("auto")).stream();
+  automatic.forward(x);
+  std::ostringstream other;
+  other << automatic.report();
+  EXPECT_THAT(other.str(), HasSubstr("1 dead channel followed as far as the weight lets"));
   x.select(1, 1).uniform_(0, 1);
   stream.forward(x);
   EXPECT_EQ(stream.report().sites[0].dead_channels, 0) << "of the last batch, not of all";

@@ -315,6 +315,29 @@ TEST(Guard, AModelOfAFixedBatchSizeIsAdaptedWithoutIt) {
   EXPECT_EQ(stream.report().images, 3 * 64);
 }
 
+TEST(Guard, AReadingThatTheModelRefusesDoesNotEndIt) {
+  torch::manual_seed(14);
+  // Values above 30 are tried divided by 255 as well.
+  Stream stream = adapt(changed("assert bool((x > 30.0).all())", "scores"), options("auto", "1")).stream();
+  for (int i = 0; i < 3; ++i) {
+    stream.forward(batch(40, 1, -1).images);
+  }
+  EXPECT_EQ(stream.guard().unable, "");
+  EXPECT_GT(stream.guard().compared, Guard::kFirstImages);
+}
+
+TEST(Guard, ARuleWhoseWeightDependsOnTheBatchIsTriedOnAllOfIt) {
+  torch::manual_seed(15);
+  Stream stream = adapt(mismatched(), options("prior:count=64", "1/16")).stream();
+  EXPECT_EQ(run(stream, 12, 64), 1);
+  const StreamReport report = stream.report();
+  ASSERT_EQ(report.guard.action, GuardAction::kRollBack) << report;
+  EXPECT_LT(report.guard.compared, 2 * 64) << "a part of the batches is compared";
+  EXPECT_GT(report.images, 0);
+  EXPECT_EQ(report.images % 64, 0) << "and all of them tried";
+  EXPECT_TRUE(report.sites[0].used_mean.allclose(report.sites[0].batch_mean / 2, 1e-3, 1e-3)) << report;
+}
+
 TEST(Guard, AfterAFailedTrialTheSourceModelGoesOnAnswering) {
   torch::manual_seed(12);
   torch::jit::Module module("Fails");

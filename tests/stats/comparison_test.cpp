@@ -4,8 +4,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "stats/comparison.h"
@@ -67,10 +70,11 @@ struct Scalar {
       const bool same = best(source[i]) == best(adapted[i]);
       const double gain =
           same ? 0 : std::tanh((information(adapted[i], adapted_mass) - information(source[i], source_mass)) / 2);
-      images += 1;
-      sum += gain;
-      squares += gain * gain;
-      agreed += same ? 1 : 0;
+      const double weight = source.size() > 32 ? 32.0 / static_cast<double>(source.size()) : 1;
+      images += weight;
+      sum += weight * gain;
+      squares += weight * gain * gain;
+      agreed += same ? weight : 0;
     }
     const double keep = images > 64 ? 64 / images : 1;
     for (double* value : {&images, &sum, &squares, &agreed}) {
@@ -161,6 +165,83 @@ TEST(Comparison, WhereTheAdaptedModelAloneBreaksDownItHasLost) {
   EXPECT_EQ(comparison.summary().agreement, 0);
 }
 
+/// Probabilities of images of 10 classes, of which the first `right` of every 8 are told, with confidence `sure`.
+/// The others are taken for one class or another, with less.
+at::Tensor mostly_right(const std::vector<std::int64_t>& labels, std::int64_t right, double sure, std::int64_t first) {
+  constexpr std::int64_t kClasses = 10;
+  at::Tensor out = at::empty({static_cast<std::int64_t>(labels.size()), kClasses, 1}, at::kDouble);
+  for (std::int64_t i = 0; i < out.size(0); ++i) {
+    const std::int64_t label = labels[static_cast<std::size_t>(i)];
+    const bool told = i % 8 < right;
+    const double confidence = told ? sure : 0.4;
+    out[i].fill_((1 - confidence) / (kClasses - 1));
+    out[i][told ? label : (label + 1 + (i + first) % (kClasses - 1)) % kClasses].fill_(confidence);
+  }
+  return out;
+}
+
+TEST(Comparison, ARunOfOneClassAfterAChangeIsNoCollapse) {
+  Comparison comparison;
+  const auto add = [&](const std::vector<std::int64_t>& labels, std::int64_t first) {
+    comparison.add(mostly_right(labels, 5, 0.7, first), mostly_right(labels, 7, 0.9, first));
+  };
+  for (std::int64_t batch = 0; batch < 20; ++batch) {
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = 0; i < 16; ++i) {
+      labels.push_back((batch * 16 + i) % 10);
+    }
+    add(labels, 0);
+  }
+  comparison.change_adapted();
+  EXPECT_EQ(comparison.summary().images, 0);
+  for (std::int64_t batch = 0; batch < 4; ++batch) {
+    add(std::vector<std::int64_t>(16, 3), batch);
+    EXPECT_GT(comparison.summary().gain, 0) << batch;
+  }
+}
+
+TEST(Comparison, ACollapseAfterAChangeIsStillOne) {
+  Comparison comparison;
+  for (int i = 0; i < 20; ++i) {
+    comparison.add(right(25, 5, 8), right(25, 5, 8));
+  }
+  comparison.change_adapted();
+  for (int i = 0; i < 4; ++i) {
+    comparison.add(right(25, 5, 8), right(1, 5, 8).expand({25, 5, 1}));
+  }
+  EXPECT_LT(comparison.summary().gain + 2 * comparison.summary().error, 0);
+}
+
+TEST(Comparison, ALargeBatchIsNoMoreThanHalfOfTheEvidence) {
+  const at::Tensor lost = at::full({256, 5, 1}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+  for (const std::int64_t before : {32, 256}) {
+    Comparison comparison;
+    comparison.add(right(before, 5, 8), right(before, 5, 8));
+    comparison.add(right(256, 5, 8), lost);
+    EXPECT_NEAR(comparison.summary().gain, -0.5, 1e-12) << before;
+    comparison.add(right(256, 5, 8), right(256, 5, 8));
+    EXPECT_NEAR(comparison.summary().gain, -1.0 / 3, 1e-12) << before;
+    EXPECT_NEAR(comparison.summary().images, 64, 1e-9);
+  }
+  Comparison large;
+  large.add(right(256, 5, 8), right(256, 5, 8));
+  EXPECT_EQ(large.summary().images, 32);
+  EXPECT_NEAR(large.summary().error, 1.0 / 32, 1e-12) << "of as many images as it counts for";
+}
+
+TEST(Comparison, NumbersGiveItBackAfterAChange) {
+  Comparison comparison;
+  comparison.add(right(20, 5, 3), right(20, 5, 3).flip(0).contiguous());
+  comparison.change_adapted();
+  Comparison next;
+  ASSERT_TRUE(next.from_numbers(comparison.numbers()));
+  EXPECT_TRUE(next.numbers().equal(comparison.numbers()));
+  for (Comparison* one : {&comparison, &next}) {
+    one->add(right(20, 5, 3), right(20, 5, 8));
+  }
+  EXPECT_TRUE(next.numbers().equal(comparison.numbers()));
+}
+
 TEST(Comparison, ACopyIsAPictureOfThen) {
   Comparison comparison;
   comparison.add(right(20, 5, 3), right(20, 5, 3).flip(0).contiguous());
@@ -187,6 +268,28 @@ TEST(ClassProbabilities, TakeScoresProbabilitiesAndMaps) {
   EXPECT_FALSE(class_probabilities(at::randn({4, 1})).defined());
   EXPECT_FALSE(class_probabilities(at::randn({4, 3, 2})).defined());
   EXPECT_FALSE(class_probabilities(at::ones({4, 3}, at::kLong)).defined());
+}
+
+TEST(ClassProbabilities, PixelsOfAMapAreAGrid) {
+  for (const auto& [height, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {512, 1024}, {1024, 1024}, {1024, 512}, {33, 32}, {3, 5000}, {1, 2000}, {7, 9}}) {
+    const std::int64_t pixels = height * width;
+    // The probability of the first class says where it was taken.
+    const at::Tensor place = (at::arange(pixels, at::kDouble) / pixels).view({1, 1, height, width});
+    const at::Tensor found = class_probabilities(at::cat({place, 1 - place}, 1));
+    std::set<std::int64_t> rows, columns;
+    for (std::int64_t i = 0; i < found.size(2); ++i) {
+      const std::int64_t at = std::llround(found[0][0][i].item<double>() * static_cast<double>(pixels));
+      rows.insert(at / width);
+      columns.insert(at % width);
+    }
+    const auto grid = static_cast<std::int64_t>(rows.size() * columns.size());
+    EXPECT_EQ(found.size(2), grid) << height << 'x' << width;
+    EXPECT_LE(grid, 1024) << height << 'x' << width;
+    EXPECT_GE(grid, std::min<std::int64_t>(pixels, 500)) << height << 'x' << width;
+    EXPECT_GE(static_cast<std::int64_t>(rows.size()), std::min<std::int64_t>(height, 16)) << height << 'x' << width;
+    EXPECT_GE(static_cast<std::int64_t>(columns.size()), std::min<std::int64_t>(width, 16)) << height << 'x' << width;
+  }
 }
 
 }  // namespace

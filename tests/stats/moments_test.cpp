@@ -69,6 +69,19 @@ TEST(Estimate, UnbiasedIsBesselsAndASingleValueFallsBackToTheSource) {
   EXPECT_TRUE(estimate(single, source, Variance::kBiased).var.equal(at::zeros({3}, at::kDouble)));
 }
 
+TEST(Estimate, TheSourceVarianceOfADeadChannelIsNoEstimate) {
+  const Moments source{at::zeros({3}, at::kDouble), at::full({3}, 7.0, at::kDouble)};
+  BatchMoments batch = pool(per_image(images(2, 3, 4)));
+  const at::Tensor own = batch.pooled.var;
+  batch.dead = at::arange(3) == 1;
+  batch.pooled.var = at::where(batch.dead, source.var, own);
+  const at::Tensor var = estimate(batch, source, Variance::kUnbiased).var;
+  EXPECT_EQ(var[1].item<double>(), 7);
+  for (const std::int64_t c : {0, 2}) {
+    EXPECT_NEAR(var[c].item<double>(), own[c].item<double>() * 8 / 7, 1e-12);
+  }
+}
+
 TEST(Mix, TotalVarianceIsTheVarianceOfTheMixture) {
   // 30 % of the values from a, 70 % from b: the law of total variance must give what the pooled values have.
   const at::Tensor a = images(1, 1, 3000).flatten();

@@ -63,7 +63,7 @@ class Batch {
     return bessel(image(i, c), c, static_cast<double>(pixels()));
   }
   [[nodiscard]] Pair unbiased_pooled(std::size_t c) const {
-    return bessel(living_pooled(c), c, static_cast<double>(images() * pixels()));
+    return bessel(pooled(c), c, static_cast<double>(images() * pixels()));
   }
 
   [[nodiscard]] std::vector<double> of_image(std::size_t i, std::size_t c) const {

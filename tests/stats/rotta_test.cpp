@@ -4,6 +4,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "preset_stream.h"
 #include "stats/rules/rotta_state.h"
 
@@ -56,7 +60,8 @@ class Memory {
       const double apart = slot.moments[c].mean - out.mean;
       out.var += slot.label > 0 ? (slot.moments[c].var + apart * apart) / n : 0;
     }
-    return out;
+    const double source = source_pairs()[c].var;
+    return {out.mean, out.var < kDeadShare * source ? source : out.var};
   }
 
  private:
@@ -151,7 +156,7 @@ void expect_follows_rotta(const std::string& text, bool published) {
     for (std::size_t i = batch.images() > kSize ? batch.images() - kSize : 0; i < batch.images(); ++i) {
       std::vector<Pair> moments;
       for (std::size_t c = 0; c < kChannels; ++c) {
-        moments.push_back(batch.living_image(i, c));
+        moments.push_back(batch.image(i, c));
       }
       const at::Tensor row = scores[static_cast<std::int64_t>(i)];
       memory.offer(static_cast<int>(row.argmax().item<std::int64_t>()) + 1, entropy(row), moments);
@@ -220,6 +225,55 @@ TEST(Rotta, WithoutClassScoresTheNewestImagesAreKept) {
   std::vector<double> ages = stream.slots(kAge);
   std::sort(ages.begin(), ages.end());
   EXPECT_THAT(ages, ::testing::ElementsAre(1, 2, 3, 4));
+}
+
+TEST(Rotta, ImagesOfOnePixelHaveTheVarianceBetweenThem) {
+  RottaStream stream("rotta:momentum=0.1");
+  at::manual_seed(15);
+  const Moments source = source_moments();
+  Moments used;
+  for (int i = 0; i < 150; ++i) {
+    const at::Tensor x =
+        source.mean.view({1, -1, 1}) + source.var.sqrt().view({1, -1, 1}) * at::randn({16, kChannels, 1}, at::kDouble);
+    used = stream.forward(x, at::zeros({16, 3, 8, 8}));
+  }
+  for (std::int64_t c = 0; c < source.var.size(0); ++c) {
+    EXPECT_NEAR(used.var[c].item<double>() / source.var[c].item<double>(), 1, 0.25) << c;
+  }
+}
+
+TEST(Rotta, AConstantImageAloneLeavesTheSourceVariance) {
+  RottaStream stream("rotta:slots=1,momentum=0.5,interval=1");
+  const at::Tensor x = at::full({1, kChannels, 1}, 2, at::kDouble);
+  Moments used;
+  for (int i = 0; i < 5; ++i) {
+    used = stream.forward(x, at::zeros({1, 4}));
+  }
+  EXPECT_TRUE(used.var.allclose(source_moments().var, 1e-9, 1e-9));
+  EXPECT_FALSE(used.mean.allclose(source_moments().mean));
+}
+
+TEST(Rotta, ProbabilitiesAreTakenAsTheyAre) {
+  RottaStream stream("rotta:slots=4");
+  const std::vector<double> p{0.1, 0.7, 0.2, 0};
+  stream.forward(at::randn({1, kChannels, 4}, at::kDouble), at::tensor(p, at::kDouble).view({1, 4}));
+  const std::vector<double> found = stream.slots(kUncertainty);
+  const double entropy = -(0.1 * std::log(0.1) + 0.7 * std::log(0.7) + 0.2 * std::log(0.2));
+  EXPECT_NEAR(*std::max_element(found.begin(), found.end()), entropy / std::log(4.0), 1e-12);
+}
+
+TEST(Rotta, ScoresThatSayNothingBringNoImageIntoMemory) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  RottaStream stream("rotta:slots=2");
+  at::manual_seed(16);
+  const auto feed = [&](const std::vector<double>& scores) {
+    stream.forward(at::randn({1, kChannels, 4}, at::kDouble), at::tensor(scores, at::kDouble).view({1, 4}));
+  };
+  feed({kInfinity, 0, 0, 0});
+  feed({0, std::numeric_limits<double>::quiet_NaN(), 0, 0});
+  EXPECT_THAT(stream.slots(kClass), ::testing::Each(0));
+  feed({-kInfinity, 3, 0, 0});  // the logarithm of no probability
+  EXPECT_THAT(stream.slots(kClass), ::testing::UnorderedElementsAre(0, 2));
 }
 
 TEST(Rotta, ASiteThatMissedAForwardDoesNotTakeRowsOfAnother) {

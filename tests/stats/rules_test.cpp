@@ -279,6 +279,19 @@ TEST(Step, StrongShiftsThatAreNotDeadStillAdapt) {
   EXPECT_NEAR(used.var.item<double>(), kSource.var * 0.0025, kSource.var * 0.0002);
 }
 
+TEST(Step, ADeadChannelHasTheSourceVarianceItself) {
+  const at::Tensor eps = at::full({}, 1e-5, at::kDouble);
+  const ImageMoments images = testing::image_moments(at::full({2, 1, kPixels}, kSource.mean, at::kDouble));
+  for (const char* text : {"batch", "batch:variance=unbiased", "prior", "alpha", "ema", "cumulative", "dua"}) {
+    const Rule rule = parse_rule(text);
+    SiteState loops = testing::fresh_state(rule, 1);
+    SiteState tensors = testing::fresh_state(rule, 1);
+    EXPECT_NEAR(step(rule, source_moments(), eps, images, loops).var.item<double>(), kSource.var, 1e-12) << text;
+    EXPECT_NEAR(step_in_tensors(rule, source_moments(), eps, images, tensors).var.item<double>(), kSource.var, 1e-12)
+        << text;
+  }
+}
+
 TEST(Step, APartOfTheMomentsCanStayTheSources) {
   const auto row = [](double a, double b) { return at::tensor(std::vector<double>{a, b}); };
   const Moments source{row(1, 2), row(4, 9)};

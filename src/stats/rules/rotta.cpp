@@ -17,7 +17,7 @@
 
 #include <algorithm>
 
-#include "stats/rules/each_image.h"
+#include "stats/rules.h"
 #include "stats/rules/rotta_state.h"
 
 namespace ttscale::stats {
@@ -92,7 +92,9 @@ RuleOutput evaluate(const rule::Rotta& rule, const RuleInput& in) {
   const at::Tensor momentum = 1 - at::pow(1 - rule.momentum, steps);
   const Moments next = mix(in.running, pooled(memory, in.source), momentum, Mixing::kConvex);
 
-  const Moments images = each_image(in, Variance::kBiased).moments;
+  // As they are: an image of one pixel has no spread of its own, and the pool has the spread between images. One that
+  // is not finite never comes here, since its batch is refused.
+  const Moments& images = in.images;
   RuleOutput out{next, next};
   out.rows =
       at::cat({memory.images.mean, memory.images.var, last_rows(images.mean, slots), last_rows(images.var, slots)});

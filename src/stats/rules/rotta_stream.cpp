@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/probabilities.h"
 #include "stats/rules.h"
 #include "stats/rules/rotta_state.h"
 
@@ -23,7 +24,7 @@ using namespace rotta_state;
 struct Predictions {
   at::Tensor label;        ///< [N], from 1 on
   at::Tensor uncertainty;  ///< [N], 0 to 1
-  at::Tensor known;        ///< [N]: whether the scores are numbers
+  at::Tensor known;        ///< [N]: whether the scores say anything
   double classes = 1;
 };
 
@@ -33,11 +34,11 @@ Predictions predictions_of(const at::Tensor& scores) {
     const at::Tensor one = at::ones({scores.size(0)}, scores.options().dtype(at::kDouble));
     return {one, one * 0, one > 0, 1};
   }
-  const at::Tensor logits = scores.to(at::kDouble);
-  const at::Tensor log_p = logits.log_softmax(1);
-  const at::Tensor entropy = -(log_p.exp() * log_p).nan_to_num(0).sum(1);  // 0 log 0 is 0
+  const at::Tensor p = probabilities(scores);
+  const at::Tensor known = p.isfinite().all(1);
+  const at::Tensor entropy = -(p * p.log()).nan_to_num(0).sum(1);  // 0 log 0 is 0
   const auto count = static_cast<double>(scores.size(1));
-  return {logits.argmax(1).to(at::kDouble) + 1, entropy / std::log(count), logits.isnan().any(1).logical_not(), count};
+  return {scores.to(at::kDouble).argmax(1).to(at::kDouble) + 1, entropy / std::log(count), known, count};
 }
 
 /// The slots of the memory, each number a tensor [slots].
