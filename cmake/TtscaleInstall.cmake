@@ -1,5 +1,4 @@
 # Installs the plugin, its headers and the CMake package; src/cli installs the program.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ttscale EXPORT ttscale-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

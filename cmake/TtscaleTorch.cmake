@@ -7,7 +7,7 @@
 #
 # TorchConfig.cmake is not used on purpose: with a CUDA wheel it fails without a CUDA toolkit, and from 2.12 on it asks for CUDA20, which CMake < 3.26
 # cannot express. Headers and libraries are all that an operator library needs.
-include_guard(GLOBAL)
+include_guard()  # not GLOBAL: imported targets and the version are known to the folder that asked for them, and below
 
 function(_ttscale_torch_candidates out)
   set(roots "")

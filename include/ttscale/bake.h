@@ -14,13 +14,14 @@ struct BakeOptions {
   bool input = false;  ///< the stream's input scaling, as ordinary operators ahead of the model
 };
 
-/// Throws UsageError unless a stream under the rule has statistics that bake() can fix (all but batch, prior, alpha).
+/// Throws UsageError unless a stream under the rule has statistics that bake() can fix: `source`, the rules that
+/// remember (auto, cumulative, ema, dua, rbn, tbr, unmixtns, mixnorm, tema, rotta), and any other with `sample` < 1.
 TTSCALE_API void check_bakeable(const Rule& rule);
 
 /// A module without any ttscale operator, in which the statistics of the stream are fixed as they are now: running
 /// statistics of BatchNorm layers, and for sites with a reference the scale and shift that lead back to it, folded into
 /// the weight and bias of the layer. It costs what the original costs and runs in unmodified PyTorch. Throws UsageError
-/// if the rule keeps no statistics (batch, prior, alpha), if the stream has seen no images, or if its guard has rolled
+/// if the rule keeps no statistics (see check_bakeable()), if the stream has seen no images, or if its guard has rolled
 /// back to the source.
 TTSCALE_API torch::jit::Module bake(const Stream& stream, const BakeOptions& options = {});
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Takes the site operators out of a rewritten graph again and writes what they do into the layers around them.
 #include <map>
+#include <set>
+#include <string>
 
 #include <ATen/ATen.h>
 
@@ -39,16 +41,59 @@ Affine affine_of(const RewrittenSite& site, const FixedMoments& fixed) {
   return {scale, at::where(alive, site.mean - fixed.mean * scale, at::zeros_like(one))};
 }
 
+/// Where a tensor is, and of what type.
+struct Place {
+  at::Device device;
+  at::ScalarType type;
+};
+
+/// The type of the model's first floating-point parameter, buffer or constant; empty if it has none.
+std::optional<at::ScalarType> floating_type(const Module& module, Graph& graph) {
+  for (const at::Tensor& parameter : module.parameters()) {
+    if (parameter.is_floating_point()) {
+      return parameter.scalar_type();
+    }
+  }
+  for (const auto& buffer : module.named_buffers()) {
+    if (buffer.value.is_floating_point() && buffer.name.rfind(kOwnAttributes, 0) != 0) {
+      return buffer.value.scalar_type();
+    }
+  }
+  std::optional<at::ScalarType> type;
+  for_each_node(*graph.block(), [&](Node& node, bool) {
+    if (node.kind() == c10::prim::Constant || node.kind() == c10::prim::ConstantMKLDNNTensor) {
+      const auto constant = trace_origin(*node.output(), module);
+      const bool tensor = constant && constant->value.isTensor() && constant->value.toTensor().defined();
+      // Traces hold plain numbers as tensors without dimensions, of double precision in any model.
+      if (!type && tensor && constant->value.toTensor().dim() > 0 && constant->value.toTensor().is_floating_point()) {
+        type = constant->value.toTensor().scalar_type();
+      }
+    }
+  });
+  return type;
+}
+
 class Baker {
  public:
+  /// `forward_methods`: those that forward was inlined from.
   Baker(const Module& module, const std::vector<RewrittenSite>& sites, const std::vector<FixedMoments>& fixed,
-        std::optional<double> eps)
+        std::optional<double> eps, const at::Device& device, const std::set<std::string>& forward_methods)
       : module_(module.clone()),
         graph_(module_.get_method("forward").graph()),
         sites_(sites),
         fixed_(fixed),
-        eps_(eps) {
-    count_attributes();
+        eps_(eps),
+        // batch_norm takes single precision beside activations in half.
+        place_{device, floating_type(module_, *graph_) == at::kDouble ? at::kDouble : at::kFloat} {
+    torch::jit::EliminateDeadCode(graph_);  // rewriting leaves behind what chose the statistics of a batch_norm
+    count_attributes(*graph_);
+    for (const torch::jit::Method& method : module_.get_methods()) {
+      if (forward_methods.count(method.name()) == 0) {
+        const auto other = method.graph()->copy();
+        inline_calls(*other);
+        count_attributes(*other);
+      }
+    }
   }
 
   Module bake() {
@@ -79,31 +124,56 @@ class Baker {
     return std::stoul(name.substr(std::string(kOwnAttributes).size()));
   }
 
-  /// How many nodes read each attribute: only one that a single layer reads may change in place. Attributes that are
-  /// one tensor under two names count as one.
-  void count_attributes() {
-    for_each_node(*graph_->block(), [&](Node& node, bool) {
-      for (Value* input : node.inputs()) {
-        if (input->node()->kind() == c10::prim::GetAttr) {
-          const auto origin = trace_origin(*input, module_);
-          if (origin && origin->value.isTensor()) {
-            ++readers_[origin->value.toTensor().unsafeGetTensorImpl()];
-          }
+  /// How many inputs of nodes and outputs of branches read each attribute, in forward and in methods that it does not
+  /// call: only one that a single layer reads may change in place. Attributes that are one tensor under two names count
+  /// as one.
+  void count_attributes(Graph& graph) {
+    for_each_node(*graph.block(), [&](Node& node, bool) {
+      if (node.kind() == c10::prim::GetAttr) {
+        const auto origin = trace_origin(*node.output(), module_);
+        if (origin && origin->value.isTensor()) {
+          readers_[origin->value.toTensor().unsafeGetTensorImpl()] += node.output()->uses().size();
+        }
+      } else if (node.kind() != c10::prim::SetAttr) {
+        for (Value* input : node.inputs()) {
+          count_object(*input);
         }
       }
     });
   }
 
+  /// Whoever is given a whole layer (a fork, a call through an interface) may read all of it.
+  void count_object(Value& value) {
+    const auto kind = value.type()->kind();
+    if (kind != c10::TypeKind::ClassType && kind != c10::TypeKind::InterfaceType) {
+      return;
+    }
+    const auto origin = trace_origin(value, module_);
+    if (!origin || !origin->value.isModule()) {
+      return;
+    }
+    const Module layer = origin->value.toModule();
+    for (const at::Tensor& parameter : layer.parameters()) {
+      ++readers_[parameter.unsafeGetTensorImpl()];
+    }
+    for (const at::Tensor& buffer : layer.buffers()) {
+      ++readers_[buffer.unsafeGetTensorImpl()];
+    }
+  }
+
+  void set_input(Node& node, std::size_t index, const at::Tensor& tensor) { set_input(node, index, tensor, place_); }
+
   /// A value that holds `tensor` in the place of input `index`: the attribute that was there, with a new content, or a
-  /// constant.
-  void set_input(Node& node, std::size_t index, const at::Tensor& tensor) {
+  /// constant; where nothing was there, of place `otherwise`.
+  void set_input(Node& node, std::size_t index, const at::Tensor& tensor, const Place& otherwise) {
     Value& old = *node.inputs().at(index);
     const auto origin = trace_origin(old, module_);
     const bool known = origin && origin->value.isTensor() && origin->value.toTensor().defined();
     const bool attribute = known && old.node()->kind() == c10::prim::GetAttr && !origin->path.empty() &&
                            readers_[origin->value.toTensor().unsafeGetTensorImpl()] == 1;
     const at::Tensor like = known ? origin->value.toTensor() : at::Tensor();
-    at::Tensor value = tensor.to(known ? like.device() : device_, known ? like.scalar_type() : type_);
+    const at::Tensor value =
+        tensor.to(known ? like.device() : otherwise.device, known ? like.scalar_type() : otherwise.type);
     if (attribute) {
       const at::NoGradGuard no_grad;
       origin->value.toTensor().detach().copy_(value);
@@ -185,20 +255,19 @@ class Baker {
     }
     const auto weight = known_tensor(layer, kWeight, module_);
     const auto bias = known_tensor(layer, kBias, module_);
-    const auto running = trace_origin(*layer.inputs().at(kRunningMean), module_);
-    if (running && running->value.isTensor()) {  // the type of what was None
-      type_ = running->value.toTensor().scalar_type();
-      device_ = running->value.toTensor().device();
+    Place place = place_;  // of what was None
+    if (const auto running = tensor_origin(layer, kRunningMean, module_)) {
+      place = {running->value.toTensor().device(), running->value.toTensor().scalar_type()};
     }
-    set_input(layer, kWeight, weight ? *weight * affine.scale : affine.scale);
-    set_input(layer, kBias, bias ? *bias * affine.scale + affine.shift : affine.shift);
+    set_input(layer, kWeight, weight ? *weight * affine.scale : affine.scale, place);
+    set_input(layer, kBias, bias ? *bias * affine.scale + affine.shift : affine.shift, place);
     return true;
   }
 
   /// Any other layer: a batch_norm with mean 0 and variance 1 is an affine map on channels of any shape.
   Value* insert_affine(Node& before, Value* x, const Affine& affine) {
     const torch::jit::WithInsertPoint here(&before);
-    const auto constant = [&](const at::Tensor& t) { return graph_->insertConstant(t.to(device_, type_)); };
+    const auto constant = [&](const at::Tensor& t) { return graph_->insertConstant(t.to(place_.device, place_.type)); };
     return insert_batch_norm(before, x, constant(affine.scale), constant(affine.shift),
                              constant(at::zeros_like(affine.shift)), constant(at::ones_like(affine.shift)),
                              graph_->insertConstant(0.0));
@@ -220,15 +289,14 @@ class Baker {
   const std::vector<RewrittenSite>& sites_;
   const std::vector<FixedMoments>& fixed_;
   std::optional<double> eps_;
-  std::map<const c10::TensorImpl*, int> readers_;
-  at::Device device_{at::kCPU};
-  at::ScalarType type_ = at::kFloat;
+  Place place_;  ///< of constants that nothing in the model stands for
+  std::map<const c10::TensorImpl*, std::size_t> readers_;
 };
 
 }  // namespace
 
 torch::jit::Module Program::bake(const std::vector<FixedMoments>& fixed, std::optional<double> eps) const {
-  return Baker(*module_, sites_, fixed, eps).bake();
+  return Baker(*module_, sites_, fixed, eps, device_, forward_methods_).bake();
 }
 
 }  // namespace ttscale::graph

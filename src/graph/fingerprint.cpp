@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A number that two models share only if they compute alike: operators in order, parameters, buffers and constants.
+// A number of what a model holds: names of operators in order, parameters, buffers and constant tensors.
 #include <set>
 
 #include <torch/csrc/jit/ir/constants.h>

@@ -13,9 +13,9 @@ struct Module;
 
 namespace ttscale::graph {
 
-/// Hexadecimal number that two models share only if they compute alike: operators in order, parameters, buffers,
-/// constant tensors. A model and its rewritten copy share it. Reads all of them. Throws ModelError if the module has no
-/// forward.
+/// Hexadecimal number of what a model holds: the names of its operators in order, its parameters, buffers and constant
+/// tensors. Numbers and flags among the constants (strides, eps) do not enter: models that differ in those alone share
+/// it, and so do a model and its rewritten copy. Reads all tensors. Throws ModelError if the module has no forward.
 std::string fingerprint(const torch::jit::Module& module);
 
 /// The same for tensors in order.

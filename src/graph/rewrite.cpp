@@ -193,6 +193,7 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
     select(sites, options.layers, options.skip_layers);
   }
   module_ = copy.module;
+  forward_methods_ = methods_of_forward(module);
   device_ = copy.device;
   changes_itself_ = copy.found.operators.count(kAttributeChange) > 0;
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Program {
   void make_optimized(Optimize optimize);
 
   std::shared_ptr<const torch::jit::Module> module_;
+  std::set<std::string> forward_methods_;  ///< what forward was inlined from; other methods are others' business
   std::vector<RewrittenSite> sites_;
   at::Device device_{at::kCPU};
   CallOptions call_;

@@ -8,6 +8,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 
+#include "graph/attribute_writes.h"
 #include "graph/convolution.h"
 #include "graph/features.h"
 #include "graph/node.h"
@@ -129,26 +130,6 @@ std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
   return found;
 }
 
-/// Whether the node writes into the module: a buffer updated in place, or an attribute set. The batch counter of
-/// BatchNorm is not meant: it moves in training only.
-bool changes_attribute(Node& node, const Module& module) {
-  if (node.kind() == c10::prim::SetAttr) {
-    return node.s(c10::attr::name) != "num_batches_tracked";
-  }
-  const auto* schema = starts_with(kind_of(node), "aten::") ? node.maybeSchema() : nullptr;
-  if (schema == nullptr) {
-    return false;
-  }
-  for (std::size_t i = 0; i < schema->arguments().size() && i < node.inputs().size(); ++i) {
-    const auto* alias = schema->arguments()[i].alias_info();
-    const auto origin = alias != nullptr && alias->isWrite() ? trace_origin(*node.inputs()[i], module) : std::nullopt;
-    if (origin && !origin->path.empty() && origin->path.back() != "num_batches_tracked") {
-      return true;
-    }
-  }
-  return false;
-}
-
 void count_operator(Node& node, const Module& module, std::map<std::string, std::int64_t>& operators) {
   const std::string kind = kind_of(node);
   if (is_convolution(node) && !starts_with(kind, "prepacked::")) {
@@ -166,7 +147,7 @@ void count_operator(Node& node, const Module& module, std::map<std::string, std:
   } else if (starts_with(kind, "aten::bernoulli") || starts_with(kind, "aten::rand") ||
              starts_with(kind, "aten::rrelu")) {
     ++operators["random operator"];
-  } else if (changes_attribute(node, module)) {
+  } else if (changes_attribute(node)) {
     ++operators[kAttributeChange];
   }
 }

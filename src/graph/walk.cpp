@@ -2,8 +2,6 @@
 // Walking TorchScript graphs.
 #include "graph/walk.h"
 
-#include <set>
-
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inliner.h>
@@ -27,6 +25,28 @@ void inline_calls(torch::jit::Graph& graph) {
       inline_calls(*node.g(c10::attr::Subgraph));
     }
   });
+}
+
+namespace {
+
+void add_method(const Module& module, const std::string& name, std::set<std::string>& names) {
+  const auto method = module.find_method(name);
+  if (!method || !names.insert(name).second) {
+    return;
+  }
+  for_each_node(*method->graph()->block(), [&](Node& node, bool) {
+    if (node.kind() == prim::CallMethod && *node.inputs().at(0)->type() == *module.type()) {
+      add_method(module, node.s(c10::attr::name), names);
+    }
+  });
+}
+
+}  // namespace
+
+std::set<std::string> methods_of_forward(const Module& module) {
+  std::set<std::string> names;
+  add_method(module, "forward", names);
+  return names;
 }
 
 void for_each_node(Block& block, const std::function<void(Node&, bool)>& visit, bool forked) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ namespace ttscale::graph {
 
 /// Inlines all calls of the graph, those in the graphs of forks included.
 void inline_calls(torch::jit::Graph& graph);
+
+/// The names of `forward` and of the module's own methods that it calls, itself or through others.
+std::set<std::string> methods_of_forward(const torch::jit::Module& module);
 
 /// Puts the branch that is taken in the place of each If on a fixed setting of the module: a flag, or an integer
 /// compared with another (scripted code keeps both branches of `if self.use_shortcut:`, and with them the layers that

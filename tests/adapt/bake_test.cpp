@@ -9,6 +9,7 @@
 
 #include <torch/script.h>
 
+#include "adapt/calibrated.h"
 #include "adapt/with_rule.h"
 #include "archives.h"
 #include "ttscale/calibrate.h"
@@ -21,6 +22,7 @@ using testing::exactly;
 using testing::golden;
 using ::testing::HasSubstr;
 using testing::load_archive;
+using testing::measured;
 using testing::with;
 
 /// What the module is after it was written and read: only what an archive keeps counts.
@@ -44,9 +46,9 @@ struct Adapted {
   at::Tensor frozen;
 };
 
-Adapted after_three_batches(const std::string& name, AdaptOptions options, const at::Tensor& x) {
+Adapted after_three_batches(const torch::jit::Module& module, const AdaptOptions& options, const at::Tensor& x) {
   torch::manual_seed(7);
-  Stream stream = adapt(load_archive(name), options).stream();
+  Stream stream = adapt(module, options).stream();
   for (int batch = 0; batch < 3; ++batch) {
     stream.forward(at::randn_like(x) * 1.5 + 0.5);
   }
@@ -54,6 +56,10 @@ Adapted after_three_batches(const std::string& name, AdaptOptions options, const
   at::Tensor frozen = stream.forward(x);
   stream.rollback(now);
   return {std::move(stream), std::move(frozen)};
+}
+
+Adapted after_three_batches(const std::string& name, const AdaptOptions& options, const at::Tensor& x) {
+  return after_three_batches(load_archive(name), options, x);
 }
 
 bool mentions_ttscale(const torch::jit::Module& module) {
@@ -121,6 +127,80 @@ TEST(Bake, FoldedConvolutionsTakeScaleAndShift) {
   EXPECT_EQ(baked.get_method("forward").graph()->toString().find("batch_norm"), std::string::npos)
       << "folding must not add operators";
   expect_close(run(baked, x), adapted.frozen, "net.folded");
+}
+
+/// A layer that reads its statistics as a scripted nn.BatchNorm2d does, and a model that calls it.
+torch::jit::Module scripted(const std::string& methods) {
+  torch::jit::Module module("Scripted");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_buffer("mean", at::zeros({3}));
+  module.register_buffer("var", at::ones({3}));
+  module.define(R"(
+def norm(self, x: Tensor) -> Tensor:
+    mean = self.mean if not self.training else None
+    var = self.var if not self.training else None
+    return torch.batch_norm(x, None, None, mean, var, self.training, 0.1, 1e-5, False)
+)" + methods);
+  return module;
+}
+
+at::Tensor some_images() {
+  torch::manual_seed(21);
+  return at::randn({6, 3, 4, 4}) * 2 + 1;
+}
+
+TEST(Bake, WritesIntoTheBuffersOfALayerThatIsCalledOnce) {
+  const at::Tensor x = some_images();
+  const torch::jit::Module module = scripted("def forward(self, x):\n    return self.norm(x).mean([2, 3])\n");
+  const Adapted adapted = after_three_batches(module, with("ema:order=use-update"), x);
+  const torch::jit::Module baked = travelled(bake(adapted.stream));
+  expect_close(run(baked, x), adapted.frozen, "once");
+  EXPECT_FALSE(baked.attr("mean").toTensor().equal(at::zeros({3})));
+}
+
+TEST(Bake, LeavesACallOfTheLayerThatIsNotAdaptedAlone) {
+  const at::Tensor x = some_images();
+  const torch::jit::Module module = scripted(R"(
+def forward(self, x):
+    first = self.norm(x)
+    return first.mean([2, 3]) + self.norm(first * 2.0 + 1.0).mean([2, 3])
+)");
+  for (const char* layer : {"batch_norm_0", "batch_norm_1"}) {
+    AdaptOptions options = with("ema:order=use-update");
+    options.layers = {layer};
+    const Adapted adapted = after_three_batches(module, options, x);
+    const torch::jit::Module baked = travelled(bake(adapted.stream));
+    expect_close(run(baked, x), adapted.frozen, layer);
+    EXPECT_TRUE(baked.attr("mean").toTensor().equal(at::zeros({3}))) << layer;
+  }
+}
+
+TEST(Bake, LeavesOtherMethodsOfTheModelAlone) {
+  const at::Tensor x = some_images();
+  const torch::jit::Module module = scripted(R"(
+def forward(self, x):
+    return self.norm(x).mean([2, 3])
+def features(self, x):
+    return self.norm(x) * 2.0
+)");
+  const Adapted adapted = after_three_batches(module, with("ema:order=use-update"), x);
+  const torch::jit::Module baked = travelled(bake(adapted.stream));
+  expect_close(run(baked, x), adapted.frozen, "forward");
+  EXPECT_TRUE(baked.get_method("features")({x}).toTensor().equal(module.get_method("features")({x}).toTensor()));
+}
+
+TEST(Bake, WritesConstantsInThePrecisionOfTheModel) {
+  torch::manual_seed(22);
+  torch::jit::Module module("Double");
+  module.register_buffer("weight", at::rand({3, 3}, at::kDouble));
+  module.define("def forward(self, x):\n  return torch.matmul(torch.relu(x).mean([2, 3]), self.weight)\n");
+  const at::Tensor x = at::randn({6, 3, 4, 4}, at::kDouble);
+  AdaptOptions options = with("ema:order=use-update");
+  options.reference = measured(module, x, 3, {"relu"});
+  const Adapted adapted = after_three_batches(module, options, x);
+  const at::Tensor found = run(travelled(bake(adapted.stream)), x);
+  EXPECT_EQ(found.scalar_type(), at::kDouble);
+  EXPECT_TRUE(found.allclose(adapted.frozen, 1e-12, 1e-12)) << (found - adapted.frozen).abs().max().item<double>();
 }
 
 TEST(Bake, LeavesStreamAndModelAlone) {

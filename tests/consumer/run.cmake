@@ -13,7 +13,7 @@ run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix")
 run("${CMAKE_COMMAND}" -S "${SOURCE}/tests/consumer" -B "${WORK}/build" -G "${GENERATOR}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
   "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
-run("${WORK}/build/operator_user")
+run("${WORK}/build/operators/operator_user")
 
 # The frames of a camera: eight images in sequence.
 file(GLOB images "${SOURCE}/models/fashion-images/contrast/3/*/*.png")
