@@ -4,7 +4,11 @@
 
 export LC_ALL=C
 TTSCALE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-BUILD_PACKAGES=(g++ cmake ninja-build libtorch-dev libopencv-dev libjpeg-dev libspdlog-dev libcli11-dev nlohmann-json3-dev)
+BUILD_PACKAGES=(g++ cmake ninja-build libopencv-dev libjpeg-dev libspdlog-dev libcli11-dev nlohmann-json3-dev)
+TORCH_PACKAGES=(libtorch-dev)
+PIP_TORCH_PACKAGES=(python3 python3-venv)  # in their place, where torch comes from pip
+LEAST_TORCH=1.13
+PIP_TORCH=2.11.0  # where the distribution has no LibTorch that is new enough
 TEST_PACKAGES=(libgtest-dev libgmock-dev)
 TEST_PYTHON_PACKAGES=(python3-torch python3-torchvision)
 MEBIBYTES_PER_JOB=1500
@@ -16,6 +20,21 @@ refuse() {
   exit 2
 }
 
+# The value of an option, or a refusal: option_value --torch "$@".
+option_value() {
+  if (($# < 3)) || [[ -z $3 || $3 == -* ]]; then
+    refuse "$1 needs a value; see scripts/${0##*/} --help"
+  fi
+  printf '%s\n' "$3"
+}
+
+# Refuses what cannot be a version of PyPI's torch.
+check_torch_version() {
+  if [[ ! $1 =~ ^[0-9]+(\.[0-9]+)+$ ]]; then
+    refuse "--torch takes a version of PyPI's torch such as $PIP_TORCH, not '$1'"
+  fi
+}
+
 # The packages among the arguments that are not installed, one a line.
 missing_packages() {
   local package
@@ -24,6 +43,37 @@ missing_packages() {
       printf '%s\n' "$package"
     fi
   done
+}
+
+APT=(apt-get -q -o DPkg::Lock::Timeout=300)
+package_lists=old
+
+# What the distribution has now; asked once.
+update_package_lists() {
+  if [[ $package_lists == old ]]; then
+    DEBIAN_FRONTEND=noninteractive "${APT[@]}" update </dev/null >&2 || exit
+    package_lists=new
+  fi
+}
+
+# Whether libtorch-dev is installed, or can be, in a version that is new enough. True where that cannot be told: install_packages then says why.
+distribution_has_torch() {
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    return 0
+  fi
+  if ((EUID == 0)) && [[ -n $(missing_packages "${TORCH_PACKAGES[@]}") ]]; then
+    update_package_lists
+  fi
+  local version
+  version=$(apt-cache policy libtorch-dev 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }' || true)
+  if [[ -z $version ]] && ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+    return 0  # lists were never fetched
+  fi
+  if [[ -n $version ]] && dpkg --compare-versions "$version" ge "$LEAST_TORCH"; then
+    return 0
+  fi
+  say "libtorch-dev of this distribution is ${version:-missing}, ttscale needs $LEAST_TORCH or newer: taking torch $PIP_TORCH from pip, as --torch $PIP_TORCH does"
+  return 1
 }
 
 # Installs those of the named distribution packages that are missing.
@@ -40,10 +90,8 @@ install_packages() {
     refuse "not root, so nothing can be installed. Run as root: apt-get install --no-install-recommends ${missing[*]}"
   fi
   say "installing from the distribution: ${missing[*]}"
-  local -a apt=(apt-get -q -o DPkg::Lock::Timeout=300)
-  export DEBIAN_FRONTEND=noninteractive
-  "${apt[@]}" update </dev/null >&2
-  "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >&2
+  update_package_lists
+  DEBIAN_FRONTEND=noninteractive "${APT[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >&2
 }
 
 # The torch version that the Python of a virtual environment has, without its +cu130; empty if none.
@@ -74,6 +122,18 @@ install_torch() {
 # The folder of the torch package in a virtual environment (find_spec does not import it: milliseconds in place of seconds).
 venv_torch_root() {
   "$1/bin/python" -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])'
+}
+
+# Sets `venv` to a virtual environment with torch $1 and `torch_root` to the folder of its package. $2: yes, if it may be installed.
+use_pip_torch() {
+  venv=${TTSCALE_TORCH_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/ttscale/torch-$1}
+  if [[ $2 == yes ]]; then
+    install_torch "$venv" "$1"
+  fi
+  if [[ $(venv_torch_version "$venv") != "$1" ]]; then
+    refuse "$venv holds no torch $1; leave --no-install out, or set TTSCALE_TORCH_VENV"
+  fi
+  torch_root=$(venv_torch_root "$venv")
 }
 
 # Memory this process may use, in MiB: what is available, or the limit of its container if that is less.

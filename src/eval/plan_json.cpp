@@ -89,7 +89,7 @@ Json plan_to_json(const EvalPlan& plan) {
   json["preprocessing"] = Json::parse(plan.preprocessing.to_json());
   json["reference"] = text_or_null(plan.reference);
   json["input"] = plan.input;
-  json["call"] = {{"input_index", plan.call.input_index}, {"output", text_or_null(plan.call.output)}};
+  json["call"] = {{"input_index", plan.input_index}, {"output", text_or_null(plan.output)}};
   json["max_pixels"] = plan.max_pixels;
   json["guard"] = text_or_null(plan.guard);
   json["optimize"] = plan.optimize;
@@ -132,7 +132,8 @@ EvalPlan plan_from_json(const Json& json) {
   plan.reference = read_text(json.at("reference"));
   plan.input = json.at("input");
   if (json.contains("call")) {
-    plan.call = {count_from(json.at("call").at("input_index")), read_text(json.at("call").at("output"))};
+    plan.input_index = count_from(json.at("call").at("input_index"));
+    plan.output = read_text(json.at("call").at("output"));
   }
   if (json.contains("max_pixels")) {
     plan.max_pixels = count_from(json.at("max_pixels"));

@@ -70,7 +70,8 @@ struct EvalPlan {
   std::string classes_file;          ///< where the names came from; empty: from the folders
   std::string reference;             ///< file of reference moments; empty: none
   std::string input;                 ///< to_string() of the input scaling
-  CallOptions call;                  ///< arguments and outputs of the model
+  std::int64_t input_index = 0;      ///< which argument of the model takes the images (CallOptions)
+  std::string output;                ///< which of its outputs counts (CallOptions)
   std::int64_t max_pixels = image::DecodeLimits().max_pixels;  ///< of an image file; above, it is unreadable
   std::string optimize = "none";                               ///< to_string() of what is done for speed
   std::string guard;  ///< to_string() of the guard asked for; empty: what each rule has by itself

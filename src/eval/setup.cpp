@@ -172,7 +172,8 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   plan.classes = tree.classes;
   plan.classes_file = tree.classes_file;
   plan.input = ttscale::to_string(options.input);
-  plan.call = options.call;
+  plan.input_index = options.call.input_index;
+  plan.output = options.call.output;
   plan.max_pixels = options.decode.max_pixels;
   plan.optimize = ttscale::to_string(options.optimize);
   plan.guard = options.guard ? ttscale::to_string(*options.guard) : std::string();

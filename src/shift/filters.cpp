@@ -33,7 +33,7 @@ int inside(int index, int size, Border border) {
   return folded < size ? folded : period - 1 - folded;
 }
 
-/// Filtering along y as a matrix: kernels far wider than the image fold onto few rows.
+/// Filtering along y as a matrix, for kernels longer than the image: they fold onto its few rows.
 cv::Mat folded(const std::vector<float>& weights, int size, Border border) {
   const int radius = static_cast<int>(weights.size()) / 2;
   std::vector<int> places;  // of the rows from -radius on
@@ -79,9 +79,14 @@ cv::Mat transposed(const cv::Mat& image) {
   return result;
 }
 
-cv::Mat filter_folded(const cv::Mat& image, const std::vector<float>& weights, Border border) {
-  const cv::Mat tall = multiply(folded(weights, image.rows, border), image);
-  return transposed(multiply(folded(weights, image.cols, border), transposed(tall)));
+/// OpenCV's filter along the axes that are not shorter than the kernel; the others are left alone.
+cv::Mat filter_long_axes(const cv::Mat& image, const std::vector<float>& weights, bool along_x, bool along_y,
+                         Border border) {
+  const std::vector<float> nothing{1.0F};
+  cv::Mat result;
+  cv::sepFilter2D(image, result, CV_32F, along_x ? weights : nothing, along_y ? weights : nothing, cv::Point(-1, -1),
+                  0.0, border == Border::kNearest ? cv::BORDER_REPLICATE : cv::BORDER_REFLECT);
+  return result;
 }
 
 /// How far along the line the i-th sample lies, in whole pixels.
@@ -126,12 +131,15 @@ cv::Mat gaussian(const cv::Mat& image, double sigma, double truncate, Border bor
     return image.clone();
   }
   const std::vector<float> weights = gaussian_weights(radius, sigma);
-  if (2 * radius + 1 > std::min(image.rows, image.cols)) {
-    return filter_folded(image, weights, border);
+  const bool along_x = 2 * radius + 1 <= image.cols;
+  const bool along_y = 2 * radius + 1 <= image.rows;
+  cv::Mat result = along_x || along_y ? filter_long_axes(image, weights, along_x, along_y, border) : image;
+  if (!along_y) {
+    result = multiply(folded(weights, image.rows, border), result);
   }
-  cv::Mat result;
-  cv::sepFilter2D(image, result, CV_32F, weights, weights, cv::Point(-1, -1), 0.0,
-                  border == Border::kNearest ? cv::BORDER_REPLICATE : cv::BORDER_REFLECT);
+  if (!along_x) {
+    result = transposed(multiply(folded(weights, image.cols, border), transposed(result)));
+  }
   return result;
 }
 

@@ -15,6 +15,8 @@ struct Fog {
 constexpr Levels<Fog> kFog{{{{1.5, 2}, {2, 2}, {2.5, 1.7}, {2.5, 1.5}, {3, 1.4}}},
                            {{{.2, 3}, {.5, 3}, {.75, 2.5}, {1, 2}, {1.5, 1.75}}}};
 
+constexpr int kLargestCloud = 4096;  // larger images show it again and again: memory grows with the square of its side
+
 }  // namespace
 
 // (x + strength * cloud) * brightest / (brightest + strength), all in 0..1.
@@ -22,7 +24,9 @@ cv::Mat fog(const cv::Mat& rgb, Job& job) {
   const Fog& level = kFog.of(job);
   // The published fractal multiplies its range by its range, so that it decays by the square.
   const double decay = level.decay * level.decay;
-  const cv::Mat cloud = plasma(plasma_size(std::max(rgb.rows, rgb.cols)), decay, job.random);
+  const int side = std::min(std::max(rgb.rows, rgb.cols), kLargestCloud);
+  const cv::Mat cloud = plasma(plasma_size(side), decay, job.random);
+  const int mask = cloud.rows - 1;  // it closes to a torus
   const std::uint8_t* in = bytes_of(rgb);
   const double brightest = *std::max_element(in, in + count_of(rgb)) / 255.0;
   const auto scale = static_cast<float>(brightest / (brightest + level.strength));
@@ -30,11 +34,11 @@ cv::Mat fog(const cv::Mat& rgb, Job& job) {
   cv::Mat result(rgb.rows, rgb.cols, CV_8UC3);
   for (int y = 0; y < rgb.rows; ++y) {
     const auto* pixel = rgb.ptr<cv::Vec3b>(y);
-    const auto* haze = cloud.ptr<float>(y);
+    const auto* haze = cloud.ptr<float>(y & mask);
     auto* out = result.ptr<cv::Vec3b>(y);
     for (int x = 0; x < rgb.cols; ++x) {
       for (int c = 0; c < 3; ++c) {
-        out[x][c] = to_byte((static_cast<float>(pixel[x][c]) + strength * haze[x]) * scale);
+        out[x][c] = to_byte((static_cast<float>(pixel[x][c]) + strength * haze[x & mask]) * scale);
       }
     }
   }

@@ -48,18 +48,19 @@ TEST_F(UntrustedResults, AreReadBack) { EXPECT_EQ(to_json(parse_results(text, "r
 
 TEST_F(UntrustedResults, TheCallIsReadBackAndMayBeMissing) {
   EvalResult result = parse_results(text, "r.json");
-  result.plan.call = {1, "logits"};
+  result.plan.input_index = 1;
+  result.plan.output = "logits";
   result.plan.max_pixels = 1000;
   auto json = nlohmann::ordered_json::parse(to_json(result));
   EvalPlan plan = parse_results(json.dump(), "r.json").plan;
-  EXPECT_EQ(plan.call.input_index, 1);
-  EXPECT_EQ(plan.call.output, "logits");
+  EXPECT_EQ(plan.input_index, 1);
+  EXPECT_EQ(plan.output, "logits");
   EXPECT_EQ(plan.max_pixels, 1000);
   json.erase("call");
   json.erase("max_pixels");
   plan = parse_results(json.dump(), "r.json").plan;
-  EXPECT_EQ(plan.call.input_index, 0);
-  EXPECT_EQ(plan.call.output, "");
+  EXPECT_EQ(plan.input_index, 0);
+  EXPECT_EQ(plan.output, "");
   EXPECT_EQ(plan.max_pixels, image::DecodeLimits().max_pixels);
 }
 

@@ -11,6 +11,7 @@
 
 #include <ATen/ATen.h>
 
+#include "base/isa.h"
 #include "ops/cpu/matrix_kernels.h"
 #include "ops/fused.h"
 #include "ops/support.h"

@@ -96,10 +96,12 @@ TEST(HtmlSvg, NoCoordinateIsNaN) {
   Svg svg(10, 10, "x", "t", "d");
   svg.polyline({{1, kNaN}, {2, kInf}, {3, 4}}, "line");
   svg.circle({kNaN, 1}, 1, "dot");
+  svg.label({1, kNaN}, "words", Anchor::kStart, {}, -40);
   const std::string html = svg.markup().html;
   EXPECT_EQ(html.find("inf"), std::string::npos);
   EXPECT_NE(html.find("points=\"3,4\""), std::string::npos);
   EXPECT_EQ(html.find("<circle"), std::string::npos);
+  EXPECT_EQ(html.find("words"), std::string::npos);
 }
 
 }  // namespace

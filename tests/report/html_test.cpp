@@ -81,6 +81,29 @@ TEST(Html, NoNumberIsSpelledNanOrInf) {
   EXPECT_THAT(html, HasSubstr("A dash (\u2013) stands for"));
 }
 
+TEST(Html, CurvesThatAreAlwaysRightLieAtTheTopOfTheirAxis) {
+  for (const char* protocol : {"continual", "mixed", "reset-each-domain"}) {
+    SampleOptions options;
+    options.domains = nine_domains();
+    options.settings = {{protocol, 64, 42}};
+    eval::EvalResult result = make_sample(options);
+    for (eval::Cell& cell : result.cells) {
+      for (eval::CurvePoint& point : cell.curve) {
+        point.correct = point.images;
+      }
+    }
+    const std::string html = to_html(result);
+    const std::size_t start = html.find("<section id=\"curves\"");
+    ASSERT_NE(start, std::string::npos) << protocol;
+    const std::string curves = html.substr(start, html.find("</section>", start) - start);
+    EXPECT_THAT(curves, HasSubstr("<polyline")) << protocol;
+    EXPECT_THAT(curves, Not(HasSubstr("points=\"\""))) << protocol;
+    EXPECT_THAT(curves, Not(::testing::ContainsRegex("[ \",(>](nan|inf)[ \",)<]"))) << protocol;
+    EXPECT_THAT(curves, HasSubstr(">80<")) << protocol;
+    EXPECT_THAT(curves, Not(HasSubstr(">120<"))) << protocol;
+  }
+}
+
 TEST(Html, EveryDrawingHasATitleAndADescription) {
   const StrictPage page = read_strictly(to_html(sample("nine")));
   std::size_t drawings = 0;

@@ -14,7 +14,7 @@
 namespace ttscale::shift {
 namespace {
 
-const std::vector<cv::Size> kSizes{{1, 1}, {3, 2}, {5, 7}, {31, 33}, {64, 20}};
+const std::vector<cv::Size> kSizes{{1, 1}, {3, 2}, {5, 7}, {31, 33}, {64, 20}, {3, 90}};
 
 cv::Mat random_image(cv::Size size, int type, std::uint64_t seed) {
   Random random(seed);
@@ -71,6 +71,20 @@ TEST(Gaussian, FollowsItsDefinitionAtAnySize) {
         EXPECT_LT(largest_difference(gaussian(image, sigma, 3, border), expected), 1e-3) << size << " " << sigma;
       }
     }
+  }
+}
+
+// A matrix for the long axis would have 14 GB.
+TEST(Gaussian, LongThinImagesNeedLittleMemory) {
+  const cv::Mat image = random_image({60000, 2}, CV_32FC2, 8);
+  for (const Border border : {Border::kNearest, Border::kReflect}) {
+    const cv::Mat wide = gaussian(image, 170.8, 3, border);  // as elastic_transform's: 1025 weights
+    const cv::Mat tall = gaussian(image.t(), 170.8, 3, border);
+    ASSERT_EQ(wide.size(), image.size());
+    EXPECT_LT(largest_difference(wide, tall.t()), 1e-2);
+    const double highest = cv::norm(wide.colRange(1000, 59000), cv::NORM_INF);
+    EXPECT_GT(highest, 127);  // around the mean of the noise
+    EXPECT_LT(highest, 150);
   }
 }
 

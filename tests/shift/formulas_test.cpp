@@ -142,6 +142,20 @@ TEST(Formula, FogLiesBetweenNoneAndItsStrength) {
   EXPECT_TRUE(result.select(2, 0).equal(result.select(2, 2)));  // it is gray
 }
 
+// Memory that grows with the square of the longer side would be gigabytes: the cloud repeats.
+TEST(Formula, FogOfLongImagesRepeatsItsCloud) {
+  const at::Tensor tall = shifted(at::full({20000, 3, 3}, 204, at::kByte), "fog", 2);
+  const at::Tensor wide = shifted(at::full({3, 20000, 3}, 204, at::kByte), "fog", 2);
+  for (const at::Tensor& result : {tall, wide.transpose(0, 1)}) {
+    EXPECT_TRUE(result.slice(0, 0, 4096).equal(result.slice(0, 4096, 8192)));
+    EXPECT_TRUE(result.slice(0, 0, 20000 - 16384).equal(result.slice(0, 16384)));
+    EXPECT_GT(result.slice(0, 0, 4096).to(at::kDouble).std().item<double>(), 1);
+    const at::Tensor steps = (result.slice(0, 1).to(at::kInt) - result.slice(0, 0, -1).to(at::kInt)).abs();
+    const int seam = steps.slice(0, 4095, 4096).max().item<int>();
+    EXPECT_LE(seam, steps.slice(0, 0, 4095).max().item<int>());
+  }
+}
+
 /// The published kernel: a disk of equal weights, smoothed by `taps` Gaussian weights in a box that mirrors its
 /// content.
 std::vector<std::vector<double>> defocus_kernel(double radius, double smoothing) {
@@ -242,6 +256,11 @@ TEST(Formula, ElasticTransformKeepsColours) {
   for (std::int64_t severity = 1; severity <= 5; ++severity) {
     expect_near(shifted(image, "elastic_transform", severity), image, 1);
   }
+}
+
+TEST(Formula, ElasticTransformTakesLongThinImages) {
+  const at::Tensor image = at::full({20000, 2, 3}, 93, at::kByte);
+  expect_near(shifted(image, "elastic_transform", 1), image, 1);
 }
 
 TEST(Formula, SnowIsTheSameTurnedByHalf) {

@@ -99,7 +99,7 @@ Scale accuracy_scale(const std::vector<DrawnPanel>& panels, double bottom, doubl
     }
   }
   constexpr double kStep = 20;
-  low = std::max(std::floor(low / kStep) * kStep, 0.0);
+  low = std::clamp(std::floor(low / kStep) * kStep, 0.0, 100 - kStep);
   return {low, std::max(std::min(std::ceil(high / kStep) * kStep, 100.0), low + kStep), bottom, top};
 }
 

@@ -198,7 +198,9 @@ double lowest(const std::vector<Line>& lines) {
 
 /// Grid, curves and what stands above them.
 Markup drawing(const Summary& summary, Svg& svg, const Scale& x, double top, const std::vector<Line>& lines) {
-  const Scale y{std::floor(lowest(lines) / 20) * 20, 100, top + kPlotHeight, top};
+  constexpr double kStep = 20;
+  const double low = std::min(std::floor(lowest(lines) / kStep) * kStep, 100 - kStep);  // a stream may be all right
+  const Scale y{low, 100, top + kPlotHeight, top};
   draw_axes(svg, {x, y, "images seen", "top-1, %", 8, 4, 0, 0});
   for (const Line& line : lines) {
     for (const auto& piece : line.pieces) {

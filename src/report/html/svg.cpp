@@ -81,6 +81,9 @@ void Svg::rect(Point corner, double width, double height, const std::string& sty
 }
 
 void Svg::label(Point at, const std::string& words, Anchor anchor, const std::string& style, double turn) {
+  if (!is_drawable(at)) {
+    return;
+  }
   Attributes attributes{{"x", pixel(at.x)}, {"y", pixel(at.y)}, {"text-anchor", anchor_word(anchor)}};
   if (!style.empty()) {
     attributes.emplace_back("class", style);
