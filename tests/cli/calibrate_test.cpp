@@ -300,7 +300,10 @@ TEST_F(CalibrateTest, InspectListsFeatureSitesInATableOfTheirOwn) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("site          kind        channels  eps      adaptable  note\n"));
   EXPECT_THAT(outcome.out, HasSubstr("feature site   kind         channels  eps      calibrate  note\n"));
-  EXPECT_THAT(outcome.out, HasSubstr("convolution_0  convolution         4  -        yes        BatchNorm is folded"));
+  EXPECT_THAT(
+      outcome.out,
+      HasSubstr(
+          "convolution_0  convolution         4  -        yes        has a bias, as a folded BatchNorm leaves it"));
   EXPECT_THAT(outcome.out,
               HasSubstr("features       features            4  -        no         the input of the last"));
   EXPECT_THAT(outcome.out, HasSubstr("so can 2 convolutions with a bias, as a folded BatchNorm leaves it"));
