@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <exception>
-#include <optional>
 #include <string>
 
 #include "base/file.h"
@@ -94,10 +93,6 @@ eval::EvalOptions to_options(const EvalFlags& flags, const std::optional<image::
   return options;
 }
 
-report::ResultsFormat format_of(const EvalFlags& flags) {
-  return results_format(flags.results_file, flags.results_format);
-}
-
 // Of the results files, those that are about images and their classes.
 void check_formats(const EvalFlags& flags, eval::Task task) {
   if (task == eval::Task::kClassification) {
@@ -106,7 +101,7 @@ void check_formats(const EvalFlags& flags, eval::Task task) {
   if (!flags.predictions.empty()) {
     throw UsageError("--predictions needs one class an image, and segmentation has a class a pixel; remove it");
   }
-  if (format_of(flags) == report::ResultsFormat::kRobustBench) {
+  if (results_format(flags.results_file, flags.results_format) == report::ResultsFormat::kRobustBench) {
     throw UsageError(
         "--results-format robustbench holds the accuracy of images, which segmentation does not have; use json, csv or "
         "markdown");
@@ -118,7 +113,7 @@ void check_outputs(const EvalFlags& flags) {
   if (flags.results_file.empty() && !flags.results_format.empty()) {
     throw UsageError("--results-format needs --results-file");
   }
-  (void)format_of(flags);
+  (void)results_format(flags.results_file, flags.results_format);
   for (const auto& file : {flags.results_file, flags.html, flags.predictions, flags.state_out, flags.export_order}) {
     if (!file.empty()) {
       check_writable(file);
@@ -134,24 +129,6 @@ void check_run_flags(const EvalFlags& flags) {
     throw UsageError("--log-freq must be 1 or more, not " + std::to_string(flags.log_freq));
   }
 }
-
-// Refuses a results file that could not hold what is about to be computed: domains are known before the first image.
-class CheckedLog : public EvalLog {
- public:
-  CheckedLog(const EvalFlags& flags, const std::optional<image::ModelConfig>& config)
-      : EvalLog(flags, config), has_results_(!flags.results_file.empty()), format_(format_of(flags)) {}
-
-  void resolved(const eval::EvalPlan& plan) override {
-    if (has_results_) {
-      report::check_format(plan, format_);
-    }
-    EvalLog::resolved(plan);
-  }
-
- private:
-  bool has_results_;
-  report::ResultsFormat format_;
-};
 
 // Runs a step; keeps the first failure of all steps for the end.
 template <typename Step>
@@ -191,7 +168,9 @@ void write_outcome(const EvalFlags& flags, const eval::EvalResult& result, std::
     return;
   }
   if (!flags.results_file.empty()) {
-    attempt(failure, [&] { report::write_results(result, flags.results_file, format_of(flags)); });
+    attempt(failure, [&] {
+      report::write_results(result, flags.results_file, results_format(flags.results_file, flags.results_format));
+    });
   }
   if (!flags.html.empty()) {
     attempt(failure, [&] { write_page(result, flags.html, flags.command); });
@@ -217,7 +196,7 @@ void run(const EvalFlags& flags) {
   }
   remember_interrupts();
 
-  CheckedLog observer(flags, config);
+  EvalLog observer(flags, config);
   eval::EvalResult result;
   std::exception_ptr failure;
   attempt(failure, [&] { eval::evaluate(options, observer, result); });

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "cli/interrupt.h"
 #include "cli/preprocessing.h"
+#include "cli/result_files.h"
+#include "report/results.h"
 #include "ttscale/error.h"
 
 namespace ttscale::cli {
@@ -32,6 +34,9 @@ std::string setting_words(const eval::Setting& setting) {
 }  // namespace
 
 void EvalLog::resolved(const eval::EvalPlan& plan) {
+  if (!flags_.results_file.empty()) {
+    report::check_format(plan, results_format(flags_.results_file, flags_.results_format));
+  }
   std::istringstream lines(plan.describe());
   for (std::string line; std::getline(lines, line);) {
     log(LogLevel::kInfo, line);

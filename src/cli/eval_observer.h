@@ -21,6 +21,7 @@ class EvalLog : public eval::EvalObserver {
   /// `flags` and `config`, the description beside the model, must outlive it.
   EvalLog(const EvalFlags& flags, const std::optional<image::ModelConfig>& config) : flags_(flags), config_(config) {}
 
+  /// Throws UsageError where the results file could not hold what is about to be computed.
   void resolved(const eval::EvalPlan& plan) override;
   /// Throws DataError where predictions are asked for and those of the finished work were not kept.
   void resumed(std::int64_t images, std::int64_t predictions_bytes) override;

@@ -16,14 +16,13 @@ namespace ttscale::eval {
 RuleRun::RuleRun(std::string label, Stream stream, std::optional<std::int64_t> window)
     : label_(std::move(label)), stream_(std::move(stream)), start_(stream_.snapshot()), window_(window) {
   watched_ = stream_.guard().guard.fraction > 0;
-  rejected_at_start_ = stream_.rejected();
-  rejected_then_ = rejected_at_start_;
+  rejected_then_ = stream_.rejected();
 }
 
 void RuleRun::restart() {
   rejected_ = rejected();
-  rejected_then_ = rejected_at_start_;
   stream_.rollback(start_);
+  rejected_then_ = stream_.rejected();
   latest_ = at::Tensor();
   forget_guard();
 }

@@ -58,7 +58,6 @@ class RuleRun {
   std::string label_;
   Stream stream_;
   Snapshot start_;
-  std::int64_t rejected_at_start_ = 0;  ///< by the stream's own count
   std::optional<std::int64_t> window_;
   at::Tensor latest_;  ///< images of the window, [n, C, H, W]; undefined at the start of a part
   double seconds_ = 0;

@@ -160,11 +160,8 @@ EvalPlan make_plan(const EvalOptions& options, const data::ImageTree& tree, cons
   }
   plan.device = options.device;
   plan.reference = options.reference.string();
-  const Images images(tree, domains, data::parse_order(order_or_default(options), options.seeds.front()),
-                      options.num_samples);
-  for (std::size_t i = 0; i < domains.size(); ++i) {
-    const auto count = static_cast<std::int64_t>(images.of(static_cast<std::int64_t>(i)).size());
-    plan.domains.push_back({domains[i].name, count});
+  for (const EvalDomain& domain : domains) {
+    plan.domains.push_back({domain.name, 0});  // add_units() counts what is shown
   }
   for (const std::string& rule : options.rules) {
     plan.rules.push_back({rule, ttscale::to_string(parse_rule(rule))});
@@ -214,9 +211,6 @@ void count_images(Setup& setup, const std::vector<StreamPlan>& streams) {
 
 /// All units in order; those of other shards are left out.
 void add_units(Setup& setup, const EvalOptions& options) {
-  for (DomainPlan& domain : setup.plan.domains) {
-    domain.images = 0;  // a replay may show less than the data have
-  }
   std::map<std::pair<std::string, std::uint64_t>, std::shared_ptr<const std::vector<StreamPlan>>> known;
   std::int64_t number = 0;
   for (std::size_t i = 0; i < setup.plan.settings.size(); ++i) {

@@ -2,6 +2,7 @@
 #include "ops/cpu/matrix_kernels.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -75,8 +76,9 @@ namespace {
 bool onednn_has_avx2() {
   const char* most = std::getenv("ONEDNN_MAX_CPU_ISA");
   most = most != nullptr ? most : std::getenv("DNNL_MAX_CPU_ISA");
-  const std::string name = most != nullptr ? most : "";
-  return available_isas().back() != Isa::kBaseline && __builtin_cpu_supports("fma") && name != "SSE41" && name != "AVX";
+  std::string name = most != nullptr ? most : "";
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return available_isas().back() != Isa::kBaseline && __builtin_cpu_supports("fma") && name != "sse41" && name != "avx";
 }
 
 }  // namespace
