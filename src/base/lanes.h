@@ -156,6 +156,21 @@ TTSCALE_INLINE void prefetch(const T* p) {
   }
 }
 
+/// Has a value computed where this stands. GCC else works out sums that are used once where they are used: all of one
+/// sum, then all of the next, and keeps what they have in common on the stack meanwhile.
+template <typename V>
+TTSCALE_INLINE void keep_in_register(V& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__x86_64__)
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#else
+  static_cast<void>(v);
+#endif
+}
+
 /// How elements of a type fill registers of numbers (floats, or doubles for float64): kElements elements at a time,
 /// which fill kVectors registers.
 template <typename T>

@@ -256,6 +256,17 @@ TEST_F(DepthwiseConvolution, ImagesOfSeveralBands) {
   }
 }
 
+TEST_F(DepthwiseConvolution, RowsOfEveryLength) {
+  for (std::int64_t columns = 1; columns <= 24; ++columns) {
+    for (const std::int64_t stride : {1, 2}) {
+      const at::Tensor x = at::randn({1, 48, 5, columns}).contiguous(at::MemoryFormat::ChannelsLast);
+      SCOPED_TRACE(c10::str(columns, " columns, stride ", stride));
+      expect_right(depthwise, x, depthwise_options(48, {3, 3}, {stride, stride}, {1, 1}, true),
+                   prologue_of(1, x, {Function::kClamp, 0, 6}));
+    }
+  }
+}
+
 TEST_F(DepthwiseConvolution, EveryActivation) {
   for (const Activation& f : activations()) {
     const at::Tensor x = 3 * at::randn({3, 40, 9, 11});

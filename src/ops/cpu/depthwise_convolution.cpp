@@ -32,7 +32,7 @@ constexpr int64_t kBand = 131072;
 constexpr int64_t kLeastRows = 14;
 constexpr int64_t kUnits = 8;
 
-/// Pixels for which the loops of moments and prologues are called at least: a call costs as much as a few of them.
+/// Pixels that are measured at once at least: a call costs as much as a few of them.
 constexpr int64_t kLeastPixels = 56;
 
 /// Channels from which a 1x1 convolution may be done twice, and numbers of its output for which that is worth it:
@@ -80,9 +80,8 @@ class Bands {
   void run(int64_t image, int64_t band, int64_t block, RowScratch& scratch) {
     const int64_t channel = layer_.blocks.begin(block);
     const int64_t width = layer_.blocks.length(block);
-    const int64_t together = (kLeastPixels + input_.columns - 1) / input_.columns;
-    InputRows in(input_, image, channel, width, together, layer_.kernel(0), scratch);
-    DepthwiseRow row = start(channel, width, in.stride());
+    DepthwiseRow row = start(channel, width, scratch);
+    InputRows in(input_, loops_, image, channel, row.row, layer_.kernel(0), scratch);
     const int64_t begin = layer_.bands.begin(band);
     const int64_t end = begin + layer_.bands.length(band);
     int64_t measured = begin;
@@ -92,6 +91,9 @@ class Bands {
       for (int64_t i = 0; i < row.kernel_rows; ++i) {
         row.in[i] = in.row(first + i);
       }
+      row.next = in.in_memory(first + row.kernel_rows);
+      row.next_pixels = row.next == nullptr ? 0 : layer_.options.stride[0] * layer_.options.stride[1];
+      row.next_stride = input_.x_channels;
       row.out = out_row(image, r) + channel;
       loops_.depthwise_row(row);
       const int64_t made = r + 1;
@@ -106,20 +108,33 @@ class Bands {
 
  private:
   /// What is the same for all rows.
-  [[nodiscard]] DepthwiseRow start(int64_t channel, int64_t width, int64_t in_stride) const {
+  [[nodiscard]] DepthwiseRow start(int64_t channel, int64_t width, RowScratch& scratch) const {
     DepthwiseRow row{};
     row.kernel_rows = layer_.kernel(0);
     row.kernel_columns = layer_.kernel(1);
     row.step = layer_.options.stride[1];
-    row.padding = layer_.options.padding[1];
-    row.columns = input_.columns;
     row.out_columns = layer_.out_columns;
-    row.in_stride = in_stride;
     row.out_stride = layer_.channels;
-    row.weight = weight_ + channel;
-    row.weight_stride = layer_.channels;
-    row.bias = bias_ == nullptr ? nullptr : bias_ + channel;
-    row.width = width;
+    const int64_t needed = (row.out_columns - 1) * row.step + row.kernel_columns;
+    const int64_t before = std::min(layer_.options.padding[1], needed);
+    const int64_t columns = std::min(input_.columns, needed - before);
+    row.row = {before, columns, needed - before - columns, width};
+    const int64_t taps = row.kernel_rows * row.kernel_columns;
+    float* tap = scratch.taps.at_least(row.row.tiles() * taps * kDepthwiseTile);
+    float* bias = scratch.bias.at_least(row.row.tiles() * kDepthwiseTile);
+    row.taps = tap;
+    row.bias = bias;
+    for (int64_t tile = 0; tile < row.row.tiles(); ++tile, bias += kDepthwiseTile) {
+      const int64_t from = channel + row.row.start(tile);
+      for (int64_t i = 0; i < taps; ++i, tap += kDepthwiseTile) {
+        std::copy_n(weight_ + i * layer_.channels + from, kDepthwiseTile, tap);
+      }
+      if (bias_ != nullptr) {
+        std::copy_n(bias_ + from, kDepthwiseTile, bias);
+      } else {
+        std::fill_n(bias, kDepthwiseTile, 0.0F);
+      }
+    }
     return row;
   }
   [[nodiscard]] float* out_row(int64_t image, int64_t r) const {

@@ -49,24 +49,57 @@ constexpr std::int64_t kLeastDepthwise = 32;
 /// Most rows or columns of a depthwise kernel.
 constexpr std::int64_t kMostTaps = 7;
 
-/// One row of the output of a depthwise convolution, float32, in channels_last.
-struct DepthwiseRow {
-  const float* in[kMostTaps];  ///< the first pixel of each row under it; of zeros where there is none  // NOLINT
-  float* out;                  ///< its first pixel
-  std::int64_t kernel_rows, kernel_columns;
-  std::int64_t step, padding;          ///< of columns
-  std::int64_t columns, out_columns;   ///< pixels of a row
-  std::int64_t in_stride, out_stride;  ///< elements from pixel to pixel
-  const float* weight;                 ///< [kernel_rows, kernel_columns, ...] of the first channel
-  std::int64_t weight_stride;          ///< elements from tap to tap
-  const float* bias;                   ///< of the first channel, or null
-  std::int64_t width;                  ///< channels, at least kLeastDepthwise
+/// Channels of a tile, one cache line of float32. What a depthwise convolution reads lies in tiles: of a row of pixels
+/// first those of the first tile, kDepthwiseTile numbers a pixel, then those of the next; so do its taps. The last tile
+/// ends with the last channel: where tiles do not divide the channels it overlaps the tile before.
+constexpr std::int64_t kDepthwiseTile = 16;
+
+/// How a row lies in tiles: `before` and `after` pixels beyond the edges of the image, which are zeros.
+struct TiledRow {
+  std::int64_t before, columns, after;
+  std::int64_t width;  ///< channels, at least kLeastDepthwise
+
+  [[nodiscard]] std::int64_t tiles() const { return (width + kDepthwiseTile - 1) / kDepthwiseTile; }
+  /// The first channel of a tile.
+  [[nodiscard]] std::int64_t start(std::int64_t tile) const {
+    const std::int64_t first = tile * kDepthwiseTile;
+    return first + kDepthwiseTile <= width ? first : width - kDepthwiseTile;
+  }
+  /// Elements of a tile.
+  [[nodiscard]] std::int64_t stride() const { return (before + columns + after) * kDepthwiseTile; }
+  [[nodiscard]] std::int64_t elements() const { return tiles() * stride(); }
 };
 
-/// The loops for every element type, and those for float32 alone. depthwise_row(), too, gives the same bits on every
-/// instruction set.
+/// One row of the input of a depthwise convolution, float32, on its way from channels_last into tiles.
+struct DepthwiseInput {
+  const float* x;            ///< its first pixel, at the first channel
+  std::int64_t stride;       ///< elements from pixel to pixel
+  const float* coefficient;  ///< [tiles, 3, kDepthwiseTile]: center, scale, shift; null: nothing is to be done
+  Activation activation;     ///< then y = activation((x - center) * scale + shift)
+  TiledRow row;
+  float* y;  ///< of row.elements()
+};
+
+/// One row of the output of a depthwise convolution, in channels_last.
+struct DepthwiseRow {
+  const float* in[kMostTaps];  ///< each row under it, in tiles; of zeros where there is none  // NOLINT
+  TiledRow row;                ///< of all of them; kernel_columns are there for every output column
+  std::int64_t kernel_rows, kernel_columns;
+  std::int64_t step;  ///< of columns
+  const float* taps;  ///< [tiles, kernel_rows, kernel_columns, kDepthwiseTile]
+  const float* bias;  ///< [tiles, kDepthwiseTile]
+  float* out;         ///< its first pixel, at the first channel
+  std::int64_t out_columns;
+  std::int64_t out_stride;  ///< elements from pixel to pixel
+  const float* next;        ///< what will be brought into tiles next is fetched from memory meanwhile, or null
+  std::int64_t next_pixels, next_stride;  ///< for each output column, and elements from one to the next
+};
+
+/// The loops for every element type, and those for float32 alone, which, too, give the same bits on every instruction
+/// set.
 struct LoopTable {
   Loops of_float, of_double, of_bfloat16, of_half;
+  void (*depthwise_input)(const DepthwiseInput& input);
   void (*depthwise_row)(const DepthwiseRow& row);
 };
 

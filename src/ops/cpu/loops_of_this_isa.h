@@ -16,7 +16,8 @@ constexpr Loops loops_of() {
 }
 
 constexpr LoopTable loops_of_this_isa() {
-  return {loops_of<float>(), loops_of<double>(), loops_of<BFloat16>(), loops_of<Half>(), depthwise_row};
+  return {loops_of<float>(), loops_of<double>(), loops_of<BFloat16>(),
+          loops_of<Half>(),  depthwise_input,    depthwise_row};
 }
 
 }  // namespace

@@ -35,8 +35,26 @@ class PixelPrologue {
     run(image, x, x_stride, y, y_stride, nullptr, pixels, channel, width);
   }
 
-  /// The same of whole pixels where they lie, with the residual if there is one: `pixel` is the first of them, counted
-  /// over all images.
+  [[nodiscard]] const Activation& activation() const { return activation_; }
+
+  /// Center, scale and shift of `count` channels of an image, for float32: what `center` loses by rounding goes into
+  /// `shift`. `to` is where those of the first channel go, `stride` numbers apart.
+  void write_coefficients(std::int64_t image, std::int64_t channel, std::int64_t count, float* to,
+                          std::int64_t stride) const {
+    const std::int64_t at = image * row_ + channel;
+    const double* center = number(k_.center, at);
+    const double* scale = number(k_.scale, at);
+    const double* shift = number(k_.shift, at);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto rounded = static_cast<float>(center[i]);
+      to[i] = rounded;
+      to[stride + i] = static_cast<float>(scale[i]);
+      to[2 * stride + i] = static_cast<float>(shift[i] - (center[i] - static_cast<double>(rounded)) * scale[i]);
+    }
+  }
+
+  /// y = prologue(x) of whole pixels where they lie, with the residual if there is one: `pixel` is the first of them,
+  /// counted over all images.
   void finish(std::int64_t image, float* x, std::int64_t pixel, std::int64_t pixels, std::int64_t channels) const {
     const float* residual = residual_.defined() ? residual_.data_ptr<float>() + pixel * channels : nullptr;
     run(image, x, channels, x, channels, residual, pixels, 0, channels);
