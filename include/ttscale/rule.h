@@ -136,11 +136,12 @@ struct Auto {
   double memory_diverse = 128;  ///< images remembered in a stream of all classes, > 0
   double jump = 0.004;          ///< distance between neighbouring blocks of images that is usual in any stream, > 0
   double surprise = 3;          ///< a jump of so many usual ones forgets half of what was seen, > 0
-  double distinct = 1;          ///< and so does one of so many times the distance of images from their block, > 0: a
-                                ///< class or a scene is not that far from others, a domain is
+  double distinct = 0.5;        ///< and so does one of so many times the distance of images from their block, > 0: a
+                                ///< domain is that far from others. Both are up to three times as much while the latest
+                                ///< images are of fewer classes than the history: then a class follows another
   double restraint = 0.5;       ///< how much an image nearer to the source than its stream lowers its own weight, >= 0
   double concentration = 0.1;   ///< concentration of classes assumed before the first predictions, 0 to 1
-  double block = 8;             ///< images of a block, >= 1
+  double block = 4;             ///< images of a block, >= 1
 };
 
 // Presets: rules for small batches and changing streams as their papers have them. Each has a file in src/stats/rules/

@@ -258,11 +258,13 @@ TEST_F(DepthwiseConvolution, ImagesOfSeveralBands) {
 
 TEST_F(DepthwiseConvolution, RowsOfEveryLength) {
   for (std::int64_t columns = 1; columns <= 24; ++columns) {
-    for (const std::int64_t stride : {1, 2}) {
-      const at::Tensor x = at::randn({1, 48, 5, columns}).contiguous(at::MemoryFormat::ChannelsLast);
-      SCOPED_TRACE(c10::str(columns, " columns, stride ", stride));
-      expect_right(depthwise, x, depthwise_options(48, {3, 3}, {stride, stride}, {1, 1}, true),
-                   prologue_of(1, x, {Function::kClamp, 0, 6}));
+    for (const std::int64_t edge : {3, 5}) {
+      for (const std::int64_t stride : {1, 2}) {
+        const at::Tensor x = at::randn({1, 41, 5, columns}).contiguous(at::MemoryFormat::ChannelsLast);
+        SCOPED_TRACE(c10::str(columns, " columns, kernel ", edge, ", stride ", stride));
+        expect_right(depthwise, x, depthwise_options(41, {edge, edge}, {stride, stride}, {edge / 2, edge / 2}, true),
+                     prologue_of(1, x, {Function::kClamp, 0, 6}));
+      }
     }
   }
 }
@@ -533,7 +535,8 @@ TEST_F(PointwiseConvolution, MayBeDoneByTheDepthwiseOneBehindIt) {
         for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{3, 33}, {24, 144}}) {
           const ConvolutionOptions expansion = pointwise_options(in, out, draw.of<int>({0, 1}) == 1);
           const ConvolutionOptions options =
-              depthwise_options(out, kernel, {step, step}, {kernel[0] / 2, 0}, draw.of<int>({0, 1}) == 1);
+              depthwise_options(out, kernel, {step, step}, {kernel[0] / 2, draw.of<std::int64_t>({0, kernel[1] / 2})},
+                                draw.of<int>({0, 1}) == 1);
           const at::Tensor x = images(draw, draw.of<std::int64_t>({1, 3}), in, sides);
           const at::Tensor wide = at::empty({x.size(0), out, 1, 1});
           const Prologue prologue = prologue_of(draw.of<int>({1, 2}), wide, draw.of(activations()));

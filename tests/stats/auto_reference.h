@@ -49,8 +49,8 @@ struct AutoSite {
 struct AutoStream {
   double jump_sum = 0, within_sum = 0, sites = 0, keep_sum = 0;
   bool looked = false;
-  double concentration = 0, memory = 0;
-  Row history, recent;
+  double concentration = 0, memory = 0, latest_concentration = 0;
+  Row history, recent, latest;
 };
 
 /// Mean and variance to normalise each image with, [image][channel].
@@ -102,12 +102,15 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   within *= s.block_n / std::max(s.block_n - 1, 1.0);
   stream.within_sum += within;
   const double spread_inside = std::max(0.03, (stream.within_sum + 3 * within) / (stream.sites + 4));
-  const double threshold = std::min(r.surprise * usual, r.distinct * spread_inside);
+  const double few = std::pow(std::max(stream.latest_concentration - stream.concentration, 0.0) / 0.1, 2);
+  const double far = 1 + 2 * few / (1 + few);
+  const double near = std::min(r.surprise * usual, r.distinct * spread_inside);
+  const double threshold = far * near;
   double keep = 1;
   if (s.block_n >= r.block) {
     if (s.n > 0) {
       keep = 1 / (1 + std::pow(smoothed / threshold, 6));
-      s.jumps = 0.95 * s.jumps + std::min(smoothed, threshold);
+      s.jumps = 0.95 * s.jumps + std::min(smoothed, near);
       s.jump_count = 0.95 * s.jump_count + 1;
     }
     s.block_n = 0;
@@ -203,6 +206,7 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
                         std::size_t classes) {
   s.history.resize(classes, 0);
   s.recent.resize(classes, 0);
+  s.latest.resize(classes, 0);
   for (double& x : s.history) {
     x *= s.keep_sum / s.sites;
   }
@@ -212,6 +216,11 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
   }
   cut(s.history, s.memory > 0 ? s.memory : r.memory);
   cut(s.recent, r.memory_diverse);
+  cut(s.latest, std::max(0.0, 16 - static_cast<double>(predicted.size())));
+  for (const std::size_t k : predicted) {
+    s.latest[k] += 1;
+  }
+  s.latest_concentration = excess(s.latest);
   s.concentration = excess(s.history);
   const double u = excess(s.recent);
   s.memory = r.memory_diverse + (r.memory - r.memory_diverse) * u / (u + 0.1);

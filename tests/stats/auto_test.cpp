@@ -90,6 +90,7 @@ class Auto : public ::testing::Test {
     predict(classes);
     reference::auto_finish(options(), scalar_stream_, indices, kClasses);
     EXPECT_NEAR(stream_[auto_state::kConcentration].item<double>(), scalar_stream_.concentration, 1e-12);
+    EXPECT_NEAR(stream_[auto_state::kLatest].item<double>(), scalar_stream_.latest_concentration, 1e-12);
     EXPECT_NEAR(stream_[auto_state::kMemory].item<double>(), scalar_stream_.memory, 1e-9);
   }
 
@@ -119,9 +120,15 @@ TEST_F(Auto, FollowsItsFormulasOverAStreamThatChanges) {
   EXPECT_GT(stream_[auto_state::kConcentration].item<double>(), 0.1);
 }
 
-/// Images that the history is worth after visits of ten images to two domains in turn, each visit of one domain or, if
-/// `mixed`, half of either.
-double history_after_visits(const std::string& text, bool mixed) {
+/// Visits of ten images to two places in turn.
+struct Visits {
+  bool mixed = false;      ///< each visit is half of either
+  double distance = 1.5;   ///< of a place from the source
+  bool one_class = false;  ///< the images of a visit are predicted to be of one class, not of ten
+};
+
+/// Images that the history is worth after twelve visits.
+double history_after(const std::string& text, const Visits& visits) {
   at::manual_seed(13);
   const Rule rule = parse_rule(text);
   const StateSize size = state_size(rule);
@@ -130,24 +137,36 @@ double history_after_visits(const std::string& text, bool mixed) {
                  at::zeros({4, kChannels}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
   for (int visit = 0; visit < 12; ++visit) {
     begin(rule, site.stream, true);
-    at::Tensor shift = at::full({10, 1}, visit % 2 == 0 ? 1.5 : -1.5, at::kDouble);
-    if (mixed) {
+    at::Tensor shift = at::full({10, 1}, visit % 2 == 0 ? visits.distance : -visits.distance, at::kDouble);
+    if (visits.mixed) {
       shift.slice(0, 0, 5).neg_();
     }
     const at::Tensor noise = at::randn({10, kChannels}, at::kDouble) * 0.3;
     step(rule, source, at::full({}, kEps, at::kDouble), {{shift + noise, at::ones({10, kChannels}, at::kDouble)}, 64},
          site);
-    finish(rule, at::eye(10), site.stream);
+    finish(rule, visits.one_class ? at::eye(10)[visit % 10].expand({10, 10}) : at::eye(10), site.stream);
   }
   return site.counters[3 + auto_state::kHistory].item<double>();
 }
 
 TEST(AutoChange, ShortVisitsToDomainsAreToldApartThoughEveryBlockJumps) {
-  EXPECT_LT(history_after_visits("auto", false), 15);
-  EXPECT_GT(history_after_visits("auto:distinct=100", false), 25) << "jumps alone become usual";
+  EXPECT_LT(history_after("auto", {}), 15);
+  EXPECT_GT(history_after("auto:distinct=100", {}), 25) << "jumps alone become usual";
 }
 
-TEST(AutoChange, AMixedStreamIsNotForgotten) { EXPECT_GT(history_after_visits("auto", true), 100); }
+TEST(AutoChange, AMixedStreamIsNotForgotten) {
+  Visits visits;
+  visits.mixed = true;
+  EXPECT_GT(history_after("auto", visits), 100);
+}
+
+TEST(AutoChange, AClassThatFollowsAnotherIsNotForgottenAsADomainWouldBe) {
+  Visits visits;
+  visits.distance = 0.3;
+  EXPECT_LT(history_after("auto", visits), 85);
+  visits.one_class = true;
+  EXPECT_GT(history_after("auto", visits), 100);
+}
 
 TEST_F(Auto, FollowsItsFormulasOverSingleImages) {
   at::manual_seed(2);
@@ -169,12 +188,12 @@ class AutoWithOtherConstants : public Auto {
   AutoWithOtherConstants()
       : Auto(
             "auto:weight=1,shift=0.02,count=2,correlation=0.1,spread=0.5,positions=20,memory=100,memory_diverse=20,"
-            "jump=0.01,surprise=2,distinct=0.5,restraint=2,concentration=0.5,block=4") {}
+            "jump=0.01,surprise=2,distinct=0.8,restraint=2,concentration=0.5,block=6") {}
 };
 
 TEST_F(AutoWithOtherConstants, FollowsItsFormulas) {
   at::manual_seed(4);
-  for (const std::int64_t n : {9, 2, 16, 1, 30, 30, 30}) {
+  for (const std::int64_t n : {9, 2, 16, 3, 4, 1, 30, 30, 30}) {
     follow(n, 0.4, 1.2, kMixed);
   }
   follow(20, 3, 0.2, kOneClass);
@@ -406,11 +425,12 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
   }
   Twice site(rule, channels);
   int step_number = 0;
-  for (const std::int64_t n : {1, 1, 6, 16, 3, 16, 32, 8, 1}) {
+  for (const std::int64_t n : {1, 1, 6, 16, 3, 16, 32, 8, 1, 2, 3, 8, 16, 1, 1, 1, 1, 8}) {
     for (SiteState* state : {&site.loops, &site.tensors}) {
       begin(rule, state->stream, true);
     }
-    const double shift = step_number < 5 ? 0.5 : -2;
+    const bool one_class = step_number >= 10;
+    const double shift = step_number < 5 ? 0.5 : step_number < 11 ? -2 : step_number % 2 == 0 ? -1 : 0;
     Moments images{source.mean + shift + at::randn({n, channels}, at::kDouble) * 0.4,
                    source.var * at::randn({n, channels}, at::kDouble).exp()};
     if (step_number == 3) {
@@ -431,7 +451,8 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
     EXPECT_TRUE(in_loops.var.isfinite().all().item<bool>()) << step_number;
     expect_close(in_loops.mean, in_tensors.mean.expand_as(in_loops.mean), "mean");
     expect_close(in_loops.var, in_tensors.var.expand_as(in_loops.var), "variance");
-    const at::Tensor scores = at::randn({n, kClasses});
+    const at::Tensor scores =
+        one_class ? at::one_hot(at::full({n}, 3, at::kLong), kClasses) * 20.0 : at::randn({n, kClasses});
     for (SiteState* state : {&site.loops, &site.tensors}) {
       finish(rule, scores, state->stream);
     }
@@ -443,10 +464,12 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
     ++step_number;
   }
   EXPECT_EQ(site.loops.counters[2].item<double>(), 2) << "batches with broken images";
+  EXPECT_GT(site.loops.stream[auto_state::kLatest].item<double>(), 0.5);
 }
 
 INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
-                         ::testing::Combine(::testing::Values("auto", "auto:spread=0,restraint=0,positions=0",
+                         ::testing::Combine(::testing::Values("auto", "auto:block=8",
+                                                              "auto:spread=0,restraint=0,positions=0",
                                                               "auto:weight=1,block=1,distinct=0.1,count=0"),
                                             ::testing::Values(1, 2, 7, 64, 300)));
 
@@ -454,7 +477,7 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
   if (available_isas().size() == 1) {
     GTEST_SKIP() << "this CPU has the baseline alone: nothing to compare";
   }
-  const Rule rule = parse_rule("auto");
+  const Rule rule = parse_rule("auto:block=8");
   for (const std::int64_t channels : {1, 8, 61, 512}) {
     at::manual_seed(16);
     const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};

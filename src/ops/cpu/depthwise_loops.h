@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Depthwise convolutions, a row at a time. Rows are first brought into tiles (TiledRow): then all that makes an output
-// lies at distances that are known here, no pixel lies outside, and no register of values in two cache lines. Outputs
-// are written a few pixels at a time with all their channels, in the order of memory. Taps are added in the order of
-// the kernel, products and sums rounded separately.
-// Included by the translation unit of each instruction set.
+// lies at distances that are known here, no register of values lies in two cache lines, and no pixel lies outside:
+// those beyond the edges are zeros that are multiplied as all others (so that a tap that is not finite reaches them).
+// Outputs are written a few pixels at a time with all their channels, in the order of memory. Taps are added in the
+// order of the kernel, products and sums rounded separately. Included by the translation unit of each instruction set.
 #pragma once
 
 #include <type_traits>
@@ -39,22 +39,23 @@ TTSCALE_INLINE void for_tile_parts(const TiledRow& row, const Of& of) {
 /// are done twice where that is faster than one by one.
 template <typename Of>
 TTSCALE_INLINE void for_columns(int64_t columns, const Of& of) {
-  constexpr std::integral_constant<int, kPixelsTogether> together{};
-  constexpr std::integral_constant<int, kFewPixels> few{};
+  using Together = std::integral_constant<int, kPixelsTogether>;
+  using Few = std::integral_constant<int, kFewPixels>;
+  using One = std::integral_constant<int, 1>;
   int64_t column = 0;
-  for (; column + together <= columns; column += together) {
-    of(column, together);
+  for (; column + kPixelsTogether <= columns; column += kPixelsTogether) {
+    of(column, Together{});
   }
-  if (column + few < columns && columns >= together) {
-    of(columns - together, together);
-  } else if (column < columns && columns >= few) {
-    for (; column + few < columns; column += few) {
-      of(column, few);
+  if (column + kFewPixels < columns && columns >= kPixelsTogether) {
+    of(columns - kPixelsTogether, Together{});
+  } else if (column < columns && columns >= kFewPixels) {
+    for (; column + kFewPixels < columns; column += kFewPixels) {
+      of(column, Few{});
     }
-    of(columns - few, few);
+    of(columns - kFewPixels, Few{});
   } else {
     for (; column < columns; ++column) {
-      of(column, std::integral_constant<int, 1>{});
+      of(column, One{});
     }
   }
 }
@@ -177,6 +178,7 @@ struct Depthwise {
     __builtin_memcpy(out, &y, sizeof(V));
   }
 
+  /// Has a tile of pixels of row.next, which may lie beyond the end of the tensor, on its way into the cache.
   TTSCALE_INLINE void fetch(int64_t pixel, int64_t pixels, int64_t channel) const {
     const float* const first = row.next + pixel * row.next_stride + channel;
     for (int64_t i = 0; i < pixels; ++i) {
@@ -192,7 +194,7 @@ struct Depthwise {
         const float* const tap = row.taps + tile * taps() * kDepthwiseTile + part;
         const V bias = load_bytes<V>(row.bias + tile * kDepthwiseTile + part);
         float* const out = row.out + column * row.out_stride + channel + part;
-        if (part == 0) {
+        if (part == 0 && row.next_pixels > 0) {
           fetch(column * row.next_pixels, decltype(count)::value * row.next_pixels, channel);
         }
         if constexpr (kTaps > 0) {

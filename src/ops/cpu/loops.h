@@ -59,15 +59,20 @@ struct TiledRow {
   std::int64_t before, columns, after;
   std::int64_t width;  ///< channels, at least kLeastDepthwise
 
-  [[nodiscard]] std::int64_t tiles() const { return (width + kDepthwiseTile - 1) / kDepthwiseTile; }
+  // Part of every instruction set's code, so never functions by themselves (base/lanes.h).
+  [[nodiscard]] __attribute__((always_inline)) std::int64_t tiles() const {
+    return (width + kDepthwiseTile - 1) / kDepthwiseTile;
+  }
   /// The first channel of a tile.
-  [[nodiscard]] std::int64_t start(std::int64_t tile) const {
+  [[nodiscard]] __attribute__((always_inline)) std::int64_t start(std::int64_t tile) const {
     const std::int64_t first = tile * kDepthwiseTile;
     return first + kDepthwiseTile <= width ? first : width - kDepthwiseTile;
   }
   /// Elements of a tile.
-  [[nodiscard]] std::int64_t stride() const { return (before + columns + after) * kDepthwiseTile; }
-  [[nodiscard]] std::int64_t elements() const { return tiles() * stride(); }
+  [[nodiscard]] __attribute__((always_inline)) std::int64_t stride() const {
+    return (before + columns + after) * kDepthwiseTile;
+  }
+  [[nodiscard]] __attribute__((always_inline)) std::int64_t elements() const { return tiles() * stride(); }
 };
 
 /// One row of the input of a depthwise convolution, float32, on its way from channels_last into tiles.

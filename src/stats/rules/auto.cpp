@@ -142,12 +142,14 @@ class Site {
     const at::Tensor here = distance_within(block, means) * size / (size - 1).clamp_min(1);
     const at::Tensor all = in_.stream[kWithinSum] + here;
     const at::Tensor within = ((all + kPhantomSites * here) / (sites + kPhantomSites)).clamp_min(kPhantomSpread);
-    const at::Tensor threshold = at::minimum(rule_.surprise * usual, rule_.distinct * within);
+    const at::Tensor few = ((in_.stream[kLatest] - in_.stream[kConcentration]).clamp_min(0) / kFewClasses).square();
+    const at::Tensor far = 1 + (kAmongFewClasses - 1) * few / (1 + few);
+    const at::Tensor near = at::minimum(rule_.surprise * usual, rule_.distinct * within);
+    const at::Tensor threshold = far * near;
 
     const at::Tensor full = size >= rule_.block;
     const at::Tensor judged = full.logical_and(in_.numbers[kHistory] > 0);
-    put(kJumps,
-        at::where(judged, kJumpDecay * in_.numbers[kJumps] + at::minimum(jump, threshold), in_.numbers[kJumps]));
+    put(kJumps, at::where(judged, kJumpDecay * in_.numbers[kJumps] + at::minimum(jump, near), in_.numbers[kJumps]));
     put(kJumpCount, at::where(judged, kJumpDecay * in_.numbers[kJumpCount] + 1, in_.numbers[kJumpCount]));
     put(kBlockImages, size * full.logical_not());
     out_.rows = sums * full.logical_not();

@@ -15,6 +15,13 @@ inline constexpr double kSpreadDecay = 0.98;  // batches: the spread follows the
 inline constexpr double kPhantomImages = 8;   // images at the spread below that every stream starts with
 inline constexpr double kPhantomSpread =
     0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
+
+/// A class that follows another looks like a domain that follows another, and lies up to as far from it as images of
+/// all classes from their mean. While the latest images are of fewer classes than the history a jump must be so many
+/// times as far to count.
+inline constexpr double kAmongFewClasses = 3;
+inline constexpr double kFewClasses = 0.1;  // concentration above that of the history at which it is half way there
+
 inline constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
 inline constexpr double kDistanceFloor = 1e-6;
 /// A channel whose source variance with eps is below this is dead: it has no units to measure in, and stays the

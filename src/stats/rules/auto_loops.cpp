@@ -153,12 +153,16 @@ class Loops {
     const double here = mean_over_channels(kernels_.within(rows_, block_, divisor)) * size / std::max(size - 1, 1.0);
     within_sum_ = stream_[kWithinSum] + here;
     const double within = std::max((within_sum_ + kPhantomSites * here) / (sites_ + kPhantomSites), kPhantomSpread);
-    const double threshold = std::min(rule_.surprise * usual, rule_.distinct * within);
+    const double fewer = std::max(stream_[kLatest] - stream_[kConcentration], 0.0) / kFewClasses;
+    const double few = fewer * fewer;
+    const double far = 1 + (kAmongFewClasses - 1) * few / (1 + few);
+    const double near = std::min(rule_.surprise * usual, rule_.distinct * within);
+    const double threshold = far * near;
 
     const bool full = size >= rule_.block;
     const bool judged = full && numbers_[kHistory] > 0;
     if (judged) {
-      numbers_[kJumps] = kJumpDecay * numbers_[kJumps] + std::min(jump, threshold);
+      numbers_[kJumps] = kJumpDecay * numbers_[kJumps] + std::min(jump, near);
       numbers_[kJumpCount] = kJumpDecay * numbers_[kJumpCount] + 1;
     }
     numbers_[kBlockImages] = full ? 0 : size;

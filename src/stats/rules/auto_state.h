@@ -32,13 +32,14 @@ enum Stream : std::int64_t {
   kLooked,              ///< 1 if the concentration is known
   kConcentration,       ///< of the classes in the history, 0 to 1
   kMemory,              ///< images to remember
-  kClasses              ///< from here on: sums of class probabilities in the history, then of recent ones
+  kLatest,              ///< concentration of the classes of the latest images, 0 to 1
+  kClasses  ///< from here on: sums of class probabilities in the history, then of recent images, then of the latest
 };
 
 /// Classes are counted in so many bins; class k falls into bin k modulo this. Up to it the counts are exact; above,
 /// classes share bins, and concentration is told by the bins.
 inline constexpr std::int64_t kClassBins = 1024;
 
-inline constexpr std::int64_t kStreamNumbers = kClasses + 2 * kClassBins;
+inline constexpr std::int64_t kStreamNumbers = kClasses + 3 * kClassBins;
 
 }  // namespace ttscale::stats::auto_state

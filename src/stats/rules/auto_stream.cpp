@@ -16,6 +16,10 @@ using namespace auto_state;
 /// Concentration of the recent classes at which the memory is half way between its two lengths.
 constexpr double kConcentratedStream = 0.1;
 
+/// About how many images are the latest, if a batch has no more: enough to tell one class from ten, few enough to
+/// notice runs of twenty.
+constexpr double kLatestImages = 16;
+
 /// How far a histogram of counts [B] is from even, beyond what so few counts show by chance: sum (f - 1/B)^2 less its
 /// expectation for even classes, (1 - 1/B) / n; at least 0.
 at::Tensor concentration(const at::Tensor& counts) {
@@ -60,6 +64,7 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   }
   const std::int64_t bins = std::min(scores.size(1), kClassBins);
   const at::Tensor counts = count_classes(scores, bins);
+  const at::Tensor latest = stream.narrow(0, kClasses + 2 * kClassBins, bins);
   const at::Tensor history = stream.narrow(0, kClasses, bins);
   const at::Tensor recent = stream.narrow(0, kClasses + kClassBins, bins);
   const at::Tensor memory =
@@ -68,9 +73,13 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
 
   const at::Tensor next = at_most(history * keep + counts, memory);
   const at::Tensor next_recent = at_most(recent + counts, at::full_like(memory, rule.memory_diverse));
+  const at::Tensor older = at_most(latest, (kLatestImages - counts.sum()).clamp_min(0));
+  const at::Tensor next_latest = older + counts;
   const at::Tensor u = concentration(next_recent);
   set_if(uncounted, next, history);
   set_if(uncounted, next_recent, recent);
+  set_if(uncounted, next_latest, latest);
+  set_if(uncounted, concentration(next_latest), stream[kLatest]);
   set_if(uncounted, concentration(next), stream[kConcentration]);
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
