@@ -125,7 +125,7 @@ struct Depthwise {
   DepthwiseRow row;
 
   [[nodiscard]] TTSCALE_INLINE int64_t taps() const {
-    return kTaps > 0 ? kTaps * kTaps : row.kernel_rows * row.kernel_columns;
+    return kTaps > 0 ? int64_t{kTaps} * kTaps : row.kernel_rows * row.kernel_columns;
   }
   [[nodiscard]] TTSCALE_INLINE int64_t step() const { return kStep > 0 ? kStep : row.step; }
 
