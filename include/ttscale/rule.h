@@ -141,7 +141,7 @@ struct Auto {
                                 ///< images are of fewer classes than the history: then a class follows another
   double restraint = 0.5;       ///< how much an image nearer to the source than its stream lowers its own weight, >= 0
   double concentration = 0.1;   ///< concentration of classes assumed before the first predictions, 0 to 1
-  double block = 4;             ///< images of a block, >= 1
+  double block = 8;             ///< images of a block, >= 1: of fewer, images that differ look like changes
 };
 
 // Presets: rules for small batches and changing streams as their papers have them. Each has a file in src/stats/rules/

@@ -468,7 +468,7 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
-                         ::testing::Combine(::testing::Values("auto", "auto:block=8",
+                         ::testing::Combine(::testing::Values("auto", "auto:block=4",
                                                               "auto:spread=0,restraint=0,positions=0",
                                                               "auto:weight=1,block=1,distinct=0.1,count=0"),
                                             ::testing::Values(1, 2, 7, 64, 300)));
@@ -477,7 +477,7 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
   if (available_isas().size() == 1) {
     GTEST_SKIP() << "this CPU has the baseline alone: nothing to compare";
   }
-  const Rule rule = parse_rule("auto:block=8");
+  const Rule rule = parse_rule("auto");
   for (const std::int64_t channels : {1, 8, 61, 512}) {
     at::manual_seed(16);
     const Moments source{at::randn({channels}, at::kDouble), at::rand({channels}, at::kDouble)};
