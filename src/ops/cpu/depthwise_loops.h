@@ -129,8 +129,8 @@ struct Depthwise {
   }
   [[nodiscard]] TTSCALE_INLINE int64_t step() const { return kStep > 0 ? kStep : row.step; }
 
-  /// kCount outputs, a register of channels of each. `at` is where the first of them begins in each row, `tap` and `y`
-  /// those of its channels.
+  /// kCount outputs, a register of channels of each. `at` is where the first of them begins in each row, `tap` and
+  /// `out` where its channels do.
   template <int kCount>
   TTSCALE_INLINE void outputs(int64_t at, const float* tap, V bias, float* out) const {
     V y[kCount];  // NOLINT
