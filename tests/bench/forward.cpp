@@ -2,19 +2,25 @@
 // Time of a forward: the model in every unadapted form of LibTorch's, adapted under rules, optimised and not, and
 // baked. Without guard, whose first images cost more than those that follow: `ttscale bench` times its steady state.
 //
-// usage: bench_forward [--bf16] [MODEL [EDGE [ROUNDS [BATCH...]]]]     (default: the bundled ResNet-14, 28, 60, 1 64)
+// usage: bench_forward [--bf16] [--only VARIANT]... [MODEL [EDGE [ROUNDS [BATCH...]]]]
+//        (default: the bundled ResNet-14, 28, 60, 1 64)
 //
 // --bf16: parameters and images in bfloat16.
+// --only: these variants alone, under the names of the output; one of them, for a profile of it.
 //
 // The variants run in random order within each round, so that what else the machine does, and what each leaves in
 // caches and heap for the next, meets all alike; ratios are medians over the rounds of the ratio to the original and to
 // the fastest unadapted form (by its median) in the same round.
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +37,9 @@ namespace {
 using Forward = std::function<void(const at::Tensor&)>;
 
 using ttscale::bench::median;
+
+/// The first of graph::plain_forms().
+constexpr const char* kOriginal = "original";
 
 struct Variant {
   std::string name;
@@ -77,11 +86,38 @@ std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edg
   return out;
 }
 
-void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t batch, int rounds,
-             at::ScalarType dtype) {
+/// Those of the names given, in their own order; all where none is given.
+std::vector<Variant> chosen(std::vector<Variant> all, const std::vector<std::string>& names) {
+  std::string known;
+  for (const Variant& variant : all) {
+    known += (known.empty() ? "" : "; ") + variant.name;
+  }
+  for (const std::string& name : names) {
+    if (std::none_of(all.begin(), all.end(), [&](const Variant& v) { return v.name == name; })) {
+      throw std::invalid_argument("--only " + name + ": expected one of: " + known);
+    }
+  }
+  if (!names.empty()) {
+    const auto unwanted = [&](const Variant& v) {
+      return std::find(names.begin(), names.end(), v.name) == names.end();
+    };
+    all.erase(std::remove_if(all.begin(), all.end(), unwanted), all.end());
+  }
+  return all;
+}
+
+struct Settings {
+  std::int64_t edge = 28;
+  int rounds = 60;
+  at::ScalarType dtype = at::kFloat;
+  std::vector<std::string> only = {};
+};
+
+void measure(const torch::jit::Module& module, std::int64_t batch, const Settings& settings) {
   constexpr int kWarmUp = 5;
+  const auto& [edge, rounds, dtype, only] = settings;
   const at::Tensor images = at::rand({batch, 3, edge, edge}).to(dtype);
-  const std::vector<Variant> all = variants(module, edge, dtype);
+  const std::vector<Variant> all = chosen(variants(module, edge, dtype), only);
   std::vector<std::vector<double>> times(all.size());
   std::vector<std::size_t> order(all.size());
   std::iota(order.begin(), order.end(), 0);
@@ -95,10 +131,6 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
       }
     }
   }
-  std::size_t fastest = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    fastest = all[i].unadapted && median(times[i]) < median(times[fastest]) ? i : fastest;
-  }
   const auto ratio = [&](std::size_t i, std::size_t to) {
     std::vector<double> ratios;
     for (std::size_t round = 0; round < times[i].size(); ++round) {
@@ -106,35 +138,79 @@ void measure(const torch::jit::Module& module, std::int64_t edge, std::int64_t b
     }
     return median(ratios);
   };
+  std::optional<std::size_t> original;
+  std::optional<std::size_t> fastest;  // --only may have left them out
   for (std::size_t i = 0; i < all.size(); ++i) {
-    std::printf("batch %3ld  %-22s %9.2f ms  %5.2f of original  %5.2f of %s\n", static_cast<long>(batch),
-                all[i].name.c_str(), median(times[i]), ratio(i, 0), ratio(i, fastest), all[fastest].name.c_str());
+    if (all[i].unadapted) {
+      original = all[i].name == kOriginal ? i : original;
+      fastest = !fastest || median(times[i]) < median(times[*fastest]) ? i : fastest;
+    }
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::printf("batch %3ld  %-22s %9.2f ms", static_cast<long>(batch), all[i].name.c_str(), median(times[i]));
+    if (original) {
+      std::printf("  %5.2f of original", ratio(i, *original));
+    }
+    if (fastest) {
+      std::printf("  %5.2f of %s", ratio(i, *fastest), all[*fastest].name.c_str());
+    }
+    std::printf("\n");
   }
   std::fflush(stdout);
+}
+
+/// A whole number of at least 1.
+int count_of(const std::string& what, const std::string& text) {
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || value < 1) {
+    throw std::invalid_argument("expected " + what + ", a whole number from 1 on, found " + text);
+  }
+  return value;
+}
+
+void run(std::vector<std::string> arguments) {
+  Settings settings;
+  while (!arguments.empty() && arguments.front().rfind("--", 0) == 0) {
+    const bool only = arguments.front() == "--only";
+    if (arguments.front() == "--bf16") {
+      settings.dtype = at::kBFloat16;
+    } else if (only && arguments.size() > 1) {
+      settings.only.push_back(arguments[1]);
+    } else {
+      throw std::invalid_argument("expected --bf16 or --only VARIANT, found " + arguments.front());
+    }
+    arguments.erase(arguments.begin(), arguments.begin() + (only ? 2 : 1));
+  }
+  const auto argument = [&](std::size_t i, const std::string& otherwise) {
+    return arguments.size() > i ? arguments[i] : otherwise;
+  };
+  torch::jit::Module module = torch::jit::load(argument(0, TTSCALE_SOURCE_DIR "/models/fashion-resnet.scripted.pt"));
+  settings.edge = count_of("EDGE", argument(1, "28"));
+  settings.rounds = count_of("ROUNDS", argument(2, "60"));
+  module.eval();
+  module.to(settings.dtype);
+  if (arguments.size() <= 3) {
+    arguments.resize(3);
+    arguments.insert(arguments.end(), {"1", "64"});
+  }
+  for (std::size_t i = 3; i < arguments.size(); ++i) {
+    measure(module, count_of("BATCH", arguments[i]), settings);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool bf16 = argc > 1 && std::string(argv[1]) == "--bf16";
-  const at::ScalarType dtype = bf16 ? at::kBFloat16 : at::kFloat;
-  argc -= bf16 ? 1 : 0;
-  argv += bf16 ? 1 : 0;
-  const std::string model = argc > 1 ? argv[1] : TTSCALE_SOURCE_DIR "/models/fashion-resnet.scripted.pt";
-  const std::int64_t edge = argc > 2 ? std::stol(argv[2]) : 28;
-  const int rounds = argc > 3 ? std::stoi(argv[3]) : 60;
-  torch::jit::Module module = torch::jit::load(model);
-  module.eval();
-  module.to(dtype);
-  std::vector<std::int64_t> batches;
-  for (int i = 4; i < argc; ++i) {
-    batches.push_back(std::stol(argv[i]));
-  }
-  if (batches.empty()) {
-    batches = {1, 64};
-  }
-  for (const std::int64_t batch : batches) {
-    measure(module, edge, batch, rounds, dtype);
+  try {
+    run({argv + 1, argv + argc});
+  } catch (const c10::Error& error) {
+    std::fprintf(stderr, "bench_forward: %s\n", error.what_without_backtrace());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_forward: %s\n", error.what());
+    return 2;
   }
   return 0;
 }
