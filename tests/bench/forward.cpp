@@ -90,12 +90,14 @@ std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edg
 std::vector<Variant> chosen(std::vector<Variant> all, const std::vector<std::string>& names) {
   std::string known;
   for (const Variant& variant : all) {
-    known += (known.empty() ? "" : "; ") + variant.name;
+    known += known.empty() ? "" : "; ";
+    known += variant.name;
   }
-  for (const std::string& name : names) {
-    if (std::none_of(all.begin(), all.end(), [&](const Variant& v) { return v.name == name; })) {
-      throw std::invalid_argument("--only " + name + ": expected one of: " + known);
-    }
+  const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return std::none_of(all.begin(), all.end(), [&](const Variant& v) { return v.name == name; });
+  });
+  if (unknown != names.end()) {
+    throw std::invalid_argument("--only " + *unknown + ": expected one of: " + known);
   }
   if (!names.empty()) {
     const auto unwanted = [&](const Variant& v) {
