@@ -27,6 +27,7 @@
 
 #include <torch/script.h>
 
+#include "base/option_text.h"
 #include "bench/timing.h"
 #include "graph/plain_forms.h"
 #include "ttscale/adapter.h"
@@ -88,16 +89,16 @@ std::vector<Variant> variants(const torch::jit::Module& module, std::int64_t edg
 
 /// Those of the names given, in their own order; all where none is given.
 std::vector<Variant> chosen(std::vector<Variant> all, const std::vector<std::string>& names) {
-  std::string known;
+  std::vector<std::string> valid;
+  valid.reserve(all.size());
   for (const Variant& variant : all) {
-    known += known.empty() ? "" : "; ";
-    known += variant.name;
+    valid.push_back(variant.name);
   }
   const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-    return std::none_of(all.begin(), all.end(), [&](const Variant& v) { return v.name == name; });
+    return std::find(valid.begin(), valid.end(), name) == valid.end();
   });
-  if (unknown != names.end()) {
-    throw std::invalid_argument("--only " + *unknown + ": expected one of: " + known);
+  if (unknown != names.end()) {  // names have commas in them
+    throw std::invalid_argument("unknown variant '" + *unknown + "'; expected one of " + ttscale::join(valid, "; "));
   }
   if (!names.empty()) {
     const auto unwanted = [&](const Variant& v) {
@@ -185,20 +186,22 @@ void run(std::vector<std::string> arguments) {
     }
     arguments.erase(arguments.begin(), arguments.begin() + (only ? 2 : 1));
   }
-  const auto argument = [&](std::size_t i, const std::string& otherwise) {
-    return arguments.size() > i ? arguments[i] : otherwise;
-  };
-  torch::jit::Module module = torch::jit::load(argument(0, TTSCALE_SOURCE_DIR "/models/fashion-resnet.scripted.pt"));
-  settings.edge = count_of("EDGE", argument(1, "28"));
-  settings.rounds = count_of("ROUNDS", argument(2, "60"));
+  if (arguments.size() > 1) {
+    settings.edge = count_of("EDGE", arguments[1]);
+  }
+  if (arguments.size() > 2) {
+    settings.rounds = count_of("ROUNDS", arguments[2]);
+  }
+  std::vector<std::int64_t> batches;
+  for (std::size_t i = 3; i < arguments.size(); ++i) {
+    batches.push_back(count_of("BATCH", arguments[i]));
+  }
+  torch::jit::Module module =
+      torch::jit::load(arguments.empty() ? TTSCALE_SOURCE_DIR "/models/fashion-resnet.scripted.pt" : arguments[0]);
   module.eval();
   module.to(settings.dtype);
-  if (arguments.size() <= 3) {
-    arguments.resize(3);
-    arguments.insert(arguments.end(), {"1", "64"});
-  }
-  for (std::size_t i = 3; i < arguments.size(); ++i) {
-    measure(module, count_of("BATCH", arguments[i]), settings);
+  for (const std::int64_t batch : batches.empty() ? std::vector<std::int64_t>{1, 64} : batches) {
+    measure(module, batch, settings);
   }
 }
 
