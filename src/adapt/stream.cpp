@@ -259,7 +259,7 @@ void Stream::rollback(const Snapshot& snapshot) {
 
 StateFile Stream::Impl::describe() const {
   const auto images = static_cast<std::int64_t>(state.totals()[0].item<double>());
-  StateFile out{program->fingerprint(), reference, rule, {}, images, state.all().to(at::kCPU)};
+  StateFile out{program->fingerprint(), reference, rule, {}, images, state.snapshot().to(at::kCPU)};
   if (watch.asked_for()) {
     out.guard = watch.numbers();
     out.probe = probe.numbers();

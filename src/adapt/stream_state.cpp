@@ -32,10 +32,11 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   // Normal tensors also under InferenceMode: they are updated in place for as long as the stream lives, in any mode.
   const c10::InferenceMode normal(false);
   std::int64_t size = (1 + sites_) * size_.counters + size_.stream;
-  for (const auto& site : sites) {
-    size += (size_.rows + ops::kLastRows) * site.mean.numel();
+  for (std::int64_t i = 0; i < sites_; ++i) {
+    size += (size_.rows_at(i) + ops::kLastRows) * sites[static_cast<std::size_t>(i)].mean.numel();
   }
-  all_ = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
+  const at::Tensor with_scratch = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
+  all_ = with_scratch.narrow(0, 0, size - size_.scratch);
   std::int64_t offset = (1 + sites_) * size_.counters;
   const auto take = [&](std::int64_t rows, std::int64_t channels) {
     offset += rows * channels;
@@ -43,10 +44,10 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   };
   for (std::int64_t i = 0; i < sites_; ++i) {
     const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
-    const at::Tensor running = take(size_.rows, channels);
+    const at::Tensor running = take(size_.rows_at(i), channels);
     tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
-  tensors_.stream = all_.narrow(0, offset, size_.stream);
+  tensors_.stream = with_scratch.narrow(0, offset, size_.stream);
   if (stats::needs_weights(rule)) {
     for (std::size_t i = 0; i < sites.size(); ++i) {
       const at::Tensor weights = weights_of(rule, sites[i]);

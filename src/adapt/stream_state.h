@@ -14,7 +14,7 @@ namespace ttscale {
 
 /// The state of all sites of a stream in one tensor, so that a snapshot, a rollback and a reset are one copy each. In
 /// front lie the stream's own counters (a site in a loop or branch counts otherwise) and those of the sites, at the end
-/// what the sites share.
+/// what the sites share. Scratch of the rule lies behind, and is neither copied nor kept.
 class StreamState {
  public:
   /// For streams under `rule`. Throws UsageError if the rule needs weights that the reference of a site does not have.
@@ -46,7 +46,7 @@ class StreamState {
 
   stats::StateSize size_;
   std::int64_t sites_;
-  at::Tensor all_;
+  at::Tensor all_;  ///< without scratch
   at::Tensor beginning_;  ///< undefined: zeros
   graph::StateTensors tensors_;
 };

@@ -31,7 +31,8 @@ void check_channels(const char* op, const char* name, const at::Tensor& t, const
 
 void check_site_state(const char* op, const Rule& rule, const stats::SiteState& state, const at::Tensor& x) {
   const stats::StateSize size = stats::state_size(rule);
-  check_state(op, "running", state.running, {size.rows, x.size(1)}, x);
+  const bool early = size.early_rows > 0 && state.running.dim() == 2 && state.running.size(0) != size.rows;
+  check_state(op, "running", state.running, {early ? size.rows + size.early_rows : size.rows, x.size(1)}, x);
   check_state(op, "counters", state.counters, {size.counters}, x);
   check_state(op, "last", state.last, {kLastRows, x.size(1)}, x);
   check_state(op, "stream", state.stream, {size.stream}, x);

@@ -18,6 +18,7 @@ inline constexpr Bounds kPositive{0, kInfinity, /*open_low=*/true};
 inline constexpr Bounds kSample{0, 1, /*open_low=*/true};
 inline constexpr Bounds kBlock{1, kInfinity};
 inline constexpr Bounds kMany{1, 1024};
+inline constexpr Bounds kManyOrNone{0, 1024};
 
 inline const Choices<Variance>& variances() {
   static const Choices<Variance> choices{{"biased", Variance::kBiased}, {"unbiased", Variance::kUnbiased}};
@@ -80,9 +81,13 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("jump", rule.jump, kPositive);
   visit("surprise", rule.surprise, kPositive);
   visit("distinct", rule.distinct, kPositive);
+  visit("few_classes", rule.few_classes, kBlock);
   visit("restraint", rule.restraint, kCount);
   visit("concentration", rule.concentration, kShare);
   visit("block", rule.block, kBlock);
+  visit("neighbours", rule.neighbours, kManyOrNone);
+  visit("alike", rule.alike, kBlock);
+  visit("apart", rule.apart, kPositive);
 }
 
 template <typename R, typename Visitor>

@@ -135,6 +135,10 @@ void validate(const Rule& rule) {
                  rule_fields::kShare);
   }
   check_sample(rule);
+  if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
+    check_whole("auto", "neighbours", automatic->neighbours);
+    check_whole("auto", "alike", automatic->alike);
+  }
   if (const auto* unmixtns = std::get_if<rule::UnMixTns>(&rule)) {
     check_whole("unmixtns", "components", unmixtns->components);
   }

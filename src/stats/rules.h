@@ -15,8 +15,17 @@ struct StateSize {
   std::int64_t rows = 2;      ///< running mean and variance; then the rule's own
   std::int64_t counters = 3;  ///< images, batches, batches rejected; then the rule's own
   std::int64_t stream = 0;    ///< shared by all sites
+  /// Of them the last, which are written before they are read in every forward: not worth keeping.
+  std::int64_t scratch = 0;
+  /// Further rows at the first sites of a model, behind the others.
+  std::int64_t early_rows = 0;
+  std::int64_t early_sites = 0;
+
+  /// Rows of the site of this index.
+  [[nodiscard]] std::int64_t rows_at(std::int64_t site) const { return site < early_sites ? rows + early_rows : rows; }
 };
 StateSize state_size(const Rule& rule);
+StateSize state_size(const rule::Auto& rule);
 StateSize state_size(const rule::UnMixTns& rule);
 StateSize state_size(const rule::Tema& rule);
 StateSize state_size(const rule::Rotta& rule);
@@ -68,7 +77,7 @@ RuleOutput evaluate(const rule::Ttn& rule, const RuleInput& in);
 /// The state of one site in tensors that are updated in place: float64, same device as the activations, of the sizes of
 /// state_size(). All zero is "nothing seen yet", but for the rows of a rule with needs_weights().
 struct SiteState {
-  at::Tensor running;   ///< [2.., C] running mean and variance, rows of the rule
+  at::Tensor running;   ///< [2.., C] running mean and variance, rows of the rule; with or without StateSize::early_rows
   at::Tensor counters;  ///< [3..] images, batches, batches rejected, numbers of the rule
   at::Tensor
       last;  ///< [4, C] of the last batch: its mean and biased variance, the mean and variance it was normalised with

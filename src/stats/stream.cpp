@@ -2,12 +2,14 @@
 // What rules do once a forward, for all sites together.
 #include "stats/rule_traits.h"
 #include "stats/rules.h"
-#include "stats/rules/auto_state.h"
 #include "stats/sampling.h"
 
 namespace ttscale::stats {
 
 StateSize state_size(const Rule& rule) {
+  if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {
+    return state_size(*automatic);
+  }
   if (const auto* unmixtns = std::get_if<rule::UnMixTns>(&rule)) {
     return state_size(*unmixtns);
   }
@@ -23,13 +25,7 @@ StateSize state_size(const Rule& rule) {
   if (sample_share(rule)) {
     return sampling_state_size();
   }
-  StateSize size;
-  if (std::holds_alternative<rule::Auto>(rule)) {
-    size.rows += auto_state::kRows;
-    size.counters += auto_state::kNumbers;
-    size.stream = auto_state::kStreamNumbers;
-  }
-  return size;
+  return {};
 }
 
 bool needs_weights(const Rule& rule) { return std::holds_alternative<rule::Ttn>(rule); }

@@ -15,6 +15,7 @@
 #include "ops/medians.h"
 #include "ops/support.h"
 #include "stats/rules.h"
+#include "stats/rules/auto_neighbours.h"
 
 namespace ttscale::ops {
 namespace {
@@ -61,12 +62,11 @@ TEST(HostWaits, AreSeenByThisTest) {
 
 class HostWait : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(HostWait, NoRuleMakesTheHostWait) {
+void expect_no_question_at(const std::string& text, std::int64_t index) {
   at::manual_seed(3);
   constexpr std::int64_t kChannels = 6;
-  const std::string text = GetParam();
   const Rule rule = parse_rule(text);
-  State state(kChannels, at::kCPU, text);
+  State state(kChannels, at::kCPU, text, index);
   stats::SiteState site{state.running, state.counters, state.last, state.stream};
   const stats::Moments source{at::randn({kChannels}, at::kDouble), at::rand({kChannels}, at::kDouble) + 0.5};
   const at::Tensor weight = at::rand({kChannels});
@@ -84,9 +84,18 @@ TEST_P(HostWait, NoRuleMakesTheHostWait) {
     norm_coefficients_in_tensors(used, weight, weight, 1e-5);
     reference_coefficients_in_tensors(used, source, at::full({kChannels}, 1e-5, at::kDouble));
     finish(scores, state.stream, text);
+    if (const auto* automatic = std::get_if<rule::Auto>(&rule)) {  // in loops on the CPU
+      stats::finish_neighbours_in_tensors(*automatic, scores.softmax(1).to(at::kDouble), scores.sum() < 1e9,
+                                          state.stream);
+    }
     EXPECT_GT(Calls::names().size(), 20U);
     expect_no_question(text);
   }
+}
+
+TEST_P(HostWait, NoRuleMakesTheHostWait) {
+  expect_no_question_at(GetParam(), 0);
+  expect_no_question_at(GetParam(), 1000);
 }
 
 // Not unmixtns, which asks on the CPU, where that costs nothing, and nowhere else.

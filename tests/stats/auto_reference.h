@@ -32,6 +32,8 @@ struct AutoSite {
   double eps = 0;
   Row m, q, block_m, block_q, block_mm, block_qq;  ///< in source units
   double n = 0, block_n = 0, jumps = 0, jump_count = 0, spread = 0, spread_count = 0;
+  bool early = false;               ///< keeps the latest images
+  std::vector<Row> kept_a, kept_q;  ///< the newest last
 
   AutoSite(Row mean, Row var, double layer_eps)
       : source_mean(std::move(mean)),
@@ -51,7 +53,154 @@ struct AutoStream {
   bool looked = false;
   double concentration = 0, memory = 0, latest_concentration = 0;
   Row history, recent, latest;
+  // Of this forward: [image][kept], and for each image.
+  std::vector<Row> distances, weights;
+  Row apart, chance;
+  double compared = 0;
+  double ratios = 0, ratio_count = 0;
+  std::vector<std::size_t> kept_class;
+  Row kept_probability;
 };
+
+inline void keep_last(std::vector<Row>& rows, const std::vector<Row>& more, std::size_t most) {
+  rows.insert(rows.end(), more.begin(), more.end());
+  if (rows.size() > most) {
+    rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(most));
+  }
+}
+
+inline double share_of_neighbours(const rule::Auto& r, const AutoStream& stream) {
+  const double ratio = std::exp((stream.ratios + 8 * std::log(2.5)) / (stream.ratio_count + 8));
+  const double share = std::pow(ratio, 8) / (std::pow(ratio, 8) + std::pow(r.apart, 8));
+  return share < 0.01 ? 0 : share;
+}
+
+/// Weights of the kept images by their distances; the image itself is the `self`th, if it is among them.
+inline Row weights_by_distance(const rule::Auto& r, const Row& distances, std::ptrdiff_t self) {
+  Row others = distances;
+  if (self >= 0) {
+    others.erase(others.begin() + self);
+  }
+  std::sort(others.begin(), others.end());
+  const std::size_t k = std::min(others.size(), static_cast<std::size_t>(r.alike));
+  const double reference = k > 0 ? std::max(others[k - 1], 1e-9) : 1e-9;
+  Row weights;
+  double sum = 0;
+  for (std::size_t j = 0; j < distances.size(); ++j) {
+    const bool is_self = static_cast<std::ptrdiff_t>(j) == self;
+    weights.push_back(is_self ? 1 : std::exp(-4 * std::max(0.0, distances[j] / reference - 1)));
+    sum += weights.back();
+  }
+  for (double& w : weights) {
+    w /= sum;
+  }
+  return weights;
+}
+
+/// Mean and second moment of each image's neighbours, and 1 / images that they are worth.
+struct Neighbours {
+  std::vector<Row> m, q;
+  Row one_of;
+};
+
+/// Images (a, q) of a batch at an early site whose stream has mean and second moment (m, second) and spread.
+inline Neighbours auto_neighbours(const rule::Auto& r, AutoSite& s, AutoStream& stream, const std::vector<Row>& a,
+                                  const std::vector<Row>& q, double spread) {
+  const std::size_t images = a.size();
+  const std::size_t channels = s.m.size();
+  const auto most = static_cast<std::size_t>(r.neighbours);
+  keep_last(s.kept_a, a, most);
+  keep_last(s.kept_q, q, most);
+  const std::size_t kept = s.kept_a.size();
+  Row scale;
+  for (std::size_t c = 0; c < channels; ++c) {
+    scale.push_back(1 / (8 * (std::max(s.q[c] - s.m[c] * s.m[c], 0.0) + 1e-6)));
+  }
+  const auto limited = [](double x) { return std::clamp(x, -4.0, 4.0); };
+  std::vector<Row> here(images, Row(kept, 0));
+  double mean = 0;
+  for (std::size_t i = 0; i < images; ++i) {
+    for (std::size_t j = 0; j < kept; ++j) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double da = limited(a[i][c] * std::sqrt(scale[c])) - limited(s.kept_a[j][c] * std::sqrt(scale[c]));
+        const double dq = limited(2 * scale[c] * q[i][c]) - limited(2 * scale[c] * s.kept_q[j][c]);
+        here[i][j] += (da * da + dq * dq) / static_cast<double>(channels);
+      }
+      mean += here[i][j] / static_cast<double>(images * kept);
+    }
+  }
+  if (stream.compared == 0) {
+    stream.distances.assign(images, Row(kept, 0));
+    stream.apart.assign(images, 0);
+    stream.chance.assign(images, 0);
+  }
+  stream.weights.clear();
+  Neighbours out;
+  for (std::size_t i = 0; i < images; ++i) {
+    for (std::size_t j = 0; j < kept; ++j) {
+      stream.distances[i][j] += here[i][j] / std::max(mean, 1e-9);
+    }
+    const std::ptrdiff_t self = static_cast<std::ptrdiff_t>(kept) - static_cast<std::ptrdiff_t>(images - i);
+    stream.weights.push_back(weights_by_distance(r, stream.distances[i], self));
+    const Row& w = stream.weights.back();
+    double one_of = 0;
+    Row m(channels, 0), second(channels, 0);
+    for (std::size_t j = 0; j < kept; ++j) {
+      one_of += w[j] * w[j];
+      for (std::size_t c = 0; c < channels; ++c) {
+        m[c] += w[j] * s.kept_a[j][c];
+        second[c] += w[j] * s.kept_q[j][c];
+      }
+    }
+    double apart = 0;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double dm = m[c] - s.m[c];
+      const double dq = second[c] - s.q[c];
+      apart += std::min(1.0, dm * dm * scale[c] + dq * dq * 4 * scale[c] * scale[c]) / static_cast<double>(channels);
+    }
+    stream.apart[i] += std::max(0.0, apart - spread * one_of) / spread;
+    stream.chance[i] += one_of;
+    out.m.push_back(m);
+    out.q.push_back(second);
+    out.one_of.push_back(one_of);
+  }
+  stream.compared += 1;
+  return out;
+}
+
+inline double same_class(const AutoStream& s, std::size_t j, std::size_t k) {
+  return s.kept_class[j] == s.kept_class[k] ? s.kept_probability[j] * s.kept_probability[k] : 0;
+}
+
+/// After the forward, with the predictions kept: what the neighbours say of the stream.
+inline void count_ratios(const rule::Auto& r, AutoStream& s) {
+  const std::size_t kept = s.kept_class.size();
+  if (s.compared == 0 || static_cast<double>(kept) < r.neighbours / 2) {
+    return;
+  }
+  double all = 0;
+  for (std::size_t j = 0; j < kept; ++j) {
+    for (std::size_t k = 0; k < kept; ++k) {
+      all += j == k ? 0 : same_class(s, j, k) / static_cast<double>(kept * (kept - 1));
+    }
+  }
+  for (std::size_t i = 0; i < s.weights.size(); ++i) {
+    double same = 0;
+    double pairs = 0;
+    for (std::size_t j = 0; j < kept; ++j) {
+      for (std::size_t k = 0; k < kept; ++k) {
+        const double w = s.weights[i][j] * s.weights[i][k];
+        same += j == k ? 0 : w * same_class(s, j, k);
+        pairs += j == k ? 0 : w;
+      }
+    }
+    const double few = std::max(0.0, same / std::max(0.05, pairs) - all);
+    const double ratio = s.apart[i] / (s.chance[i] + s.compared * (0.7 * few + s.concentration));
+    const double step = std::pow(0.99, i == 0 ? static_cast<double>(s.weights.size()) : 0);
+    s.ratios = step * s.ratios + std::log(std::clamp(ratio, 1.0, 100.0));
+    s.ratio_count = step * s.ratio_count + 1;
+  }
+}
 
 /// Mean and variance to normalise each image with, [image][channel].
 inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, const Batch& batch) {
@@ -103,7 +252,7 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   stream.within_sum += within;
   const double spread_inside = std::max(0.03, (stream.within_sum + 3 * within) / (stream.sites + 4));
   const double few = std::pow(std::max(stream.latest_concentration - stream.concentration, 0.0) / 0.1, 2);
-  const double far = 1 + 2 * few / (1 + few);
+  const double far = 1 + (r.few_classes - 1) * few / (1 + few);
   const double near = std::min(r.surprise * usual, r.distinct * spread_inside);
   const double threshold = far * near;
   double keep = 1;
@@ -133,10 +282,8 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   const double effective = 1 / (1 / total + r.correlation * concentration);
   // 4. spread
   double dev = 0;
-  double of_stream = 0;
   for (std::size_t c = 0; c < channels; ++c) {
     const double v = std::max(s.q[c] - s.m[c] * s.m[c], 0.0);
-    of_stream += hellinger(s.m[c], v, 0, 1) / static_cast<double>(channels);
     for (std::size_t i = 0; i < images; ++i) {
       const double da = a[i][c] - s.m[c];
       const double dq = q[i][c] - s.q[c];
@@ -147,6 +294,20 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
   s.spread = 0.98 * s.spread + dev * n * n / std::max(n - 1, 1.0);
   s.spread_count = 0.98 * s.spread_count + n;
   const double spread = (s.spread + 0.24) / (s.spread_count + 8);
+  // Neighbours
+  std::vector<Row> around_m(images, s.m), around_q(images, s.q);
+  Row worth(images, effective);
+  if (s.early) {
+    const Neighbours near_images = auto_neighbours(r, s, stream, a, q, spread);
+    const double share = share_of_neighbours(r, stream);
+    for (std::size_t i = 0; i < images; ++i) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        around_m[i][c] = (1 - share) * s.m[c] + share * near_images.m[i][c];
+        around_q[i][c] = (1 - share) * s.q[c] + share * near_images.q[i][c];
+      }
+      worth[i] = 1 / (share * (near_images.one_of[i] + r.correlation * concentration) + (1 - share) / effective);
+    }
+  }
   // 5. to 7. own share, shift, weight
   const double large = batch.positions / (batch.positions + r.positions);
   const double beta = r.spread > 0 ? spread / (spread + r.spread) * large : 0;
@@ -155,18 +316,22 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
     Row mi(channels), vi(channels);
     double distance = 0;
     double nearer = 0;
+    double of_stream = 0;
     for (std::size_t c = 0; c < channels; ++c) {
-      mi[c] = s.m[c] + beta * (a[i][c] - s.m[c]);
-      vi[c] = std::max(s.q[c] + beta * (q[i][c] - s.q[c]) - mi[c] * mi[c], 0.0);
+      const double m = around_m[i][c];
+      const double second = around_q[i][c];
+      const double v = std::max(second - m * m, 0.0);
+      of_stream += hellinger(m, v, 0, 1) / static_cast<double>(channels);
+      mi[c] = m + beta * (a[i][c] - m);
+      vi[c] = std::max(second + beta * (q[i][c] - second) - mi[c] * mi[c], 0.0);
       distance += hellinger(mi[c], vi[c], 0, 1) / static_cast<double>(channels);
       const double own = std::max(q[i][c] - a[i][c] * a[i][c], 1e-8);
-      const double v = std::max(s.q[c] - s.m[c] * s.m[c], 0.0);
-      nearer += (hellinger(a[i][c], own, 0, 1) - hellinger(a[i][c], own, s.m[c], v)) / static_cast<double>(channels);
+      nearer += (hellinger(a[i][c], own, 0, 1) - hellinger(a[i][c], own, m, v)) / static_cast<double>(channels);
     }
-    distance = std::max(0.0, distance - spread / effective);
+    distance = std::max(0.0, distance - spread / worth[i]);
     distance *= std::clamp(1 + r.restraint * (nearer - of_stream) / (of_stream + 1e-6), 0.0, 1.0);
     const double ratio = distance / r.shift * (distance / r.shift);
-    const double w = r.weight * ratio / (1 + ratio) * effective / (effective + r.count);
+    const double w = r.weight * ratio / (1 + ratio) * worth[i] / (worth[i] + r.count);
     for (std::size_t c = 0; c < channels; ++c) {
       const double square = s.source_var[c] + s.eps;
       used.mean[i][c] = s.source_mean[c] + w * mi[c] * std::sqrt(square);
@@ -201,31 +366,44 @@ inline void cut(Row& counts, double most) {
   }
 }
 
-/// After the forward: `predicted` is the class of each image.
+/// After the forward: `predicted` is the class of each image, all with that probability and the others even.
 inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<std::size_t>& predicted,
-                        std::size_t classes) {
+                        std::size_t classes, double probability = 1) {
+  const auto count = [&](Row& counts) {
+    for (const std::size_t predicted_class : predicted) {
+      for (std::size_t k = 0; k < classes; ++k) {
+        counts[k] += k == predicted_class ? probability : (1 - probability) / static_cast<double>(classes - 1);
+      }
+    }
+  };
   s.history.resize(classes, 0);
   s.recent.resize(classes, 0);
   s.latest.resize(classes, 0);
   for (double& x : s.history) {
     x *= s.keep_sum / s.sites;
   }
-  for (const std::size_t k : predicted) {
-    s.history[k] += 1;
-    s.recent[k] += 1;
-  }
+  count(s.history);
+  count(s.recent);
   cut(s.history, s.memory > 0 ? s.memory : r.memory);
   cut(s.recent, r.memory_diverse);
   cut(s.latest, std::max(0.0, 16 - static_cast<double>(predicted.size())));
-  for (const std::size_t k : predicted) {
-    s.latest[k] += 1;
-  }
+  count(s.latest);
   s.latest_concentration = excess(s.latest);
   s.concentration = excess(s.history);
   const double u = excess(s.recent);
   s.memory = r.memory_diverse + (r.memory - r.memory_diverse) * u / (u + 0.1);
   s.looked = true;
   s.jump_sum = s.within_sum = s.sites = s.keep_sum = 0;
+  for (const std::size_t k : predicted) {
+    s.kept_class.push_back(k);
+    s.kept_probability.push_back(probability);
+  }
+  while (static_cast<double>(s.kept_class.size()) > r.neighbours) {
+    s.kept_class.erase(s.kept_class.begin());
+    s.kept_probability.erase(s.kept_probability.begin());
+  }
+  count_ratios(r, s);
+  s.compared = 0;
 }
 
 }  // namespace ttscale::stats::reference

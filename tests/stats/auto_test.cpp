@@ -8,8 +8,10 @@
 #include <ATen/Parallel.h>
 
 #include "auto_reference.h"
+#include "stats/probabilities.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_loops.h"
+#include "stats/rules/auto_neighbours.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -37,12 +39,15 @@ reference::Batch to_batch(const Moments& images) {
 /// A stream through two sites, beside its scalar double.
 class Auto : public ::testing::Test {
  protected:
-  explicit Auto(std::string rule = "auto") : rule_(parse_rule(std::move(rule))) {
+  explicit Auto(std::string rule = "auto", bool early = false) : rule_(parse_rule(std::move(rule))) {
     const StateSize size = state_size(rule_);
     stream_ = at::zeros({size.stream}, at::kDouble);
     for (SiteState& site : sites_) {
-      site = {at::zeros({size.rows, kChannels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
-              at::zeros({4, kChannels}, at::kDouble), stream_};
+      site = {at::zeros({size.rows_at(early ? 0 : size.early_sites), kChannels}, at::kDouble),
+              at::zeros({size.counters}, at::kDouble), at::zeros({4, kChannels}, at::kDouble), stream_};
+    }
+    for (reference::AutoSite& site : scalar_sites_) {
+      site.early = early;
     }
   }
 
@@ -64,15 +69,20 @@ class Auto : public ::testing::Test {
   }
 
   void predict(const std::vector<std::int64_t>& classes) {
-    const at::Tensor labels = at::tensor(classes, at::kLong);
-    finish(rule_, at::one_hot(labels, kClasses).to(at::kFloat), stream_);
+    const at::Tensor is_class = at::one_hot(at::tensor(classes, at::kLong), kClasses).to(at::kDouble);
+    const double others = (1 - probability_) / static_cast<double>(kClasses - 1);
+    finish(rule_, is_class * (probability_ - others) + others, stream_);
   }
 
   /// Feeds both and compares.
   void follow(std::int64_t n, double shift, double scale, const std::vector<std::int64_t>& pattern) {
     begin(rule_, stream_, true);
     for (std::size_t k = 0; k < 2; ++k) {
-      const Moments batch = images(n, shift, scale, k);
+      Moments batch = images(n, shift, scale, k);
+      if (mixed_) {  // every other image is from elsewhere
+        batch.mean.slice(0, 1, n, 2).copy_(images(n / 2, -shift, 1 / scale, k).mean);
+        batch.var.slice(0, 1, n, 2).copy_(images(n / 2, -shift, 1 / scale, k).var);
+      }
       const Moments used = feed(k, batch);
       const reference::Batch want = reference::auto_site(options(), scalar_sites_[k], scalar_stream_, to_batch(batch));
       for (std::int64_t i = 0; i < n; ++i) {
@@ -88,13 +98,19 @@ class Auto : public ::testing::Test {
       indices.push_back(static_cast<std::size_t>(classes.back()));
     }
     predict(classes);
-    reference::auto_finish(options(), scalar_stream_, indices, kClasses);
+    reference::auto_finish(options(), scalar_stream_, indices, kClasses, probability_);
     EXPECT_NEAR(stream_[auto_state::kConcentration].item<double>(), scalar_stream_.concentration, 1e-12);
     EXPECT_NEAR(stream_[auto_state::kLatest].item<double>(), scalar_stream_.latest_concentration, 1e-12);
     EXPECT_NEAR(stream_[auto_state::kMemory].item<double>(), scalar_stream_.memory, 1e-9);
+    EXPECT_NEAR(stream_[auto_state::kRatios].item<double>(), scalar_stream_.ratios, 1e-8);
+    EXPECT_NEAR(stream_[auto_state::kRatioCount].item<double>(), scalar_stream_.ratio_count, 1e-9);
   }
 
+  [[nodiscard]] double share() const { return neighbour_share(options(), stream_.data_ptr<double>()); }
+
   Rule rule_;
+  bool mixed_ = false;
+  double probability_ = 1;
   at::Tensor stream_;
   std::array<SiteState, 2> sites_;
   std::vector<reference::AutoSite> scalar_sites_{{to_row(source(0).mean), to_row(source(0).var), kEps},
@@ -197,6 +213,121 @@ TEST_F(AutoWithOtherConstants, FollowsItsFormulas) {
     follow(n, 0.4, 1.2, kMixed);
   }
   follow(20, 3, 0.2, kOneClass);
+}
+
+class AutoAtEarlySites : public Auto {
+ protected:
+  explicit AutoAtEarlySites(const std::string& rule = "auto") : Auto(rule, /*early=*/true) {}
+};
+
+TEST_F(AutoAtEarlySites, FollowItsFormulasOverAMixedStream) {
+  at::manual_seed(21);
+  mixed_ = true;
+  probability_ = 0.8;
+  for (const std::int64_t n : {20, 5, 1, 16, 3, 40, 16, 16, 7, 150, 128, 30, 1, 1}) {
+    follow(n, 1.5, 0.7, kMixed);
+  }
+  EXPECT_GT(share(), 0.5) << "the stream must have been found to be mixed";
+}
+
+TEST_F(AutoAtEarlySites, FollowItsFormulasOverSingleImagesOfAMixedStream) {
+  at::manual_seed(22);
+  for (int i = 0; i < 100; ++i) {
+    follow(1, i % 2 == 0 ? 1.5 : -1.5, 1, {i / 2 % kClasses});
+  }
+  EXPECT_GT(share(), 0.5);
+}
+
+/// Share of neighbours after fourteen batches of images that lie about seven places.
+struct Places {
+  double distance = 1;       ///< of a place from the source, in the deviation of images about it
+  bool are_classes = false;  ///< what lies about a place is of one class; otherwise of any
+};
+
+double share_among(const Places& places) {
+  constexpr std::int64_t kWide = 48;
+  constexpr std::int64_t kImages = 2 * kClasses;
+  at::manual_seed(23);
+  const Rule rule = parse_rule("auto");
+  const StateSize size = state_size(rule);
+  const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
+  SiteState site{at::zeros({size.rows_at(0), kWide}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+                 at::zeros({4, kWide}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
+  const at::Tensor place = at::arange(kImages).remainder(kClasses);
+  const at::Tensor means = 0.3 * places.distance * at::randn({kClasses, kWide}, at::kDouble);
+  for (int batch = 0; batch < 14; ++batch) {
+    begin(rule, site.stream, true);
+    const at::Tensor noise = 0.3 * at::randn({2, kImages, kWide}, at::kDouble);
+    step(rule, source, at::full({}, kEps, at::kDouble),
+         {{means.index_select(0, place) + noise[0], noise[1].exp()}, kPositions}, site);
+    const at::Tensor label = places.are_classes ? place : (place + batch).remainder(kClasses);
+    finish(rule, at::one_hot(label, kClasses).to(at::kFloat), site.stream);
+  }
+  return neighbour_share(std::get<rule::Auto>(rule), site.stream.data_ptr<double>());
+}
+
+TEST(AutoNeighbours, CountInAMixedStreamOnly) {
+  EXPECT_GT(share_among({2, false}), 0.9);
+  EXPECT_EQ(share_among({0, false}), 0) << "one domain";
+}
+
+TEST(AutoNeighbours, AreNotClassesTakenForDomains) { EXPECT_LT(share_among({2, true}), 0.1); }
+
+TEST_F(AutoAtEarlySites, DoWithoutScoresAsLaterSitesDo) {
+  at::manual_seed(25);
+  for (int i = 0; i < 10; ++i) {
+    begin(rule_, stream_, false);
+    feed(0, images(32, 1.5, 1, 0));
+  }
+  EXPECT_EQ(sites_[0].running.slice(0, state_size(rule_).rows).abs().max().item<double>(), 0) << "nothing is kept";
+  EXPECT_EQ(share(), 0);
+}
+
+TEST_F(AutoAtEarlySites, KeepNothingOfABatchThatIsRefused) {
+  at::manual_seed(26);
+  begin(rule_, stream_, true);
+  feed(0, images(8, 1, 1, 0));
+  const at::Tensor before = sites_[0].running.clone();
+  const at::Tensor shared = stream_.clone();
+  Moments broken = images(4, 1, 1, 0);
+  broken.mean[2].fill_(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_TRUE(feed(0, broken).mean.isfinite().all().item<bool>());
+  EXPECT_TRUE(sites_[0].running.equal(before));
+  EXPECT_TRUE(stream_.equal(shared));
+}
+
+TEST_F(AutoAtEarlySites, GoOnWithMoreImagesThanAreCompared) {
+  at::manual_seed(27);
+  begin(rule_, stream_, true);
+  const Moments batch = images(auto_state::kMostCompared + 10, 1, 1, 0);
+  EXPECT_TRUE(feed(0, batch).mean.isfinite().all().item<bool>());
+  EXPECT_EQ(stream_[auto_state::kCompared].item<double>(), 0);
+  const auto kept = static_cast<std::int64_t>(options().neighbours);
+  const at::Tensor rows = sites_[0].running.narrow(0, state_size(rule_).rows, kept);
+  EXPECT_EQ(rows.ne(0).all(1).sum().item<std::int64_t>(), kept) << "the last are kept";
+  predict(std::vector<std::int64_t>(static_cast<std::size_t>(batch.mean.size(0)), 2));
+  EXPECT_EQ(stream_[auto_state::kRatioCount].item<double>(), 0);
+}
+
+class AutoWithFewNeighbours : public AutoAtEarlySites {
+ protected:
+  AutoWithFewNeighbours() : AutoAtEarlySites("auto:neighbours=24,alike=5,apart=3,few_classes=2") {}
+};
+
+TEST_F(AutoWithFewNeighbours, FollowsItsFormulas) {
+  at::manual_seed(28);
+  mixed_ = true;
+  for (const std::int64_t n : {9, 2, 16, 3, 4, 1, 30, 30, 24, 7}) {
+    follow(n, 1.2, 1.2, kMixed);
+  }
+  EXPECT_GT(share(), 0.5);
+}
+
+TEST(AutoNeighbours, NoneAreKeptWhereNoneAreAskedFor) {
+  const StateSize size = state_size(parse_rule("auto:neighbours=0"));
+  EXPECT_EQ(size.early_rows, 0);
+  EXPECT_EQ(size.scratch, 0);
+  EXPECT_EQ(size.rows_at(0), size.rows);
 }
 
 double weight_of(const Moments& used, const Moments& source, double shift) {
@@ -400,7 +531,7 @@ struct Twice {
   Twice(const Rule& rule, std::int64_t channels) {
     const StateSize size = state_size(rule);
     for (SiteState* site : {&loops, &tensors}) {
-      *site = {at::zeros({size.rows, channels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+      *site = {at::zeros({size.rows_at(0), channels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
                at::zeros({4, channels}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
     }
   }
@@ -408,7 +539,9 @@ struct Twice {
 
 void expect_close(const at::Tensor& a, const at::Tensor& b, const char* what) {
   ASSERT_EQ(a.sizes(), b.sizes()) << what;
-  EXPECT_TRUE(a.allclose(b, 1e-9, 1e-11, /*equal_nan=*/true)) << what << ": " << (a - b).abs().max().item<double>();
+  const at::Tensor off = a.isclose(b, 1e-9, 1e-11, /*equal_nan=*/true).logical_not();
+  EXPECT_FALSE(off.any().item<bool>()) << what << ", at " << at::nonzero(off)[0] << ": " << a.masked_select(off)[0]
+                                       << " and " << b.masked_select(off)[0];
 }
 
 class AutoInLoops : public ::testing::TestWithParam<std::tuple<std::string, std::int64_t>> {};
@@ -451,10 +584,22 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
     EXPECT_TRUE(in_loops.var.isfinite().all().item<bool>()) << step_number;
     expect_close(in_loops.mean, in_tensors.mean.expand_as(in_loops.mean), "mean");
     expect_close(in_loops.var, in_tensors.var.expand_as(in_loops.var), "variance");
-    const at::Tensor scores =
+    at::Tensor scores =
         one_class ? at::one_hot(at::full({n}, 3, at::kLong), kClasses) * 20.0 : at::randn({n, kClasses});
+    if (step_number == 8) {
+      scores[0][1] = std::numeric_limits<float>::quiet_NaN();
+    }
+    at::Tensor finished_in_tensors = site.loops.stream.clone();
     for (SiteState* state : {&site.loops, &site.tensors}) {
       finish(rule, scores, state->stream);
+    }
+    if (const auto& options = std::get<rule::Auto>(rule); options.neighbours > 0) {
+      finished_in_tensors[auto_state::kConcentration].copy_(site.loops.stream[auto_state::kConcentration]);
+      finish_neighbours_in_tensors(options, probabilities(scores), at::ones({}, at::kBool), finished_in_tensors);
+      const std::int64_t first = NeighbourLayout(options).labels();
+      expect_close(site.loops.stream.slice(0, first), finished_in_tensors.slice(0, first), "predictions");
+      expect_close(site.loops.stream.slice(0, auto_state::kRatios, auto_state::kClasses),
+                   finished_in_tensors.slice(0, auto_state::kRatios, auto_state::kClasses), "ratios");
     }
     EXPECT_TRUE(site.loops.running.isfinite().all().item<bool>()) << step_number;
     expect_close(site.loops.running, site.tensors.running, "running");
@@ -465,10 +610,14 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
   }
   EXPECT_EQ(site.loops.counters[2].item<double>(), 2) << "batches with broken images";
   EXPECT_GT(site.loops.stream[auto_state::kLatest].item<double>(), 0.5);
+  if (std::get<rule::Auto>(rule).neighbours > 0) {
+    EXPECT_GT(site.loops.stream[auto_state::kRatioCount].item<double>(), 10);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
-                         ::testing::Combine(::testing::Values("auto", "auto:block=4",
+                         ::testing::Combine(::testing::Values("auto", "auto:neighbours=0,block=4",
+                                                              "auto:neighbours=20,alike=3,apart=1.5",
                                                               "auto:spread=0,restraint=0,positions=0",
                                                               "auto:weight=1,block=1,distinct=0.1,count=0"),
                                             ::testing::Values(1, 2, 7, 64, 300)));
@@ -487,6 +636,7 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
       eps = at::rand({channels}, at::kDouble) * kEps;
       eps[0] = 0;
     }
+    const StateSize size = state_size(rule);
     std::vector<at::Tensor> found;
     for (const Isa isa : available_isas()) {
       SCOPED_TRACE(isa_name(isa));
@@ -495,6 +645,8 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
       std::vector<at::Tensor> all;
       for (const std::int64_t n : {1, 5, 16, 3}) {
         begin(rule, site.loops.stream, true);
+        site.loops.stream[auto_state::kRatios] = 200;  // neighbours count, from the first image on
+        site.loops.stream[auto_state::kRatioCount] = 50;
         const Moments images{source.mean + at::randn({n, channels}, at::kDouble),
                              source.var * at::randn({n, channels}, at::kDouble).exp()};
         if (n == 5) {
@@ -504,7 +656,8 @@ TEST(AutoLoops, GiveTheSameBitsOnEveryInstructionSet) {
             step_in_loops(std::get<rule::Auto>(rule), source, eps, {images, kPositions}, site.loops, isa);
         all.insert(all.end(), {used.mean.flatten(), used.var.flatten()});
       }
-      const SiteState& state = site.loops;
+      SiteState state = site.loops;
+      state.stream = state.stream.slice(0, 0, size.stream - size.scratch);  // distances to nobody are infinite
       all.insert(all.end(), {state.running.flatten(), state.counters, state.last.flatten(), state.stream});
       found.push_back(at::cat(all));
       EXPECT_TRUE(found.back().isfinite().all().item<bool>());
@@ -528,6 +681,9 @@ TEST(AutoLoops, GiveTheSameBitsForAnyNumberOfThreads) {
     Twice site(rule, kWide);
     for (const std::int64_t n : {9, 1, 4}) {
       const Moments some{images.mean.narrow(0, 0, n), images.var.narrow(0, 0, n)};
+      begin(rule, site.loops.stream, true);
+      site.loops.stream[auto_state::kRatios] = 200;
+      site.loops.stream[auto_state::kRatioCount] = 50;
       used.push_back(step(rule, source, at::full({}, kEps, at::kDouble), {some, kPositions}, site.loops));
     }
     states.push_back(site.loops);

@@ -80,6 +80,20 @@ struct AutoKernels {
   /// all; with_between adds the variance of the means. None is a scratch row.
   void (*average)(const double* mean, const double* var, std::int64_t channels, const char* marks, std::int64_t images,
                   bool with_between, std::int64_t first, std::int64_t end, double* mean_out, double* var_out);
+  /// Features of an image (auto_neighbours.h), of rows [C] with anything behind: 2 scratch rows, `stride` apart, with
+  /// zeros behind. Whether any second moment is above 0 is the answer.
+  bool (*features)(const AutoRows& rows, const double* own_mean, const double* own_second, std::int64_t stride,
+                   double* out);
+  /// Sum of the squared differences of `count` numbers, a multiple of kAutoLanes.
+  double (*squared_distance)(const double* a, const double* b, std::int64_t count);
+  /// Channels first.. as in sum(): for each image the sums, with its weights [images, kept], of mean and second moment
+  /// of those that are kept, [kept, channels] without anything behind. Results are scratch rows, `stride` apart.
+  void (*neighbours)(const double* kept_mean, const double* kept_second, std::int64_t channels, std::int64_t kept,
+                     const double* weights, std::int64_t images, std::int64_t first, std::int64_t end, double* mean_out,
+                     double* second_out, std::int64_t stride);
+  /// `around` gets what stands for the stream of `rows` at one image: its mean and second moment are those of the
+  /// neighbours and get that share; variance and deviation are set. Answers as history() does.
+  double (*blend)(const AutoRows& rows, double share, const AutoRows& around);
   /// The stream's moments in natural units, [C].
   void (*store)(const AutoRows& rows, double* mean, double* var);
 };

@@ -298,6 +298,61 @@ void average(const double* mean, const double* var, int64_t channels, const char
   });
 }
 
+bool features(const AutoRows& rows, const double* own_mean, const double* own_second, int64_t stride, double* out) {
+  L seconds = of(0);
+  for_vectors(0, rows.channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
+    const L a = L::read(rows.spread_scale + c);
+    const L m = vector.load(own_mean + c) * a.root();
+    const L q = vector.load(own_second + c);
+    seconds += vector.only(q);
+    vector.only(m.clamped(of(-kMostDeviations), of(kMostDeviations))).write(out + c);
+    vector.only((q * of(2) * a).clamped(of(-kMostDeviations), of(kMostDeviations))).write(out + stride + c);
+  });
+  return seconds.total() > 0;
+}
+
+double squared_distance(const double* a, const double* b, int64_t count) {
+  L sum = of(0);
+  for (int64_t c = 0; c < count; c += kAutoLanes) {
+    sum.add_squares(L::read(a + c) - L::read(b + c));
+  }
+  return sum.total();
+}
+
+void neighbours(const double* kept_mean, const double* kept_second, int64_t channels, int64_t kept,
+                const double* weights, int64_t images, int64_t first, int64_t end, double* mean_out, double* second_out,
+                int64_t stride) {
+  for_vectors(first, end, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
+    for (int64_t i = 0; i < images; ++i) {
+      L mean = of(0);
+      L second = of(0);
+      for (int64_t j = 0; j < kept; ++j) {
+        const L weight = of(weights[i * kept + j]);
+        mean += weight * vector.load(kept_mean + j * channels + c);
+        second += weight * vector.load(kept_second + j * channels + c);
+      }
+      mean.write(mean_out + i * stride + c);
+      second.write(second_out + i * stride + c);
+    }
+  });
+}
+
+double blend(const AutoRows& rows, double share, const AutoRows& around) {
+  return sum_of(rows.channels, [&](int64_t c) TTSCALE_INLINE_LAMBDA {
+    const L old_m = L::read(rows.mean + c);
+    const L old_q = L::read(rows.second + c);
+    const L m = old_m + of(share) * (L::read(around.mean + c) - old_m);
+    const L q = old_q + of(share) * (L::read(around.second + c) - old_q);
+    const L v = (q - square(m)).at_least(0);
+    const L root = deviation(v);
+    m.write(around.mean + c);
+    q.write(around.second + c);
+    v.write(around.var + c);
+    root.write(around.deviation + c);
+    return hellinger_distance(m, v, root, of(1), of(1));
+  });
+}
+
 void store(const AutoRows& rows, double* mean, double* var) {
   for_vectors(0, rows.channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
     const L unit = L::read(rows.unit + c);
@@ -307,7 +362,8 @@ void store(const AutoRows& rows, double* mean, double* var) {
 }
 
 constexpr AutoKernels auto_kernels_of_this_isa() {
-  return {units, image, sum, jump, within, history, spread, distances, mix, average, store};
+  return {units,      image, sum,  jump, within, history, spread, distances, mix, average, features, squared_distance,
+          neighbours, blend, store};
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 // auto at one site: the stream's statistics, trusted as far as they have moved, as many images as they rest on, and
 // blended with each image's own. Our own rule; what it draws on: the source as a number of images (Schneider et al.
 // 2020), per-image statistics beside those of a stream (Gong et al. 2022, "NOTE"), law of total variance.
+#include <limits>
+
 #include <ATen/ATen.h>
 
 #include "stats/rules.h"
 #include "stats/rules/auto_constants.h"
+#include "stats/rules/auto_neighbours.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -78,11 +81,15 @@ at::Tensor smoothed_spread(const at::Tensor& numbers) {
   return (numbers[kSpread] + kPhantomImages * kPhantomSpread) / (numbers[kSpreadCount] + kPhantomImages);
 }
 
-/// Images that a history of `total` is worth: images of one class repeat each other.
+/// What a share of the images that are one image is more for their classes: images of one class repeat each other.
+at::Tensor repetition(const rule::Auto& rule, const at::Tensor& stream, std::int64_t batch) {
+  const at::Tensor unknown = at::full_like(stream[kLooked], batch > kFirstLookImages ? rule.concentration : 0);
+  return rule.correlation * at::where(stream[kLooked] > 0, stream[kConcentration], unknown);
+}
+
+/// Images that a history of `total` is worth.
 at::Tensor effective(const rule::Auto& rule, const at::Tensor& total, const at::Tensor& stream, std::int64_t batch) {
-  const at::Tensor unknown = at::full_like(total, batch > kFirstLookImages ? rule.concentration : 0);
-  const at::Tensor concentration = at::where(stream[kLooked] > 0, stream[kConcentration], unknown);
-  return 1 / (1 / total.clamp_min(1) + rule.correlation * concentration);
+  return 1 / (1 / total.clamp_min(1) + repetition(rule, stream, batch));
 }
 
 /// Distance from the source, less that which so few images have from a source that they come from.
@@ -118,6 +125,8 @@ class Site {
     const at::Tensor keep = detect_change();
     add_to_history(keep);
     measure_spread();
+    follow_stream();
+    find_neighbours();
     use();
     return out_;
   }
@@ -129,8 +138,9 @@ class Site {
   at::Tensor detect_change() {
     // A batch that is a block by itself is not mixed with what a smaller one before it has left over.
     const at::Tensor left = (images_.count < rule_.block).to(at::kDouble);
-    const at::Tensor sums = in_.rows * left + images_.count * at::stack({images_.mean.m, images_.mean.q,
-                                                                         images_.square.m, images_.square.q});
+    const at::Tensor sums =
+        in_.rows.narrow(0, 0, kRows) * left +
+        images_.count * at::stack({images_.mean.m, images_.mean.q, images_.square.m, images_.square.q});
     const at::Tensor size = in_.numbers[kBlockImages] * left + images_.count;
     const at::Tensor means = sums / size.clamp_min(1);
     const Pair block{means[kBlockMean], means[kBlockSecond]};
@@ -143,7 +153,7 @@ class Site {
     const at::Tensor all = in_.stream[kWithinSum] + here;
     const at::Tensor within = ((all + kPhantomSites * here) / (sites + kPhantomSites)).clamp_min(kPhantomSpread);
     const at::Tensor few = ((in_.stream[kLatest] - in_.stream[kConcentration]).clamp_min(0) / kFewClasses).square();
-    const at::Tensor far = 1 + (kAmongFewClasses - 1) * few / (1 + few);
+    const at::Tensor far = 1 + (rule_.few_classes - 1) * few / (1 + few);
     const at::Tensor near = at::minimum(rule_.surprise * usual, rule_.distinct * within);
     const at::Tensor threshold = far * near;
 
@@ -155,7 +165,8 @@ class Site {
     out_.rows = sums * full.logical_not();
     const at::Tensor forgets = 1 / (1 + (jump / threshold).pow(kJumpSteepness));
     at::Tensor keep = at::where(judged, forgets, at::ones_like(forgets));
-    out_.stream = at::stack({jumps, all, sites, in_.stream[kKeepSum] + keep});
+    out_.stream =
+        at::stack({jumps, all, sites, in_.stream[kKeepSum] + keep, in_.stream[kCompared], in_.stream[kImages]});
     return keep;
   }
 
@@ -194,11 +205,87 @@ class Site {
     spread_ = smoothed_spread(out_.numbers);
   }
 
+  /// What all images have in common, until they have neighbours.
+  void follow_stream() {
+    around_ = stream_;
+    worth_ = effective(rule_, total_, in_.stream, images_.each.m.size(0));
+  }
+
+  /// auto_neighbours.h: [N, C] around_ and [N] worth_ in place of the stream's.
+  void find_neighbours() {
+    const NeighbourLayout layout(rule_);
+    const std::int64_t images = images_.each.m.size(0);
+    const std::int64_t slots = layout.slots();
+    if (slots == 0 || in_.rows.size(0) == kRows) {
+      return;
+    }
+    // An image that is not finite is at the source here; its batch is refused, and finds nothing.
+    const at::Tensor active =
+        (in_.batch.images == static_cast<double>(in_.batch.offered)).logical_and(in_.stream[kHasClasses] > 0);
+    const at::Tensor taken = taken_rows(slots, in_.stream[kBefore], images);
+    const auto with_images = [&](std::int64_t first, const at::Tensor& each) {
+      const at::Tensor rows = in_.rows.narrow(0, first, slots);
+      const at::Tensor last = each.narrow(0, images - taken.size(0), taken.size(0));
+      return at::where(active, rows.index_copy(0, taken, last), rows);
+    };
+    const Pair kept{with_images(kRows, images_.each.m), with_images(kRows + slots, images_.each.q)};
+    out_.rows = at::cat({out_.rows, kept.m, kept.q});
+    out_.stream[kImages].copy_(
+        at::where(active, at::full_like(in_.stream[kImages], static_cast<double>(images)), in_.stream[kImages]));
+    if (images > kMostCompared) {
+      return;
+    }
+    out_.stream[kCompared].add_(active);
+
+    const at::Tensor v = stream_.var() + kVarianceFloor;
+    const at::Tensor own = own_rows(slots, in_.stream[kBefore], images);
+    const at::Tensor distances = add_distances(kept, own, active, layout);
+    const at::Tensor weights = neighbour_weights(rule_, distances, own);
+    const at::Tensor one_of = weights.square().sum(1);  // 1 / images that they are worth
+    const Pair neighbours{at::mm(weights, kept.m), at::mm(weights, kept.q)};
+    const at::Tensor apart =
+        ((neighbours.m - stream_.m).square() / (8 * v) + (neighbours.q - stream_.q).square() / (16 * v.square()))
+            .clamp_max(1)
+            .mean(1);
+    const auto add = [&](std::int64_t first, const at::Tensor& values) {
+      const at::Tensor row = in_.stream.narrow(0, first, images);
+      const at::Tensor before = at::where(in_.stream[kCompared] > 0, row, at::zeros_like(row));
+      row.copy_(at::where(active, before + values, row));
+    };
+    add(layout.apart(), (apart - spread_ * one_of).clamp_min(0) / spread_);
+    add(layout.chance(), one_of);
+
+    const at::Tensor share = neighbour_share(rule_, in_.stream) * active;
+    around_ = {stream_.m + share * (neighbours.m - stream_.m), stream_.q + share * (neighbours.q - stream_.q)};
+    worth_ = 1 / (share * (one_of + repetition(rule_, in_.stream, images)) + (1 - share) / worth_);
+  }
+
+  /// Adds this site's distances to those of the sites before it, in scratch, and returns all of them, [N, slots].
+  at::Tensor add_distances(const Pair& kept, const at::Tensor& own, const at::Tensor& active,
+                           const NeighbourLayout& layout) {
+    const at::Tensor scale = 1 / (8 * (stream_.var() + kVarianceFloor));
+    const auto features = [&](const Pair& x) {
+      return at::cat({x.m * scale.sqrt(), x.q * (2 * scale)}, 1).clamp(-kMostDeviations, kMostDeviations);
+    };
+    const at::Tensor of_images = features(images_.each);
+    const at::Tensor of_kept = features(kept);
+    const std::int64_t images = of_images.size(0);
+    const at::Tensor taken = (kept.q > 0).any(1);
+    at::Tensor squares =
+        of_images.square().sum(1, /*keepdim=*/true) + of_kept.square().sum(1) - 2 * at::mm(of_images, of_kept.t());
+    squares = squares.clamp_min(0).masked_fill(own, 0) / static_cast<double>(kept.m.size(1)) * taken;
+    const at::Tensor mean =
+        (squares.sum() / (taken.sum().clamp_min(1) * static_cast<double>(images))).clamp_min(kLeastDistance);
+    const at::Tensor here = (squares / mean).masked_fill(taken.logical_not(), std::numeric_limits<double>::infinity());
+    const at::Tensor sum = in_.stream.narrow(0, layout.distances(), images * layout.slots()).view_as(here);
+    sum.copy_(at::where(active, at::where(in_.stream[kCompared] > 0, sum, at::zeros_like(sum)) + here, sum));
+    return sum;
+  }
+
   void use() {
     const at::Tensor own = own_share();
-    const Pair mixed{stream_.m + own * (images_.each.m - stream_.m), stream_.q + own * (images_.each.q - stream_.q)};
-    const at::Tensor images = effective(rule_, total_, in_.stream, images_.each.m.size(0));
-    const at::Tensor w = weight(rule_, shift_of(mixed, images), images).unsqueeze(1);
+    const Pair mixed{around_.m + own * (images_.each.m - around_.m), around_.q + own * (images_.each.q - around_.q)};
+    const at::Tensor w = weight(rule_, shift_of(mixed), worth_).unsqueeze(1);
     out_.used = units_.from_source(mix({mixed.m, mixed.var()}, w));
   }
 
@@ -214,15 +301,15 @@ class Site {
 
   /// [N]: how far the stream has moved, as each image sees it. An image that is nearer to the source than its stream is
   /// lowers its own.
-  [[nodiscard]] at::Tensor shift_of(const Pair& mixed, const at::Tensor& images) const {
+  [[nodiscard]] at::Tensor shift_of(const Pair& mixed) const {
     const Moments source = at_source(mixed.m);
-    at::Tensor shift = moved(mixed, spread_, images);
+    at::Tensor shift = moved(mixed, spread_, worth_);
     if (rule_.restraint == 0) {
       return shift;
     }
-    const Moments stream{stream_.m, stream_.var()};
+    const Moments stream{around_.m, around_.var()};
     const Moments own = images_.each.moments();
-    const at::Tensor of_stream = distance(stream, at_source(stream_.m));
+    const at::Tensor of_stream = distance(stream, at_source(stream.mean));
     const at::Tensor nearer = distance(own, source) - distance(own, stream) - of_stream;
     return shift * (1 + rule_.restraint * nearer / (of_stream + kDistanceFloor)).clamp(0, 1);
   }
@@ -237,6 +324,8 @@ class Site {
   Pair stream_;        ///< and with it, [C]
   at::Tensor total_;   ///< images of the history with this batch
   at::Tensor spread_;  ///< [] of the images about their stream
+  Pair around_;        ///< the stream, [C], or what stands for it, [N, C]
+  at::Tensor worth_;   ///< images that this rests on, [] or [N]
   RuleOutput out_;
 };
 

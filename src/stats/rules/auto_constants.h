@@ -17,9 +17,7 @@ inline constexpr double kPhantomSpread =
     0.03;  // 0.01 to 0.1 was measured within one domain; what a still camera is taken for
 
 /// A class that follows another looks like a domain that follows another, and lies up to as far from it as images of
-/// all classes from their mean. While the latest images are of fewer classes than the history a jump must be so many
-/// times as far to count.
-inline constexpr double kAmongFewClasses = 3;
+/// all classes from their mean: what rule::Auto::few_classes is for.
 inline constexpr double kFewClasses = 0.1;  // concentration above that of the history at which it is half way there
 
 inline constexpr double kVarianceFloor = 1e-6;  // in divisors: a channel without variance has no spread
@@ -27,6 +25,19 @@ inline constexpr double kDistanceFloor = 1e-6;
 /// A channel whose source variance with eps is below this is dead: it has no units to measure in, and stays the
 /// source's.
 inline constexpr double kSmallestUnit = std::numeric_limits<float>::min();
+
+// Neighbours (auto_neighbours.h).
+inline constexpr double kMostDeviations = 4;        // a channel counts for no more: none alone tells domains apart
+inline constexpr double kLikenessSteepness = 4;     // weight = exp(-4 (distance / that of the nearest - 1))
+inline constexpr double kApartSteepness = 8;        // of share = r^8 / (r^8 + apart^8): close to a switch, but smooth
+inline constexpr double kLeastMixedShare = 0.01;    // below it none: what a stream of one domain is left with
+inline constexpr double kPhantomRatio = 2.5;        // of so many images at the start: of one domain
+inline constexpr double kPhantomRatioImages = 8;    //
+inline constexpr double kMostRatio = 100;           // no image counts for more
+inline constexpr double kRatioDecay = 0.99;         // an image: the ratio follows the last 100
+inline constexpr double kDistanceOfOneClass = 0.7;  // in the spread between images, for every bit of concentration
+inline constexpr double kLeastOthers = 0.05;        // of an image's weights: below it no pairs to judge classes by
+inline constexpr double kLeastDistance = 1e-9;      // all images the same
 
 inline constexpr double kSmallestVariance = 1e-8;  // far below any that matters: two constant channels are not disjoint
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -14,6 +15,7 @@
 #include "stats/cpu/auto_kernels.h"
 #include "stats/main_memory.h"
 #include "stats/rules/auto_constants.h"
+#include "stats/rules/auto_neighbours.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -38,6 +40,7 @@ class Loops {
         kernels_(kernels),
         images_(images.each.mean.size(0)),
         channels_(images.each.mean.size(1)),
+        slots_(state.running.size(0) > StateSize{}.rows + kRows ? NeighbourLayout(rule).slots() : 0),
         stride_(std::max<int64_t>(1, (channels_ + kAutoLanes - 1) / kAutoLanes) * kAutoLanes),
         positions_(static_cast<double>(images.pixels)),
         source_mean_(data(source.mean)),
@@ -48,7 +51,8 @@ class Loops {
         counters_(data(state.counters)),
         last_(data(state.last)),
         stream_(data(state.stream)),
-        scratch_(at::empty({kScratchRows + 2 * images_, stride_}, at::kDouble)),
+        scratch_(at::empty({kScratchRows + 2 * images_ + (compares() ? 6 * images_ + 2 * slots_ : 0), stride_},
+                           at::kDouble)),
         rows_{channels_,    source_mean_,   source_var_,     data(eps),        eps.dim() == 0 ? 0 : 1,
               row(kUnit),   row(kInverse),  row(kOldMean),   row(kOldSecond),  row(kMean),
               row(kSecond), row(kVariance), row(kDeviation), row(kSpreadScale)},
@@ -65,6 +69,7 @@ class Loops {
     add_to_history(keep);
     measure_spread();
     if (count_ > 0) {
+      find_neighbours();
       use();
     } else {
       use_what_is_known();
@@ -93,6 +98,20 @@ class Loops {
   [[nodiscard]] double* row(int64_t index) const { return data(scratch_) + index * stride_; }
   [[nodiscard]] double* each_mean(int64_t image) const { return row(kScratchRows + image); }
   [[nodiscard]] double* each_second(int64_t image) const { return row(kScratchRows + images_ + image); }
+  // Scratch of neighbours: features of the images and of those that are kept, two rows each; then for each image mean,
+  // second moment, variance and deviation of what stands for the stream.
+  [[nodiscard]] double* features(int64_t image) const { return row(kScratchRows + 2 * (images_ + image)); }
+  [[nodiscard]] double* kept_features(int64_t slot) const { return features(images_ + slot); }
+  [[nodiscard]] double* around(int64_t which, int64_t image) const {
+    return row(kScratchRows + 2 * (2 * images_ + slots_) + which * images_ + image);
+  }
+  [[nodiscard]] double* kept_mean(int64_t slot) const {
+    return running_ + (StateSize{}.rows + kRows + slot) * channels_;
+  }
+  [[nodiscard]] double* kept_second(int64_t slot) const { return kept_mean(slots_ + slot); }
+  /// Whether images have rows here.
+  [[nodiscard]] bool keeps() const { return slots_ > 0 && stream_[kHasClasses] > 0; }
+  [[nodiscard]] bool compares() const { return keeps() && images_ <= kMostCompared; }
   [[nodiscard]] bool usable(int64_t image) const { return usable_[static_cast<std::size_t>(image)] != 0; }
   [[nodiscard]] double mean_over_channels(double sum) const { return sum / static_cast<double>(channels_); }
 
@@ -155,7 +174,7 @@ class Loops {
     const double within = std::max((within_sum_ + kPhantomSites * here) / (sites_ + kPhantomSites), kPhantomSpread);
     const double fewer = std::max(stream_[kLatest] - stream_[kConcentration], 0.0) / kFewClasses;
     const double few = fewer * fewer;
-    const double far = 1 + (kAmongFewClasses - 1) * few / (1 + few);
+    const double far = 1 + (rule_.few_classes - 1) * few / (1 + few);
     const double near = std::min(rule_.surprise * usual, rule_.distinct * within);
     const double threshold = far * near;
 
@@ -197,10 +216,104 @@ class Loops {
     spread_ = (numbers_[kSpread] + kPhantomImages * kPhantomSpread) / (numbers_[kSpreadCount] + kPhantomImages);
   }
 
-  [[nodiscard]] double effective() const {
+  [[nodiscard]] double repetition() const {
     const double unknown = images_ > kFirstLookImages ? rule_.concentration : 0;
-    const double concentration = stream_[kLooked] > 0 ? stream_[kConcentration] : unknown;
-    return 1 / (1 / std::max(total_, 1.0) + rule_.correlation * concentration);
+    return rule_.correlation * (stream_[kLooked] > 0 ? stream_[kConcentration] : unknown);
+  }
+
+  [[nodiscard]] double effective() const { return 1 / (1 / std::max(total_, 1.0) + repetition()); }
+
+  /// Site::find_neighbours() of auto.cpp.
+  void find_neighbours() {
+    if (!keeps() || count_ != static_cast<double>(images_)) {
+      return;
+    }
+    const NeighbourRows rows(slots_, static_cast<int64_t>(stream_[kBefore]), images_);
+    for (int64_t i = rows.first(); i < images_; ++i) {
+      std::copy_n(each_mean(i), channels_, kept_mean(rows.of(i)));
+      std::copy_n(each_second(i), channels_, kept_second(rows.of(i)));
+    }
+    if (!compares()) {
+      return;
+    }
+    add_distances();
+    const NeighbourLayout layout(rule_);
+    const double* distances = stream_ + layout.distances();
+    std::vector<double> weights(static_cast<std::size_t>(images_ * slots_));
+    std::vector<double> one_of(static_cast<std::size_t>(images_));  // 1 / images that the neighbours are worth
+    at::parallel_for(0, images_, std::max<int64_t>(1, kGrain / slots_), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        one_of[static_cast<std::size_t>(i)] =
+            1 / neighbour_weights(rule_, distances + i * slots_, rows.of(i), weights.data() + i * slots_);
+      }
+    });
+    for_channels([&](int64_t first, int64_t end) {
+      kernels_.neighbours(kept_mean(0), kept_second(0), channels_, slots_, weights.data(), images_, first, end,
+                          around(0, 0), around(1, 0), stride_);
+    });
+    share_ = neighbour_share(rule_, stream_);
+    worth_.assign(static_cast<std::size_t>(images_), 0.0);
+    around_of_source_.assign(static_cast<std::size_t>(images_), 0.0);
+    for_images([&](int64_t i) {
+      const double each = one_of[static_cast<std::size_t>(i)];
+      const double apart = mean_over_channels(kernels_.spread(rows_, around(0, i), around(1, i)));
+      add_if_compared(layout.apart() + i, std::max(apart - spread_ * each, 0.0) / spread_);
+      add_if_compared(layout.chance() + i, each);
+      if (share_ > 0) {
+        around_of_source_[static_cast<std::size_t>(i)] =
+            mean_over_channels(kernels_.blend(rows_, share_, rows_around(i)));
+        worth_[static_cast<std::size_t>(i)] = 1 / (share_ * (each + repetition()) + (1 - share_) / effective());
+      }
+    });
+    compared_ = 1;
+  }
+
+  /// Of this forward: what early sites before this one have left, if there are any, and x.
+  void add_if_compared(int64_t number, double x) {
+    stream_[number] = (stream_[kCompared] > 0 ? stream_[number] : 0) + x;
+  }
+
+  /// Adds the distances between images and kept ones to those of the sites before.
+  void add_distances() {
+    for_images([this](int64_t i) { kernels_.features(rows_, each_mean(i), each_second(i), stride_, features(i)); });
+    std::vector<double> distances(static_cast<std::size_t>(images_ * slots_));
+    std::vector<char> taken(static_cast<std::size_t>(slots_));
+    const int64_t grain = std::max<int64_t>(1, kGrain / (stride_ * (1 + images_ / 4)));
+    at::parallel_for(0, slots_, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin; j < end; ++j) {
+        const bool is_taken = kernels_.features(rows_, kept_mean(j), kept_second(j), stride_, kept_features(j));
+        taken[static_cast<std::size_t>(j)] = is_taken ? 1 : 0;
+        for (int64_t i = 0; is_taken && i < images_; ++i) {
+          distances[static_cast<std::size_t>(i * slots_ + j)] =
+              mean_over_channels(kernels_.squared_distance(features(i), kept_features(j), 2 * stride_));
+        }
+      }
+    });
+    double sum = 0;
+    for (const double distance : distances) {
+      sum += distance;
+    }
+    const auto pairs = static_cast<double>(std::count(taken.begin(), taken.end(), 1) * images_);
+    const double mean = std::max(sum / pairs, kLeastDistance);
+    const int64_t first = NeighbourLayout(rule_).distances();
+    for (int64_t i = 0; i < images_; ++i) {
+      for (int64_t j = 0; j < slots_; ++j) {
+        const double here = taken[static_cast<std::size_t>(j)] != 0
+                                ? distances[static_cast<std::size_t>(i * slots_ + j)] / mean
+                                : std::numeric_limits<double>::infinity();
+        add_if_compared(first + i * slots_ + j, here);
+      }
+    }
+  }
+
+  /// The site's rows with what stands for the stream at an image.
+  [[nodiscard]] AutoRows rows_around(int64_t image) const {
+    AutoRows rows = rows_;
+    rows.mean = around(0, image);
+    rows.second = around(1, image);
+    rows.var = around(2, image);
+    rows.deviation = around(3, image);
+    return rows;
   }
 
   [[nodiscard]] double own_share() const {
@@ -213,17 +326,25 @@ class Loops {
     for_images([&](int64_t i) {
       double* mean = data(used_.mean) + i * channels_;
       double* var = data(used_.var) + i * channels_;
-      const AutoDistances distances = kernels_.distances(rows_, each_mean(i), each_second(i), own, var);
-      kernels_.mix(rows_, each_mean(i), own, weight(distances, images), mean, var);
+      const auto with = [&](const AutoRows& rows, double of_source, double worth) {
+        const AutoDistances distances = kernels_.distances(rows, each_mean(i), each_second(i), own, var);
+        kernels_.mix(rows, each_mean(i), own, weight(distances, of_source, worth), mean, var);
+      };
+      if (share_ > 0) {
+        with(rows_around(i), around_of_source_[static_cast<std::size_t>(i)], worth_[static_cast<std::size_t>(i)]);
+      } else {
+        with(rows_, of_stream_, images);
+      }
     });
   }
 
-  [[nodiscard]] double weight(const AutoDistances& distances, double images) const {
+  /// `of_stream`: distance of the stream, or what stands for it, from the source; `images` that this is worth.
+  [[nodiscard]] double weight(const AutoDistances& distances, double of_stream, double images) const {
     const double mixed = mean_over_channels(distances.mixed_to_source);
     const double nearer =
-        mean_over_channels(distances.own_to_source) - mean_over_channels(distances.own_to_stream) - of_stream_;
+        mean_over_channels(distances.own_to_source) - mean_over_channels(distances.own_to_stream) - of_stream;
     const double shift = std::max(mixed - spread_ / images, 0.0) *
-                         std::clamp(1 + rule_.restraint * nearer / (of_stream_ + kDistanceFloor), 0.0, 1.0);
+                         std::clamp(1 + rule_.restraint * nearer / (of_stream + kDistanceFloor), 0.0, 1.0);
     const double ratio = shift / rule_.shift;
     const double h = ratio * ratio;
     return rule_.weight * h / (1 + h) * images / (images + rule_.count);
@@ -265,11 +386,16 @@ class Loops {
     stream_[kWithinSum] = within_sum_;
     stream_[kSites] = sites_;
     stream_[kKeepSum] = keep_sum_;
+    stream_[kCompared] += compared_;
+    if (keeps()) {
+      stream_[kImages] = static_cast<double>(images_);
+    }
   }
 
   const rule::Auto& rule_;
   const AutoKernels& kernels_;
   int64_t images_, channels_;
+  int64_t slots_;   ///< latest images that are kept here
   int64_t stride_;  ///< from a row of scratch to the next
   double positions_;
   const double* source_mean_;
@@ -289,9 +415,13 @@ class Loops {
   std::array<double, kNumbers> numbers_{};
   double count_ = 0;  ///< finite images
   double jump_sum_ = 0, within_sum_ = 0, sites_ = 0, keep_sum_ = 0;
-  double total_ = 0;      ///< images of the history with this batch
-  double of_stream_ = 0;  ///< distance of the stream from the source
-  double spread_ = 0;     ///< of the images about their stream
+  double total_ = 0;                      ///< images of the history with this batch
+  double of_stream_ = 0;                  ///< distance of the stream from the source
+  double spread_ = 0;                     ///< of the images about their stream
+  double share_ = 0;                      ///< of neighbours in what stands for the stream
+  double compared_ = 0;                   ///< 1 if images have been compared here
+  std::vector<double> worth_;             ///< images that what stands for the stream is worth, for each image
+  std::vector<double> around_of_source_;  ///< and its distance from the source
 };
 
 }  // namespace

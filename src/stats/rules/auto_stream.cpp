@@ -6,6 +6,7 @@
 
 #include "stats/probabilities.h"
 #include "stats/rules.h"
+#include "stats/rules/auto_neighbours.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -33,13 +34,12 @@ at::Tensor at_most(const at::Tensor& counts, const at::Tensor& most) {
   return counts * (most / counts.sum().clamp_min(1)).clamp_max(1);
 }
 
-/// How much each bin is predicted by scores [N, K]: sums of class probabilities, so that doubt is no evidence of few
-/// classes; images without finite ones do not count.
-at::Tensor count_classes(const at::Tensor& scores, std::int64_t bins) {
-  const at::Tensor each = probabilities(scores);
+/// How much each bin is predicted by probabilities [N, K]: their sums, so that doubt is no evidence of few classes;
+/// images without finite ones do not count.
+at::Tensor count_classes(const at::Tensor& each, std::int64_t bins) {
   const at::Tensor known = each.isfinite().all(1, /*keepdim=*/true);  // not so of scores with NaN or infinity
   const at::Tensor counts = at::where(known, each, at::zeros_like(each)).sum(0);
-  const at::Tensor bin = at::arange(scores.size(1), counts.options().dtype(at::kLong)).remainder(bins);
+  const at::Tensor bin = at::arange(each.size(1), counts.options().dtype(at::kLong)).remainder(bins);
   return at::zeros({bins}, counts.options()).index_add(0, bin, counts);
 }
 
@@ -49,8 +49,24 @@ void set_if(const at::Tensor& condition, const at::Tensor& value, const at::Tens
 
 }  // namespace
 
+StateSize state_size(const rule::Auto& rule) {
+  const NeighbourLayout layout(rule);
+  StateSize size;
+  size.rows += kRows;
+  size.counters += kNumbers;
+  size.stream = layout.end();
+  if (layout.slots() > 0) {
+    size.scratch = layout.scratch();
+    size.early_rows = layout.rows();
+    size.early_sites = kEarlySites;
+  }
+  return size;
+}
+
 void begin(const rule::Auto&, at::Tensor& stream, bool classes) {
+  stream[kBefore].add_(stream[kImages]);
   stream.narrow(0, 0, kCounted + 1).zero_();
+  stream[kHasClasses].fill_(classes ? 1 : 0);
   if (!classes) {
     stream[kLooked].fill_(1);
   }
@@ -63,7 +79,8 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
     return;
   }
   const std::int64_t bins = std::min(scores.size(1), kClassBins);
-  const at::Tensor counts = count_classes(scores, bins);
+  const at::Tensor each = probabilities(scores);
+  const at::Tensor counts = count_classes(each, bins);
   const at::Tensor latest = stream.narrow(0, kClasses + 2 * kClassBins, bins);
   const at::Tensor history = stream.narrow(0, kClasses, bins);
   const at::Tensor recent = stream.narrow(0, kClasses + kClassBins, bins);
@@ -83,12 +100,14 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   set_if(uncounted, concentration(next), stream[kConcentration]);
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
+  finish_neighbours(rule, each, uncounted, stream);
   stream[kCounted].fill_(1);
 }
 
 void take_first_look(const rule::Auto&, const at::Tensor& looked, at::Tensor& stream) {
-  stream[kLooked].copy_(looked[kLooked]);
-  stream[kConcentration].copy_(looked[kConcentration]);
+  for (const Stream number : {kLooked, kConcentration, kRatios, kRatioCount}) {
+    stream[number].copy_(looked[number]);
+  }
 }
 
 }  // namespace ttscale::stats
