@@ -146,7 +146,8 @@ struct Auto {
   double neighbours = 128;      ///< latest images that each image is compared with, a whole number from 0 to 1024; 0:
                                 ///< none. Where a stream is mixed of several domains, those like the image take the
                                 ///< place of the stream at the first layers. Needs class scores
-  double alike = 16;            ///< of these so many, the nearest, are taken for images of its domain, >= 1
+  double alike = 16;            ///< of these so many, the nearest, are taken for images of its domain, a whole number
+                                ///< from 1 to 1024
   double apart = 4.5;           ///< how many times farther from the stream than chance and classes explain they must
                                 ///< lie for half of that, > 0
 };

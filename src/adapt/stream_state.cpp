@@ -33,7 +33,7 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   const c10::InferenceMode normal(false);
   std::int64_t size = (1 + sites_) * size_.counters + size_.stream;
   for (std::int64_t i = 0; i < sites_; ++i) {
-    size += (size_.rows_at(i) + ops::kLastRows) * sites[static_cast<std::size_t>(i)].mean.numel();
+    size += (size_.rows_at(i, sites_) + ops::kLastRows) * sites[static_cast<std::size_t>(i)].mean.numel();
   }
   const at::Tensor with_scratch = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
   all_ = with_scratch.narrow(0, 0, size - size_.scratch);
@@ -44,7 +44,7 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   };
   for (std::int64_t i = 0; i < sites_; ++i) {
     const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
-    const at::Tensor running = take(size_.rows_at(i), channels);
+    const at::Tensor running = take(size_.rows_at(i, sites_), channels);
     tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
   tensors_.stream = with_scratch.narrow(0, offset, size_.stream);
@@ -82,7 +82,11 @@ void StreamState::keep_all_or_nothing(const at::Tensor& images, const at::Tensor
   // A ReLU can hide an Inf of the images from every site behind it.
   const at::Tensor refused = stats::all_finite(images).logical_not().logical_or(
       (sites(all_).select(1, 2) != sites(before).select(1, 2)).any());
-  all_.copy_(at::where(refused, before, all_));
+  if (!all_.is_cpu()) {
+    all_.copy_(at::where(refused, before, all_));
+  } else if (refused.item<bool>()) {
+    all_.copy_(before);
+  }
   const at::Tensor no = refused.to(at::kDouble);
   const at::Tensor yes = 1 - no;
   counters(all_)

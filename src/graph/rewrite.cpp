@@ -296,6 +296,8 @@ Module Program::online(const std::string& rule, const StateTensors& state) const
   // Tensors that share a storage, as those of one stream do, are one tensor to clone(): the state is set after it.
   Module out = module_->clone();
   StateTensors own{{}, state.stream.clone()};
+  const std::int64_t scratch = stats::state_size(parse_rule(rule)).scratch;
+  own.stream.narrow(0, own.stream.numel() - scratch, scratch).zero_();
   own.sites.reserve(state.sites.size());
   for (const SiteTensors& site : state.sites) {
     own.sites.push_back({site.running.clone(), site.counters.clone(), site.last.clone()});

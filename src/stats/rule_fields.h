@@ -86,7 +86,7 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("concentration", rule.concentration, kShare);
   visit("block", rule.block, kBlock);
   visit("neighbours", rule.neighbours, kManyOrNone);
-  visit("alike", rule.alike, kBlock);
+  visit("alike", rule.alike, kMany);
   visit("apart", rule.apart, kPositive);
 }
 

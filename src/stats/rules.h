@@ -17,12 +17,14 @@ struct StateSize {
   std::int64_t stream = 0;    ///< shared by all sites
   /// Of them the last, which are written before they are read in every forward: not worth keeping.
   std::int64_t scratch = 0;
-  /// Further rows at the first sites of a model, behind the others.
+  /// Further rows at the first sites of a stream, behind the others: at so many, and not beyond the first half.
   std::int64_t early_rows = 0;
   std::int64_t early_sites = 0;
 
-  /// Rows of the site of this index.
-  [[nodiscard]] std::int64_t rows_at(std::int64_t site) const { return site < early_sites ? rows + early_rows : rows; }
+  /// Rows of the site of this index in a stream of so many.
+  [[nodiscard]] std::int64_t rows_at(std::int64_t site, std::int64_t sites) const {
+    return site < early_sites && site < sites / 2 ? rows + early_rows : rows;
+  }
 };
 StateSize state_size(const Rule& rule);
 StateSize state_size(const rule::Auto& rule);
@@ -43,7 +45,7 @@ struct RuleInput {
   at::Tensor batches;  ///< [] batches in the state
   at::Tensor rows;     ///< [.., C], the rule's own
   at::Tensor numbers;  ///< [..], the rule's own
-  at::Tensor stream;   ///< [..], as the sites ahead and the last forward left it
+  at::Tensor stream;   ///< [..], as the sites ahead and the last forward left it; its scratch may be written
 };
 
 /// What it answers. A rule without state returns `running` as it came. Own state that is undefined stays as it is.

@@ -12,6 +12,7 @@
 #include "adapt/with_rule.h"
 #include "archives.h"
 #include "stats/rules/auto_state.h"
+#include "temp_folder.h"
 #include "ttscale/adapter.h"
 #include "ttscale/bake.h"
 
@@ -25,6 +26,9 @@ using testing::exactly;
 using testing::golden;
 using testing::load_archive;
 using testing::with;
+
+/// Neighbours take the place of the stream from the first image on.
+constexpr const char* kNeighboursCount = "auto:apart=0.5";
 
 /// Batches of a stream that has moved away from what the model was trained on.
 std::vector<at::Tensor> batches(const at::Tensor& like, int count) {
@@ -65,14 +69,16 @@ TEST_P(AutoOnAnyArchive, AdaptsTowardsTheBatchAndStaysFinite) {
 
 TEST_P(AutoOnAnyArchive, AnOnlineArchiveGoesOnWhereTheStreamIs) {
   const at::Tensor x = golden(GetParam(), "input");
-  Stream stream = adapt(load_archive(GetParam()), exactly("auto")).stream();
-  stream.forward(x);
-  std::stringstream bytes;
-  online(stream).save(bytes);
-  torch::jit::Module module = torch::jit::load(bytes);
-  const at::NoGradGuard no_grad;
-  for (const at::Tensor& batch : batches(x, 4)) {
-    EXPECT_TRUE(module.forward({batch}).toTensor().equal(stream.forward(batch)));
+  for (const char* rule : {"auto", kNeighboursCount}) {
+    Stream stream = adapt(load_archive(GetParam()), exactly(rule)).stream();
+    stream.forward(x);
+    std::stringstream bytes;
+    online(stream).save(bytes);
+    torch::jit::Module module = torch::jit::load(bytes);
+    const at::NoGradGuard no_grad;
+    for (const at::Tensor& batch : batches(x, 4)) {
+      EXPECT_TRUE(module.forward({batch}).toTensor().equal(stream.forward(batch))) << rule;
+    }
   }
 }
 
@@ -99,9 +105,36 @@ INSTANTIATE_TEST_SUITE_P(Archives, AutoOnAnyArchive,
                          ::testing::Values("net.scripted", "net.traced", "net.frozen", "net.pooled", "net.plain",
                                            "net1d", "net3d", "features", "branches", "shared", "split"));
 
-TEST(Auto, AResetStreamStartsAnew) {
+TEST(Auto, NeighboursReachTheOutput) {
   const at::Tensor x = golden("net.scripted", "input");
-  Stream stream = adapt(load_archive("net.scripted"), with("auto")).stream();
+  Stream with_neighbours = adapt(load_archive("net.scripted"), with(kNeighboursCount)).stream();
+  Stream without = adapt(load_archive("net.scripted"), with("auto:neighbours=0")).stream();
+  Stream usual = adapt(load_archive("net.scripted"), with("auto")).stream();
+  const at::Tensor y = without.forward(x);
+  EXPECT_FALSE(with_neighbours.forward(x).equal(y));
+  EXPECT_TRUE(usual.forward(x).equal(y)) << "few images, and nothing known of them";
+}
+
+class AutoWithState : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Rules, AutoWithState, ::testing::Values("auto", kNeighboursCount));
+
+TEST_P(AutoWithState, ALoadedStreamGoesOnAsTheSavedOne) {
+  const testing::TempFolder folder;
+  const at::Tensor x = golden("net.scripted", "input");
+  const AdaptedModel model = adapt(load_archive("net.scripted"), with(GetParam()));
+  Stream stream = model.stream();
+  stream.forward(x);
+  stream.save(folder / "state");
+  Stream other = model.stream();
+  other.forward(x * 3);
+  other.load(folder / "state");
+  EXPECT_TRUE(other.forward(x).equal(stream.forward(x)));
+}
+
+TEST_P(AutoWithState, AResetStreamStartsAnew) {
+  const at::Tensor x = golden("net.scripted", "input");
+  Stream stream = adapt(load_archive("net.scripted"), with(GetParam())).stream();
   const Snapshot fresh = stream.snapshot();
   const at::Tensor first = stream.forward(x);
   const at::Tensor second = stream.forward(x);

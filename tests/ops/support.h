@@ -24,11 +24,11 @@ inline std::vector<at::Device> devices() {
 /// move as much as one image differs from another.
 struct State {
   at::Tensor running, counters, last, stream;
-  /// `site`: its index, since the first may have further rows.
-  State(std::int64_t channels, at::Device device, const std::string& rule = "batch", std::int64_t site = 1000) {
+  /// `early`: with the rows that the first sites of a model may have.
+  State(std::int64_t channels, at::Device device, const std::string& rule = "batch", bool early = false) {
     const stats::StateSize size = stats::state_size(parse_rule(rule));
     const auto options = at::TensorOptions().dtype(at::kDouble).device(device);
-    running = at::zeros({size.rows_at(site), channels}, options);
+    running = at::zeros({early ? size.rows + size.early_rows : size.rows, channels}, options);
     if (stats::needs_weights(parse_rule(rule))) {
       running.narrow(0, stats::StateSize{}.rows, size.rows - stats::StateSize{}.rows).fill_(1);
     }

@@ -83,7 +83,7 @@ inline Row weights_by_distance(const rule::Auto& r, const Row& distances, std::p
   }
   std::sort(others.begin(), others.end());
   const std::size_t k = std::min(others.size(), static_cast<std::size_t>(r.alike));
-  const double reference = k > 0 ? std::max(others[k - 1], 1e-9) : 1e-9;
+  const double reference = k > 0 ? std::max(others[k - 1], 1e-4) : 1e-4;
   Row weights;
   double sum = 0;
   for (std::size_t j = 0; j < distances.size(); ++j) {
@@ -168,8 +168,22 @@ inline Neighbours auto_neighbours(const rule::Auto& r, AutoSite& s, AutoStream& 
   return out;
 }
 
-inline double same_class(const AutoStream& s, std::size_t j, std::size_t k) {
-  return s.kept_class[j] == s.kept_class[k] ? s.kept_probability[j] * s.kept_probability[k] : 0;
+/// Share of the pairs of two kept images that are of one class, by weights and probabilities.
+inline double agreement(const AutoStream& s, const Row& weights) {
+  double same = 0;
+  double pairs = 0;
+  double sum = 0;
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    sum += weights[j] * s.kept_probability[j];
+    for (std::size_t k = 0; k < weights.size(); ++k) {
+      if (j != k) {
+        const double pair = weights[j] * s.kept_probability[j] * weights[k] * s.kept_probability[k];
+        pairs += pair;
+        same += s.kept_class[j] == s.kept_class[k] ? pair : 0;
+      }
+    }
+  }
+  return same / std::max(pairs, 0.05 * sum * sum);
 }
 
 /// After the forward, with the predictions kept: what the neighbours say of the stream.
@@ -178,24 +192,10 @@ inline void count_ratios(const rule::Auto& r, AutoStream& s) {
   if (s.compared == 0 || static_cast<double>(kept) < r.neighbours / 2) {
     return;
   }
-  double all = 0;
-  for (std::size_t j = 0; j < kept; ++j) {
-    for (std::size_t k = 0; k < kept; ++k) {
-      all += j == k ? 0 : same_class(s, j, k) / static_cast<double>(kept * (kept - 1));
-    }
-  }
+  const double all = agreement(s, Row(kept, 1));
   for (std::size_t i = 0; i < s.weights.size(); ++i) {
-    double same = 0;
-    double pairs = 0;
-    for (std::size_t j = 0; j < kept; ++j) {
-      for (std::size_t k = 0; k < kept; ++k) {
-        const double w = s.weights[i][j] * s.weights[i][k];
-        same += j == k ? 0 : w * same_class(s, j, k);
-        pairs += j == k ? 0 : w;
-      }
-    }
-    const double few = std::max(0.0, same / std::max(0.05, pairs) - all);
-    const double ratio = s.apart[i] / (s.chance[i] + s.compared * (0.7 * few + s.concentration));
+    const double few = std::max(0.0, agreement(s, s.weights[i]) - all);
+    const double ratio = s.apart[i] / (s.chance[i] + s.compared * (0.5 * few + s.concentration));
     const double step = std::pow(0.99, i == 0 ? static_cast<double>(s.weights.size()) : 0);
     s.ratios = step * s.ratios + std::log(std::clamp(ratio, 1.0, 100.0));
     s.ratio_count = step * s.ratio_count + 1;

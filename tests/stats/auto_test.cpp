@@ -43,7 +43,7 @@ class Auto : public ::testing::Test {
     const StateSize size = state_size(rule_);
     stream_ = at::zeros({size.stream}, at::kDouble);
     for (SiteState& site : sites_) {
-      site = {at::zeros({size.rows_at(early ? 0 : size.early_sites), kChannels}, at::kDouble),
+      site = {at::zeros({early ? size.rows + size.early_rows : size.rows, kChannels}, at::kDouble),
               at::zeros({size.counters}, at::kDouble), at::zeros({4, kChannels}, at::kDouble), stream_};
     }
     for (reference::AutoSite& site : scalar_sites_) {
@@ -251,7 +251,7 @@ double share_among(const Places& places) {
   const Rule rule = parse_rule("auto");
   const StateSize size = state_size(rule);
   const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
-  SiteState site{at::zeros({size.rows_at(0), kWide}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+  SiteState site{at::zeros({size.rows + size.early_rows, kWide}, at::kDouble), at::zeros({size.counters}, at::kDouble),
                  at::zeros({4, kWide}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
   const at::Tensor place = at::arange(kImages).remainder(kClasses);
   const at::Tensor means = 0.3 * places.distance * at::randn({kClasses, kWide}, at::kDouble);
@@ -272,6 +272,47 @@ TEST(AutoNeighbours, CountInAMixedStreamOnly) {
 }
 
 TEST(AutoNeighbours, AreNotClassesTakenForDomains) { EXPECT_LT(share_among({2, true}), 0.1); }
+
+TEST_F(AutoAtEarlySites, CountTheFirstImagesOnceThoughTheyAreLookedAtTwice) {
+  at::manual_seed(29);
+  const auto forward = [&](at::Tensor& stream) {
+    at::manual_seed(30);
+    for (SiteState& site : sites_) {
+      site.stream = stream;
+    }
+    begin(rule_, stream, true);
+    for (std::size_t k = 0; k < 2; ++k) {
+      feed(k, images(80, 1, 1, k));
+    }
+    finish(rule_, at::randn({80, kClasses}), stream);
+  };
+  at::Tensor looked = stream_.clone();
+  forward(looked);
+  for (SiteState& site : sites_) {
+    site.running.zero_();
+    site.counters.zero_();
+  }
+  take_first_look(rule_, looked, stream_);
+  EXPECT_GT(stream_[auto_state::kRatioCount].item<double>(), 0);
+  forward(stream_);
+  EXPECT_EQ(stream_[auto_state::kRatioCount].item<double>(), 80);
+}
+
+TEST_F(AutoAtEarlySites, StopComparingWhereScoresNeverCome) {
+  at::manual_seed(31);
+  const auto forward = [&](const at::Tensor& scores) {
+    begin(rule_, stream_, true);
+    feed(0, images(8, 1, 1, 0));
+    const bool compared = stream_[auto_state::kCompared].item<double>() > 0;
+    finish(rule_, scores, stream_);
+    return compared;
+  };
+  const at::Tensor maps = at::zeros({8, kClasses, 4, 4});
+  EXPECT_TRUE(forward(maps));
+  EXPECT_FALSE(forward(maps));
+  EXPECT_FALSE(forward(at::randn({8, kClasses})));
+  EXPECT_TRUE(forward(maps)) << "there have been scores";
+}
 
 TEST_F(AutoAtEarlySites, DoWithoutScoresAsLaterSitesDo) {
   at::manual_seed(25);
@@ -327,7 +368,7 @@ TEST(AutoNeighbours, NoneAreKeptWhereNoneAreAskedFor) {
   const StateSize size = state_size(parse_rule("auto:neighbours=0"));
   EXPECT_EQ(size.early_rows, 0);
   EXPECT_EQ(size.scratch, 0);
-  EXPECT_EQ(size.rows_at(0), size.rows);
+  EXPECT_EQ(size.rows + size.early_rows, size.rows);
 }
 
 double weight_of(const Moments& used, const Moments& source, double shift) {
@@ -524,16 +565,17 @@ TEST_F(Auto, SettledIsWhereAnEndlessStreamStays) {
   EXPECT_GT(hellinger(source(0), fixed).mean().item<double>(), 1e-2);
 }
 
-/// Two copies of one site, one stepped in loops and one by operators on tensors.
+/// Two copies of one site, one stepped in loops and one by operators on tensors: its stream is none that loops read.
 struct Twice {
   SiteState loops, tensors;
 
   Twice(const Rule& rule, std::int64_t channels) {
     const StateSize size = state_size(rule);
     for (SiteState* site : {&loops, &tensors}) {
-      *site = {at::zeros({size.rows_at(0), channels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+      *site = {at::zeros({size.rows + size.early_rows, channels}, at::kDouble), at::zeros({size.counters}, at::kDouble),
                at::zeros({4, channels}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
     }
+    tensors.stream = at::zeros({2 * size.stream}, at::kDouble).slice(0, 0, 2 * size.stream, 2);
   }
 };
 
@@ -561,6 +603,10 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
   for (const std::int64_t n : {1, 1, 6, 16, 3, 16, 32, 8, 1, 2, 3, 8, 16, 1, 1, 1, 1, 8}) {
     for (SiteState* state : {&site.loops, &site.tensors}) {
       begin(rule, state->stream, true);
+      if (step_number == 7) {  // from here on neighbours count
+        state->stream[auto_state::kRatios] = 200;
+        state->stream[auto_state::kRatioCount] = 50;
+      }
     }
     const bool one_class = step_number >= 10;
     const double shift = step_number < 5 ? 0.5 : step_number < 11 ? -2 : step_number % 2 == 0 ? -1 : 0;
@@ -589,17 +635,8 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
     if (step_number == 8) {
       scores[0][1] = std::numeric_limits<float>::quiet_NaN();
     }
-    at::Tensor finished_in_tensors = site.loops.stream.clone();
     for (SiteState* state : {&site.loops, &site.tensors}) {
       finish(rule, scores, state->stream);
-    }
-    if (const auto& options = std::get<rule::Auto>(rule); options.neighbours > 0) {
-      finished_in_tensors[auto_state::kConcentration].copy_(site.loops.stream[auto_state::kConcentration]);
-      finish_neighbours_in_tensors(options, probabilities(scores), at::ones({}, at::kBool), finished_in_tensors);
-      const std::int64_t first = NeighbourLayout(options).labels();
-      expect_close(site.loops.stream.slice(0, first), finished_in_tensors.slice(0, first), "predictions");
-      expect_close(site.loops.stream.slice(0, auto_state::kRatios, auto_state::kClasses),
-                   finished_in_tensors.slice(0, auto_state::kRatios, auto_state::kClasses), "ratios");
     }
     EXPECT_TRUE(site.loops.running.isfinite().all().item<bool>()) << step_number;
     expect_close(site.loops.running, site.tensors.running, "running");
@@ -614,6 +651,83 @@ TEST_P(AutoInLoops, IsAutoInTensors) {
     EXPECT_GT(site.loops.stream[auto_state::kRatioCount].item<double>(), 10);
   }
 }
+
+/// Images that come to two early sites in one forward, and what is odd about the stream.
+struct OddForward {
+  const char* what;
+  std::int64_t first, second;
+  std::int64_t scores;
+  double before = 0;
+  bool classes = true;
+  bool same = false;  ///< all images are the same
+};
+
+class AutoOddForward : public ::testing::TestWithParam<OddForward> {};
+
+/// Twice, in loops and in tensors: both finite and the same, with anything in what is scratch.
+TEST_P(AutoOddForward, IsTheSameInBothForms) {
+  constexpr std::int64_t kWide = 9;
+  const OddForward& odd = GetParam();
+  const Rule rule = parse_rule("auto");
+  const StateSize size = state_size(rule);
+  at::manual_seed(18);
+  const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
+  std::vector<Twice> sites;
+  for (int k = 0; k < 2; ++k) {
+    sites.emplace_back(rule, kWide);
+  }
+  sites[1].loops.stream = sites[0].loops.stream;
+  sites[1].tensors.stream = sites[0].tensors.stream;
+  for (SiteState* state : {&sites[0].loops, &sites[0].tensors}) {
+    state->stream.slice(0, size.stream - size.scratch).fill_(std::numeric_limits<double>::quiet_NaN());
+    state->stream[auto_state::kBefore] = odd.before;
+    state->stream[auto_state::kRatios] = 200;
+    state->stream[auto_state::kRatioCount] = 50;
+  }
+  const auto kept = [&](const at::Tensor& stream) { return stream.slice(0, 0, size.stream - size.scratch); };
+  for (int forward = 0; forward < 3; ++forward) {
+    for (SiteState* state : {&sites[0].loops, &sites[0].tensors}) {
+      begin(rule, state->stream, odd.classes);
+    }
+    for (std::size_t k = 0; k < 2; ++k) {
+      const std::int64_t n = k == 0 ? odd.first : odd.second;
+      Moments images{1 + at::randn({n, kWide}, at::kDouble), at::rand({n, kWide}, at::kDouble) + 0.5};
+      if (odd.same) {
+        images = {images.mean[0].expand({n, kWide}).contiguous(), images.var[0].expand({n, kWide}).contiguous()};
+      }
+      const Moments in_loops = step(rule, source, at::full({}, kEps, at::kDouble), {images, 64}, sites[k].loops);
+      const Moments in_tensors =
+          step_in_tensors(rule, source, at::full({}, kEps, at::kDouble), {images, 64}, sites[k].tensors);
+      EXPECT_TRUE(in_loops.mean.isfinite().all().item<bool>());
+      expect_close(in_loops.mean, in_tensors.mean, "mean");
+      expect_close(in_loops.var, in_tensors.var, "variance");
+      expect_close(sites[k].loops.running, sites[k].tensors.running, "running");
+    }
+    const at::Tensor scores = at::randn({odd.scores, kClasses});
+    for (SiteState* state : {&sites[0].loops, &sites[0].tensors}) {
+      finish(rule, scores, state->stream);
+      finish(rule, scores.slice(0, 1), state->stream);  // of several outputs the first counts
+    }
+    EXPECT_TRUE(odd.before != odd.before || kept(sites[0].loops.stream).isfinite().all().item<bool>());
+    expect_close(kept(sites[0].loops.stream), kept(sites[0].tensors.stream), "stream");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forwards, AutoOddForward,
+    ::testing::Values(OddForward{"as usual", 70, 70, 70}, OddForward{"more than rows", 300, 300, 300},
+                      OddForward{"more than are compared", 600, 600, 600},
+                      OddForward{"the second more than are compared", 100, 600, 600},
+                      OddForward{"the second more", 100, 300, 300}, OddForward{"the second fewer", 300, 100, 100},
+                      OddForward{"other scores", 80, 80, 7}, OddForward{"no classes", 80, 80, 80, 0, false},
+                      OddForward{"all the same", 80, 80, 80, 0, true, true},
+                      OddForward{"a negative count", 80, 80, 80, -127}, OddForward{"a huge count", 80, 80, 80, 1e300},
+                      OddForward{"no count", 80, 80, 80, std::numeric_limits<double>::quiet_NaN()}),
+    [](const auto& test) {
+      std::string name = test.param.what;
+      std::replace(name.begin(), name.end(), ' ', '_');
+      return name;
+    });
 
 INSTANTIATE_TEST_SUITE_P(RulesAndWidths, AutoInLoops,
                          ::testing::Combine(::testing::Values("auto", "auto:neighbours=0,block=4",

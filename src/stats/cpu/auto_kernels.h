@@ -33,6 +33,7 @@ struct AutoRows {
   double* var;
   double* deviation;     ///< root of var
   double* spread_scale;  ///< 1 / (8 (var + kVarianceFloor))
+  double* spread_root;   ///< root of it
 };
 
 /// Sums over images of mean, second moment and the squares of both: four rows, each `stride` behind the one before.

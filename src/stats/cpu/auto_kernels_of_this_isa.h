@@ -223,7 +223,9 @@ double history(const AutoRows& rows, const AutoSums& batch, double images, doubl
     q.write(rows.second + c);
     v.write(rows.var + c);
     root.write(rows.deviation + c);
-    spread_of(v).write(rows.spread_scale + c);
+    const L scale = spread_of(v);
+    scale.write(rows.spread_scale + c);
+    scale.root().write(rows.spread_root + c);
     return hellinger_distance(m, v, root, of(1), of(1));
   });
 }
@@ -302,7 +304,7 @@ bool features(const AutoRows& rows, const double* own_mean, const double* own_se
   L seconds = of(0);
   for_vectors(0, rows.channels, [&](int64_t c, auto vector) TTSCALE_INLINE_LAMBDA {
     const L a = L::read(rows.spread_scale + c);
-    const L m = vector.load(own_mean + c) * a.root();
+    const L m = vector.load(own_mean + c) * L::read(rows.spread_root + c);
     const L q = vector.load(own_second + c);
     seconds += vector.only(q);
     vector.only(m.clamped(of(-kMostDeviations), of(kMostDeviations))).write(out + c);

@@ -220,8 +220,10 @@ class Site {
       return;
     }
     // An image that is not finite is at the source here; its batch is refused, and finds nothing.
-    const at::Tensor active =
-        (in_.batch.images == static_cast<double>(in_.batch.offered)).logical_and(in_.stream[kHasClasses] > 0);
+    const at::Tensor earlier = in_.stream[kImages];  // others here than at the sites before: not comparable
+    const at::Tensor active = (in_.batch.images == static_cast<double>(in_.batch.offered))
+                                  .logical_and(in_.stream[kHasClasses] > 0)
+                                  .logical_and((earlier == 0).logical_or(earlier == static_cast<double>(images)));
     const at::Tensor taken = taken_rows(slots, in_.stream[kBefore], images);
     const auto with_images = [&](std::int64_t first, const at::Tensor& each) {
       const at::Tensor rows = in_.rows.narrow(0, first, slots);
@@ -256,8 +258,13 @@ class Site {
     add(layout.chance(), one_of);
 
     const at::Tensor share = neighbour_share(rule_, in_.stream) * active;
-    around_ = {stream_.m + share * (neighbours.m - stream_.m), stream_.q + share * (neighbours.q - stream_.q)};
-    worth_ = 1 / (share * (one_of + repetition(rule_, in_.stream, images)) + (1 - share) / worth_);
+    const auto where_shared = [&](const at::Tensor& mixed, const at::Tensor& alone) {
+      return at::where(share > 0, mixed, alone);  // else scratch holds anything
+    };
+    around_ = {where_shared(stream_.m + share * (neighbours.m - stream_.m), stream_.m),
+               where_shared(stream_.q + share * (neighbours.q - stream_.q), stream_.q)};
+    worth_ =
+        where_shared(1 / (share * (one_of + repetition(rule_, in_.stream, images)) + (1 - share) / worth_), worth_);
   }
 
   /// Adds this site's distances to those of the sites before it, in scratch, and returns all of them, [N, slots].

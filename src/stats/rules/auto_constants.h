@@ -28,16 +28,21 @@ inline constexpr double kSmallestUnit = std::numeric_limits<float>::min();
 
 // Neighbours (auto_neighbours.h).
 inline constexpr double kMostDeviations = 4;        // a channel counts for no more: none alone tells domains apart
-inline constexpr double kLikenessSteepness = 4;     // weight = exp(-4 (distance / that of the nearest - 1))
+inline constexpr double kLikenessSteepness = 4;     // weight = exp(-4 (distance / that of the alike-th nearest - 1))
 inline constexpr double kApartSteepness = 8;        // of share = r^8 / (r^8 + apart^8): close to a switch, but smooth
 inline constexpr double kLeastMixedShare = 0.01;    // below it none: what a stream of one domain is left with
-inline constexpr double kPhantomRatio = 2.5;        // of so many images at the start: of one domain
-inline constexpr double kPhantomRatioImages = 8;    //
+inline constexpr double kPhantomRatio = 2.5;        // of the images below: that of a stream of one domain
+inline constexpr double kPhantomRatioImages = 8;    // that every stream starts with
 inline constexpr double kMostRatio = 100;           // no image counts for more
 inline constexpr double kRatioDecay = 0.99;         // an image: the ratio follows the last 100
-inline constexpr double kDistanceOfOneClass = 0.7;  // in the spread between images, for every bit of concentration
-inline constexpr double kLeastOthers = 0.05;        // of an image's weights: below it no pairs to judge classes by
-inline constexpr double kLeastDistance = 1e-9;      // all images the same
+inline constexpr double kDistanceOfOneClass = 0.5;  // in the spread between images, for every bit of concentration
+inline constexpr double kLeastOthers = 0.05;        // share of pairs of two images: below it none to judge classes by
+inline constexpr double kLeastPredicted = 1e-12;    // in all: below it nothing is predicted
+inline constexpr double kLeastDistance = 1e-9;      // mean over the pairs, in a still camera without noise
+/// Of the distance that counts as near, in that of any two images. Images that are the same are told apart by nothing,
+/// not even by rounding.
+inline constexpr double kLeastNear = 1e-4;
+inline constexpr double kMostImages = 1e15;  // that are counted exactly
 
 inline constexpr double kSmallestVariance = 1e-8;  // far below any that matters: two constant channels are not disjoint
 

@@ -53,9 +53,9 @@ class Loops {
         stream_(data(state.stream)),
         scratch_(at::empty({kScratchRows + 2 * images_ + (compares() ? 6 * images_ + 2 * slots_ : 0), stride_},
                            at::kDouble)),
-        rows_{channels_,    source_mean_,   source_var_,     data(eps),        eps.dim() == 0 ? 0 : 1,
-              row(kUnit),   row(kInverse),  row(kOldMean),   row(kOldSecond),  row(kMean),
-              row(kSecond), row(kVariance), row(kDeviation), row(kSpreadScale)},
+        rows_{channels_,    source_mean_,   source_var_,     data(eps),         eps.dim() == 0 ? 0 : 1,
+              row(kUnit),   row(kInverse),  row(kOldMean),   row(kOldSecond),   row(kMean),
+              row(kSecond), row(kVariance), row(kDeviation), row(kSpreadScale), row(kSpreadRoot)},
         batch_{row(kBatch), stride_},
         block_{row(kBlock), stride_},
         used_{at::empty({images_, channels_}, at::kDouble), at::empty({images_, channels_}, at::kDouble)} {
@@ -90,6 +90,7 @@ class Loops {
     kVariance,
     kDeviation,
     kSpreadScale,
+    kSpreadRoot,
     kBatch,                            // sums of the batch: four rows
     kBlock = kBatch + int64_t{kRows},  // and of the block with it
     kScratchRows = kBlock + int64_t{kRows}
@@ -109,8 +110,11 @@ class Loops {
     return running_ + (StateSize{}.rows + kRows + slot) * channels_;
   }
   [[nodiscard]] double* kept_second(int64_t slot) const { return kept_mean(slots_ + slot); }
-  /// Whether images have rows here.
-  [[nodiscard]] bool keeps() const { return slots_ > 0 && stream_[kHasClasses] > 0; }
+  /// Whether images have rows here. Others than at the sites before are not comparable.
+  [[nodiscard]] bool keeps() const {
+    return slots_ > 0 && stream_[kHasClasses] > 0 &&
+           (stream_[kImages] == 0 || stream_[kImages] == static_cast<double>(images_));
+  }
   [[nodiscard]] bool compares() const { return keeps() && images_ <= kMostCompared; }
   [[nodiscard]] bool usable(int64_t image) const { return usable_[static_cast<std::size_t>(image)] != 0; }
   [[nodiscard]] double mean_over_channels(double sum) const { return sum / static_cast<double>(channels_); }
@@ -228,7 +232,7 @@ class Loops {
     if (!keeps() || count_ != static_cast<double>(images_)) {
       return;
     }
-    const NeighbourRows rows(slots_, static_cast<int64_t>(stream_[kBefore]), images_);
+    const NeighbourRows rows(slots_, stream_[kBefore], images_);
     for (int64_t i = rows.first(); i < images_; ++i) {
       std::copy_n(each_mean(i), channels_, kept_mean(rows.of(i)));
       std::copy_n(each_second(i), channels_, kept_second(rows.of(i)));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -27,7 +28,7 @@ std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
 /// What is known of the images in the rows, in loops.
 class Kept {
  public:
-  Kept(const double* labels, const double* probabilities, int64_t slots, double images)
+  Kept(const double* labels, const double* probabilities, int64_t slots)
       : labels_(labels), probabilities_(probabilities), slots_(slots), sums_(index(slots)), group_(index(slots)) {
     for (int64_t j = 0; j < slots; ++j) {
       group_[index(j)] = std::find(labels, labels + j, labels[j]) - labels;
@@ -38,24 +39,29 @@ class Kept {
       sums_[index(group_[index(j)])] += probabilities[j];
       squares += probabilities[j] * probabilities[j];
     }
-    all_ = (sum_of_squares() - squares) / (images * (images - 1));
+    all_ = agreement(squares, std::accumulate(sums_.begin(), sums_.end(), 0.0));
   }
 
   /// Probability that two of an image's neighbours are of one class, beyond that of any two images.
   double concentration(const std::vector<double>& weights) {
     std::fill(sums_.begin(), sums_.end(), 0.0);
     double squares = 0;
-    double pairs = 1;
+    double sum = 0;
     for (int64_t j = 0; j < slots_; ++j) {
       const double share = weights[index(j)] * probabilities_[j];
       sums_[index(group_[index(j)])] += share;
       squares += share * share;
-      pairs -= weights[index(j)] * weights[index(j)];
+      sum += share;
     }
-    return std::max((sum_of_squares() - squares) / std::max(pairs, kLeastOthers) - all_, 0.0);
+    return std::max(agreement(squares, sum) - all_, 0.0);
   }
 
  private:
+  [[nodiscard]] double agreement(double squares, double sum) const {
+    const double all = std::max(sum * sum, kLeastPredicted);
+    return (sum_of_squares() - squares) / std::max(all - squares, kLeastOthers * all);
+  }
+
   [[nodiscard]] double sum_of_squares() const {
     double sum = 0;
     for (const double x : sums_) {
@@ -72,13 +78,16 @@ class Kept {
   double all_ = 0;
 };
 
+/// A first look has counted the first images of a stream already: then they start anew.
+double decay_of_ratios(int64_t images) { return std::pow(kRatioDecay, static_cast<double>(images)); }
+
 void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* label, int64_t images, double* stream) {
   const NeighbourLayout layout(rule);
   const int64_t slots = layout.slots();
   if (stream[kImages] != static_cast<double>(images)) {
     return;
   }
-  const NeighbourRows rows(slots, static_cast<int64_t>(stream[kBefore]), images);
+  const NeighbourRows rows(slots, stream[kBefore], images);
   double* labels = stream + layout.labels();
   double* probabilities = stream + layout.probabilities();
   for (int64_t i = rows.first(); i < images; ++i) {
@@ -87,12 +96,12 @@ void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* 
     probabilities[rows.of(i)] = known ? best[i] : 0;
   }
   const double kept = std::min(stream[kBefore] + static_cast<double>(images), static_cast<double>(slots));
-  if (stream[kCompared] == 0 || kept < 0.5 * static_cast<double>(slots) || kept < 2) {
+  if (images > kMostCompared || stream[kCompared] == 0 || kept < 0.5 * static_cast<double>(slots)) {
     return;
   }
-  Kept classes(labels, probabilities, slots, kept);
+  Kept classes(labels, probabilities, slots);
   std::vector<double> weights(index(slots));
-  const double decay = std::pow(kRatioDecay, static_cast<double>(images));
+  const double decay = decay_of_ratios(images) * (stream[kBefore] > 0 ? 1 : 0);
   double sum = 0;
   for (int64_t i = 0; i < images; ++i) {
     neighbour_weights(rule, stream + layout.distances() + i * slots, rows.of(i), weights.data());
@@ -106,6 +115,17 @@ void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* 
 }
 
 }  // namespace
+
+double counted_before(double before) { return before >= 0 && before < kMostImages ? std::trunc(before) : 0; }
+
+at::Tensor counted_before(const at::Tensor& before) {
+  return at::where(before.ge(0).logical_and(before.lt(kMostImages)), before.trunc(), at::zeros_like(before));
+}
+
+NeighbourRows::NeighbourRows(int64_t slots, double before, int64_t images)
+    : slots_(slots),
+      before_(static_cast<int64_t>(counted_before(before))),
+      first_(std::max<int64_t>(images - slots, 0)) {}
 
 int64_t NeighbourLayout::labels() const { return kStreamNumbers; }
 int64_t NeighbourLayout::apart() const { return distances() + kMostCompared * slots_; }
@@ -126,7 +146,7 @@ double neighbour_weights(const rule::Auto& rule, const double* distances, int64_
     std::nth_element(weights, weights + nearest - 1, weights + others);
     reference = weights[nearest - 1];
   }
-  reference = std::max(reference, kLeastDistance);
+  reference = std::max(reference, kLeastNear);
   double sum = 0;
   for (int64_t j = 0; j < slots; ++j) {
     weights[j] = j == own ? 1 : std::exp(-kLikenessSteepness * std::max(distances[j] / reference - 1, 0.0));
@@ -145,7 +165,7 @@ at::Tensor neighbour_weights(const rule::Auto& rule, const at::Tensor& distances
   const at::Tensor sorted = std::get<0>(others.sort(1));
   const at::Tensor nearest = others.isfinite().sum(1, /*keepdim=*/true).clamp(1, static_cast<int64_t>(rule.alike));
   const at::Tensor found = sorted.gather(1, nearest - 1);
-  const at::Tensor reference = at::where(found.isfinite(), found, at::zeros_like(found)).clamp_min(kLeastDistance);
+  const at::Tensor reference = at::where(found.isfinite(), found, at::zeros_like(found)).clamp_min(kLeastNear);
   const at::Tensor weights = (-kLikenessSteepness * (others / reference - 1).clamp_min(0)).exp().masked_fill(own, 1);
   return weights / weights.sum(1, /*keepdim=*/true);
 }
@@ -166,7 +186,7 @@ at::Tensor neighbour_share(const rule::Auto& rule, const at::Tensor& stream) {
 
 at::Tensor taken_rows(int64_t slots, const at::Tensor& before, int64_t images) {
   const at::Tensor kept = at::arange(std::max<int64_t>(images - slots, 0), images, before.options());
-  return (before + kept).remainder(static_cast<double>(slots)).to(at::kLong);
+  return (counted_before(before) + kept).remainder(static_cast<double>(slots)).to(at::kLong);
 }
 
 at::Tensor own_rows(int64_t slots, const at::Tensor& before, int64_t images) {
@@ -220,19 +240,23 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
 
   const at::Tensor same = (labels.unsqueeze(0) == labels.unsqueeze(1)) * p.unsqueeze(0) * p.unsqueeze(1);
   const at::Tensor kept = (stream[kBefore] + static_cast<double>(images)).clamp_max(static_cast<double>(slots));
-  const at::Tensor all = (same.sum() - p.square().sum()) / (kept * (kept - 1)).clamp_min(1);
+  const auto agreement = [](const at::Tensor& agreeing, const at::Tensor& squares, const at::Tensor& sum) {
+    const at::Tensor all = sum.square().clamp_min(kLeastPredicted);
+    return (agreeing - squares) / at::maximum(all - squares, kLeastOthers * all);
+  };
   const at::Tensor weights =
       neighbour_weights(rule, stream.narrow(0, layout.distances(), images * slots).view({images, slots}),
                         own_rows(slots, stream[kBefore], images));
-  const at::Tensor pairs = (1 - weights.square().sum(1)).clamp_min(kLeastOthers);
-  const at::Tensor alike = (at::mm(weights, same) * weights).sum(1) - (weights * p).square().sum(1);
-  const at::Tensor concentration = (alike / pairs - all).clamp_min(0);
+  const at::Tensor concentration =
+      (agreement((at::mm(weights, same) * weights).sum(1), (weights * p).square().sum(1), (weights * p).sum(1)) -
+       agreement(same.sum(), p.square().sum(), p.sum()))
+          .clamp_min(0);
   const at::Tensor explained = stream.narrow(0, layout.chance(), images) +
                                stream[kCompared] * (kDistanceOfOneClass * concentration + stream[kConcentration]);
   const at::Tensor ratios = (stream.narrow(0, layout.apart(), images) / explained).clamp(1, kMostRatio).log();
   const at::Tensor enough =
-      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= std::max(0.5 * static_cast<double>(slots), 2.0));
-  const double decay = std::pow(kRatioDecay, static_cast<double>(images));
+      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= 0.5 * static_cast<double>(slots));
+  const at::Tensor decay = decay_of_ratios(images) * (stream[kBefore] > 0).to(at::kDouble);
   set_if(enough, decay * stream[kRatios] + ratios.sum(), stream[kRatios]);
   set_if(enough, decay * stream[kRatioCount] + static_cast<double>(images), stream[kRatioCount]);
 }

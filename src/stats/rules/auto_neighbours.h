@@ -16,7 +16,9 @@
 //   ratio     r_i = sum over sites of (distance of the neighbours' statistics from the stream - T / n_i)+ / T
 //                 over sum of 1 / n_i + kDistanceOfOneClass (concentration of classes among neighbours, beyond that
 //                 among all latest images) + concentration of the stream
-//             T: the spread between images. The divisor is what chance and classes explain.
+//             T: the spread between images. The divisor, summed over the sites as well, is what chance and classes
+//             explain. Concentration: probability that two images are predicted to be of one class, as they are weighed
+//             by w and by the probabilities of their predictions.
 //   lambda    = r^p / (r^p + apart^p), p = kApartSteepness, r the geometric mean over the last hundred images or so.
 #pragma once
 
@@ -52,11 +54,15 @@ class NeighbourLayout {
   std::int64_t slots_;
 };
 
+/// A number of images that a state holds, which may be anybody's: a whole one, or 0.
+double counted_before(double before);
+/// The same, [].
+at::Tensor counted_before(const at::Tensor& before);
+
 /// The rows that `images` images take after `before` others.
 class NeighbourRows {
  public:
-  NeighbourRows(std::int64_t slots, std::int64_t before, std::int64_t images)
-      : slots_(slots), before_(before), first_(images > slots ? images - slots : 0) {}
+  NeighbourRows(std::int64_t slots, double before, std::int64_t images);
 
   /// The first image that is kept: of more than there are rows the last.
   [[nodiscard]] std::int64_t first() const { return first_; }

@@ -10,9 +10,10 @@ namespace ttscale::stats::auto_state {
 /// units and of the squares of both.
 enum Row : std::int64_t { kBlockMean, kBlockSecond, kBlockMeanSquare, kBlockSecondSquare, kRows };
 
-/// The first sites of a model, which see how an image was taken rather than what is in it, keep the latest images:
-/// behind the other rows as many of means as rule::Auto::neighbours says, then as many of second moments. Images take
-/// the rows in turn; one that no image has taken yet is zero, which no second moment is.
+/// The first sites of a stream (StateSize::rows_at()), which see how an image was taken rather than what is in it, keep
+/// the latest images: behind the other rows as many of means as rule::Auto::neighbours says, then as many of second
+/// moments. Images take the rows in turn, the same at all sites; one that no image has taken yet is zero, which no
+/// second moment is. A site in a branch that is not taken for every image compares with a few that are older.
 inline constexpr std::int64_t kEarlySites = 8;
 
 /// No more images of a batch are compared with others.
@@ -43,7 +44,8 @@ enum Stream : std::int64_t {
   kConcentration,       ///< of the classes in the history, 0 to 1
   kMemory,              ///< images to remember
   kLatest,              ///< concentration of the classes of the latest images, 0 to 1
-  kHasClasses,          ///< 1 if finish() will see class scores
+  kHasClasses,          ///< 1 if finish() may see class scores
+  kNoScores,            ///< 1 if in the last forward it saw none
   kBefore,              ///< images before this forward that took a row
   kRatios,              ///< decayed sum over images of log(ratio), as auto_neighbours.h has it
   kRatioCount,          ///< decayed number of them

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "stats/main_memory.h"
 #include "stats/probabilities.h"
 #include "stats/rules.h"
 #include "stats/rules/auto_neighbours.h"
@@ -64,9 +65,21 @@ StateSize state_size(const rule::Auto& rule) {
 }
 
 void begin(const rule::Auto&, at::Tensor& stream, bool classes) {
-  stream[kBefore].add_(stream[kImages]);
+  if (lies_in_memory(stream)) {
+    auto* numbers = stream.data_ptr<double>();
+    numbers[kBefore] = counted_before(numbers[kBefore] + numbers[kImages]);
+    if (numbers[kImages] > 0 && numbers[kCounted] == 0) {
+      numbers[kNoScores] = 1;
+    }
+    std::fill_n(numbers, kCounted + 1, 0.0);
+    numbers[kHasClasses] = classes && numbers[kNoScores] == 0 ? 1 : 0;
+    numbers[kLooked] = classes ? numbers[kLooked] : 1;
+    return;
+  }
+  stream[kBefore].copy_(counted_before(stream[kBefore] + stream[kImages]));
+  stream[kNoScores].logical_or_((stream[kImages] > 0).logical_and(stream[kCounted] == 0));
   stream.narrow(0, 0, kCounted + 1).zero_();
-  stream[kHasClasses].fill_(classes ? 1 : 0);
+  stream[kHasClasses].fill_(classes ? 1 : 0).mul_(stream[kNoScores] == 0);
   if (!classes) {
     stream[kLooked].fill_(1);
   }
@@ -101,6 +114,7 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
   finish_neighbours(rule, each, uncounted, stream);
+  stream[kNoScores].zero_();
   stream[kCounted].fill_(1);
 }
 
