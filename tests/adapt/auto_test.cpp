@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(Archives, AutoOnAnyArchive,
                                            "net1d", "net3d", "features", "branches", "shared", "split"));
 
 TEST(Auto, NeighboursReachTheOutput) {
-  const at::Tensor x = golden("net.scripted", "input");
+  const at::Tensor x = batches(golden("net.scripted", "input"), 1)[0];
   Stream with_neighbours = adapt(load_archive("net.scripted"), with(kNeighboursCount)).stream();
   Stream without = adapt(load_archive("net.scripted"), with("auto:neighbours=0")).stream();
   Stream usual = adapt(load_archive("net.scripted"), with("auto")).stream();

@@ -85,8 +85,10 @@ struct AutoKernels {
   /// zeros behind. Whether any second moment is above 0 is the answer.
   bool (*features)(const AutoRows& rows, const double* own_mean, const double* own_second, std::int64_t stride,
                    double* out);
-  /// Sum of the squared differences of `count` numbers, a multiple of kAutoLanes.
-  double (*squared_distance)(const double* a, const double* b, std::int64_t count);
+  /// For rows that lie one behind the other, the sum of the squared differences from one more, each of `count` numbers,
+  /// a multiple of kAutoLanes.
+  void (*squared_distances)(const double* from, const double* rows, std::int64_t count, std::int64_t number,
+                            double* out);
   /// Channels first.. as in sum(): for each image the sums, with its weights [images, kept], of mean and second moment
   /// of those that are kept, [kept, channels] without anything behind. Results are scratch rows, `stride` apart.
   void (*neighbours)(const double* kept_mean, const double* kept_second, std::int64_t channels, std::int64_t kept,

@@ -313,12 +313,33 @@ bool features(const AutoRows& rows, const double* own_mean, const double* own_se
   return seconds.total() > 0;
 }
 
-double squared_distance(const double* a, const double* b, int64_t count) {
-  L sum = of(0);
-  for (int64_t c = 0; c < count; c += kAutoLanes) {
-    sum.add_squares(L::read(a + c) - L::read(b + c));
+/// Of kNumber rows at once: each number of `from` is read once for all of them.
+template <int kNumber>
+TTSCALE_INLINE void some_squared_distances(const double* from, const double* rows, int64_t count, double* out) {
+  L sums[kNumber];  // NOLINT
+  for (L& sum : sums) {
+    sum = of(0);
   }
-  return sum.total();
+  for (int64_t c = 0; c < count; c += kAutoLanes) {
+    const L x = L::read(from + c);
+    for (int i = 0; i < kNumber; ++i) {
+      sums[i].add_squares(x - L::read(rows + i * count + c));
+    }
+  }
+  for (int i = 0; i < kNumber; ++i) {
+    out[i] = sums[i].total();
+  }
+}
+
+void squared_distances(const double* from, const double* rows, int64_t count, int64_t number, double* out) {
+  constexpr int kAtOnce = 4;
+  int64_t i = 0;
+  for (; i + kAtOnce <= number; i += kAtOnce) {
+    some_squared_distances<kAtOnce>(from, rows + i * count, count, out + i);
+  }
+  for (; i < number; ++i) {
+    some_squared_distances<1>(from, rows + i * count, count, out + i);
+  }
 }
 
 void neighbours(const double* kept_mean, const double* kept_second, int64_t channels, int64_t kept,
@@ -364,7 +385,7 @@ void store(const AutoRows& rows, double* mean, double* var) {
 }
 
 constexpr AutoKernels auto_kernels_of_this_isa() {
-  return {units,      image, sum,  jump, within, history, spread, distances, mix, average, features, squared_distance,
+  return {units,      image, sum,  jump, within, history, spread, distances, mix, average, features, squared_distances,
           neighbours, blend, store};
 }
 

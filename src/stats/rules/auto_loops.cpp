@@ -53,6 +53,7 @@ class Loops {
         stream_(data(state.stream)),
         scratch_(at::empty({kScratchRows + 2 * images_ + (compares() ? 6 * images_ + 2 * slots_ : 0), stride_},
                            at::kDouble)),
+        scratch_rows_(data(scratch_)),
         rows_{channels_,    source_mean_,   source_var_,     data(eps),         eps.dim() == 0 ? 0 : 1,
               row(kUnit),   row(kInverse),  row(kOldMean),   row(kOldSecond),   row(kMean),
               row(kSecond), row(kVariance), row(kDeviation), row(kSpreadScale), row(kSpreadRoot)},
@@ -96,7 +97,7 @@ class Loops {
     kScratchRows = kBlock + int64_t{kRows}
   };
 
-  [[nodiscard]] double* row(int64_t index) const { return data(scratch_) + index * stride_; }
+  [[nodiscard]] double* row(int64_t index) const { return scratch_rows_ + index * stride_; }
   [[nodiscard]] double* each_mean(int64_t image) const { return row(kScratchRows + image); }
   [[nodiscard]] double* each_second(int64_t image) const { return row(kScratchRows + images_ + image); }
   // Scratch of neighbours: features of the images and of those that are kept, two rows each; then for each image mean,
@@ -280,16 +281,16 @@ class Loops {
   /// Adds the distances between images and kept ones to those of the sites before.
   void add_distances() {
     for_images([this](int64_t i) { kernels_.features(rows_, each_mean(i), each_second(i), stride_, features(i)); });
-    std::vector<double> distances(static_cast<std::size_t>(images_ * slots_));
+    std::vector<double> distances(static_cast<std::size_t>(images_ * slots_));  // [slots, images], sums over channels
     std::vector<char> taken(static_cast<std::size_t>(slots_));
     const int64_t grain = std::max<int64_t>(1, kGrain / (stride_ * (1 + images_ / 4)));
     at::parallel_for(0, slots_, grain, [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) {
         const bool is_taken = kernels_.features(rows_, kept_mean(j), kept_second(j), stride_, kept_features(j));
         taken[static_cast<std::size_t>(j)] = is_taken ? 1 : 0;
-        for (int64_t i = 0; is_taken && i < images_; ++i) {
-          distances[static_cast<std::size_t>(i * slots_ + j)] =
-              mean_over_channels(kernels_.squared_distance(features(i), kept_features(j), 2 * stride_));
+        if (is_taken) {
+          kernels_.squared_distances(kept_features(j), features(0), 2 * stride_, images_,
+                                     distances.data() + j * images_);
         }
       }
     });
@@ -298,12 +299,12 @@ class Loops {
       sum += distance;
     }
     const auto pairs = static_cast<double>(std::count(taken.begin(), taken.end(), 1) * images_);
-    const double mean = std::max(sum / pairs, kLeastDistance);
+    const double mean = std::max(mean_over_channels(sum) / pairs, kLeastDistance);
     const int64_t first = NeighbourLayout(rule_).distances();
     for (int64_t i = 0; i < images_; ++i) {
       for (int64_t j = 0; j < slots_; ++j) {
         const double here = taken[static_cast<std::size_t>(j)] != 0
-                                ? distances[static_cast<std::size_t>(i * slots_ + j)] / mean
+                                ? mean_over_channels(distances[static_cast<std::size_t>(j * images_ + i)]) / mean
                                 : std::numeric_limits<double>::infinity();
         add_if_compared(first + i * slots_ + j, here);
       }
@@ -411,6 +412,7 @@ class Loops {
   double* last_;
   double* stream_;
   at::Tensor scratch_;
+  double* scratch_rows_;
   AutoRows rows_;
   AutoSums batch_, block_;
   Moments used_;

@@ -23,6 +23,9 @@ using std::int64_t;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// exp(-36) is less than the rounding of 1, which the weights of the nearest are.
+constexpr double kNoWeight = 36;
+
 std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
 
 /// What is known of the images in the rows, in loops.
@@ -149,7 +152,8 @@ double neighbour_weights(const rule::Auto& rule, const double* distances, int64_
   reference = std::max(reference, kLeastNear);
   double sum = 0;
   for (int64_t j = 0; j < slots; ++j) {
-    weights[j] = j == own ? 1 : std::exp(-kLikenessSteepness * std::max(distances[j] / reference - 1, 0.0));
+    const double beyond = kLikenessSteepness * std::max(distances[j] / reference - 1, 0.0);
+    weights[j] = j == own ? 1 : beyond < kNoWeight ? std::exp(-beyond) : 0;
     sum += weights[j];
   }
   double squares = 0;
