@@ -28,7 +28,7 @@ using testing::load_archive;
 using testing::with;
 
 /// Neighbours take the place of the stream from the first image on.
-constexpr const char* kNeighboursCount = "auto:apart=0.5";
+constexpr const char* kNeighboursCount = "auto:apart=0.5,alike=2";
 
 /// Batches of a stream that has moved away from what the model was trained on.
 std::vector<at::Tensor> batches(const at::Tensor& like, int count) {
