@@ -4,12 +4,19 @@
 
 #include <ATen/ATen.h>
 
+#include "graph/sites.h"
 #include "ops/site_checks.h"
 #include "stats/finite.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
 namespace {
+
+/// In a loop images come to a site several times, and are not like themselves.
+std::int64_t rows_of(const stats::StateSize& size, const std::vector<graph::RewrittenSite>& sites, std::int64_t index) {
+  const bool in_loop = sites[static_cast<std::size_t>(index)].site.note.find(graph::kInLoop) != std::string::npos;
+  return in_loop ? size.rows : size.rows_at(index, static_cast<std::int64_t>(sites.size()));
+}
 
 /// Images, batches, batches rejected.
 constexpr std::int64_t kTotals = stats::StateSize{}.counters;
@@ -33,7 +40,7 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   const c10::InferenceMode normal(false);
   std::int64_t size = (1 + sites_) * size_.counters + size_.stream;
   for (std::int64_t i = 0; i < sites_; ++i) {
-    size += (size_.rows_at(i, sites_) + ops::kLastRows) * sites[static_cast<std::size_t>(i)].mean.numel();
+    size += (rows_of(size_, sites, i) + ops::kLastRows) * sites[static_cast<std::size_t>(i)].mean.numel();
   }
   const at::Tensor with_scratch = at::zeros({size}, at::TensorOptions().dtype(at::kDouble).device(device));
   all_ = with_scratch.narrow(0, 0, size - size_.scratch);
@@ -44,7 +51,7 @@ StreamState::StreamState(const Rule& rule, const std::vector<graph::RewrittenSit
   };
   for (std::int64_t i = 0; i < sites_; ++i) {
     const std::int64_t channels = sites[static_cast<std::size_t>(i)].mean.numel();
-    const at::Tensor running = take(size_.rows_at(i, sites_), channels);
+    const at::Tensor running = take(rows_of(size_, sites, i), channels);
     tensors_.sites.push_back({running, counters(all_).select(0, 1 + i), take(ops::kLastRows, channels)});
   }
   tensors_.stream = with_scratch.narrow(0, offset, size_.stream);

@@ -35,7 +35,7 @@ class StreamState {
   void go_back(const at::Tensor& snapshot);
 
   /// Counts the batch that came after the snapshot. If its images are not finite, or any site refused it, all sites
-  /// forget it and only the refusal counts. No host synchronisation.
+  /// forget it and only the refusal counts. No host synchronisation on a device.
   void keep_all_or_nothing(const at::Tensor& images, const at::Tensor& before);
 
   /// Images, batches, batches rejected.
@@ -46,7 +46,7 @@ class StreamState {
 
   stats::StateSize size_;
   std::int64_t sites_;
-  at::Tensor all_;  ///< without scratch
+  at::Tensor all_;        ///< without scratch
   at::Tensor beginning_;  ///< undefined: zeros
   graph::StateTensors tensors_;
 };

@@ -280,7 +280,8 @@ std::int64_t stream_bytes(const Rule& rule, const std::vector<Site>& sites) {
     const at::Tensor moment = at::empty({site.channels}, at::kDouble);
     rewritten.push_back({site, moment, moment, {}});
   }
-  return static_cast<std::int64_t>(StreamState(rule, rewritten, at::kCPU).all().nbytes());
+  const auto kept = static_cast<std::int64_t>(StreamState(rule, rewritten, at::kCPU).all().nbytes());
+  return kept + stats::state_size(rule).scratch * static_cast<std::int64_t>(sizeof(double));
 }
 
 BatchCost forward_cost(const torch::jit::Module& module, const CostOptions& options, std::int64_t batch_size) {

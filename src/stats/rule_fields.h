@@ -16,7 +16,7 @@ inline constexpr Bounds kShare{0, 1};
 inline constexpr Bounds kCount{0, kInfinity};
 inline constexpr Bounds kPositive{0, kInfinity, /*open_low=*/true};
 inline constexpr Bounds kSample{0, 1, /*open_low=*/true};
-inline constexpr Bounds kBlock{1, kInfinity};
+inline constexpr Bounds kFromOne{1, kInfinity};
 inline constexpr Bounds kMany{1, 1024};
 inline constexpr Bounds kManyOrNone{0, 1024};
 
@@ -81,10 +81,10 @@ void auto_fields(R& rule, Visitor& visit) {
   visit("jump", rule.jump, kPositive);
   visit("surprise", rule.surprise, kPositive);
   visit("distinct", rule.distinct, kPositive);
-  visit("few_classes", rule.few_classes, kBlock);
+  visit("few_classes", rule.few_classes, kFromOne);
   visit("restraint", rule.restraint, kCount);
   visit("concentration", rule.concentration, kShare);
-  visit("block", rule.block, kBlock);
+  visit("block", rule.block, kFromOne);
   visit("neighbours", rule.neighbours, kManyOrNone);
   visit("alike", rule.alike, kMany);
   visit("apart", rule.apart, kPositive);

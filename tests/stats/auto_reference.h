@@ -112,9 +112,9 @@ inline Neighbours auto_neighbours(const rule::Auto& r, AutoSite& s, AutoStream& 
   keep_last(s.kept_a, a, most);
   keep_last(s.kept_q, q, most);
   const std::size_t kept = s.kept_a.size();
-  Row scale;
+  Row scale(channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    scale.push_back(1 / (8 * (std::max(s.q[c] - s.m[c] * s.m[c], 0.0) + 1e-6)));
+    scale[c] = 1 / (8 * (std::max(s.q[c] - s.m[c] * s.m[c], 0.0) + 1e-6));
   }
   const auto limited = [](double x) { return std::clamp(x, -4.0, 4.0); };
   std::vector<Row> here(images, Row(kept, 0));

@@ -315,13 +315,33 @@ TEST_F(AutoAtEarlySites, StopComparingWhereScoresNeverCome) {
 }
 
 TEST_F(AutoAtEarlySites, DoWithoutScoresAsLaterSitesDo) {
+  SiteState later{at::zeros({state_size(rule_).rows, kChannels}, at::kDouble), sites_[0].counters.clone(),
+                  at::zeros({4, kChannels}, at::kDouble), stream_.clone()};
+  stream_[auto_state::kRatios] = 200;  // neighbours would count
+  stream_[auto_state::kRatioCount] = 50;
   at::manual_seed(25);
   for (int i = 0; i < 10; ++i) {
     begin(rule_, stream_, false);
-    feed(0, images(32, 1.5, 1, 0));
+    begin(rule_, later.stream, false);
+    const Moments batch = images(32, 1.5, 1, 0);
+    const Moments used = step(rule_, source(0), at::full({}, kEps, at::kDouble), {batch, kPositions}, later);
+    EXPECT_TRUE(feed(0, batch).mean.equal(used.mean));
   }
   EXPECT_EQ(sites_[0].running.slice(0, state_size(rule_).rows).abs().max().item<double>(), 0) << "nothing is kept";
-  EXPECT_EQ(share(), 0);
+}
+
+TEST_F(AutoAtEarlySites, HaveNoPredictionsOfImagesWhoseScoresAreOfOthers) {
+  const at::Tensor kept =
+      stream_.narrow(0, NeighbourLayout(options()).probabilities(), NeighbourLayout(options()).slots());
+  const auto forward = [&](std::int64_t scores) {
+    begin(rule_, stream_, true);
+    feed(0, images(100, 1, 1, 0));
+    finish(rule_, at::one_hot(at::arange(scores).remainder(kClasses), kClasses).to(at::kDouble), stream_);
+  };
+  forward(100);
+  EXPECT_EQ(kept.sum().item<double>(), 100);
+  forward(7);
+  EXPECT_EQ(kept.sum().item<double>(), 28) << "the new ones took 28 free rows and 72 of those before";
 }
 
 TEST_F(AutoAtEarlySites, KeepNothingOfABatchThatIsRefused) {
@@ -366,9 +386,18 @@ TEST_F(AutoWithFewNeighbours, FollowsItsFormulas) {
 
 TEST(AutoNeighbours, NoneAreKeptWhereNoneAreAskedFor) {
   const StateSize size = state_size(parse_rule("auto:neighbours=0"));
-  EXPECT_EQ(size.early_rows, 0);
+  EXPECT_EQ(size.rows_at(0, 100), size.rows);
+  EXPECT_EQ(size.stream, auto_state::kStreamNumbers);
   EXPECT_EQ(size.scratch, 0);
-  EXPECT_EQ(size.rows + size.early_rows, size.rows);
+}
+
+TEST(AutoNeighbours, AreKeptAtTheFirstSitesUpToTheMiddle) {
+  const StateSize size = state_size(parse_rule("auto"));
+  EXPECT_EQ(size.rows_at(7, 50), size.rows + 256);
+  EXPECT_EQ(size.rows_at(8, 50), size.rows);
+  EXPECT_EQ(size.rows_at(1, 5), size.rows + 256);
+  EXPECT_EQ(size.rows_at(2, 5), size.rows);
+  EXPECT_EQ(size.rows_at(0, 1), size.rows) << "a single site may be the last";
 }
 
 double weight_of(const Moments& used, const Moments& source, double shift) {
@@ -708,7 +737,7 @@ TEST_P(AutoOddForward, IsTheSameInBothForms) {
       finish(rule, scores, state->stream);
       finish(rule, scores.slice(0, 1), state->stream);  // of several outputs the first counts
     }
-    EXPECT_TRUE(odd.before != odd.before || kept(sites[0].loops.stream).isfinite().all().item<bool>());
+    EXPECT_TRUE(kept(sites[0].loops.stream).isfinite().all().item<bool>());
     expect_close(kept(sites[0].loops.stream), kept(sites[0].tensors.stream), "stream");
   }
 }

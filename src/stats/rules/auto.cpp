@@ -284,7 +284,7 @@ class Site {
     const at::Tensor mean =
         (squares.sum() / (taken.sum().clamp_min(1) * static_cast<double>(images))).clamp_min(kLeastDistance);
     const at::Tensor here = (squares / mean).masked_fill(taken.logical_not(), std::numeric_limits<double>::infinity());
-    const at::Tensor sum = in_.stream.narrow(0, layout.distances(), images * layout.slots()).view_as(here);
+    at::Tensor sum = in_.stream.narrow(0, layout.distances(), images * layout.slots()).view_as(here);
     sum.copy_(at::where(active, at::where(in_.stream[kCompared] > 0, sum, at::zeros_like(sum)) + here, sum));
     return sum;
   }

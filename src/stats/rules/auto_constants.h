@@ -27,16 +27,19 @@ inline constexpr double kDistanceFloor = 1e-6;
 inline constexpr double kSmallestUnit = std::numeric_limits<float>::min();
 
 // Neighbours (auto_neighbours.h).
-inline constexpr double kMostDeviations = 4;        // a channel counts for no more: none alone tells domains apart
-inline constexpr double kLikenessSteepness = 4;     // weight = exp(-4 (distance / that of the alike-th nearest - 1))
-inline constexpr double kApartSteepness = 8;        // of share = r^8 / (r^8 + apart^8): close to a switch, but smooth
-inline constexpr double kLeastMixedShare = 0.01;    // below it none: what a stream of one domain is left with
-inline constexpr double kPhantomRatio = 2.5;        // of the images below: that of a stream of one domain
+inline constexpr double kMostDeviations = 4;      // a channel counts for no more: none alone tells domains apart
+inline constexpr double kLikenessSteepness = 4;   // weight = exp(-4 (distance / that of the alike-th nearest - 1))
+inline constexpr double kApartSteepness = 8;      // of share = r^8 / (r^8 + apart^8): close to a switch, but smooth
+inline constexpr double kLeastMixedShare = 0.01;  // below it none: what a stream of one domain is left with
+/// Ratio of the images below, that of a stream of one domain. Alone it gives a share just below kLeastMixedShare: with
+/// a lower `apart` neighbours count from the first image on.
+inline constexpr double kPhantomRatio = 2.5;
 inline constexpr double kPhantomRatioImages = 8;    // that every stream starts with
 inline constexpr double kMostRatio = 100;           // no image counts for more
 inline constexpr double kRatioDecay = 0.99;         // an image: the ratio follows the last 100
 inline constexpr double kDistanceOfOneClass = 0.5;  // in the spread between images, for every bit of concentration
 inline constexpr double kLeastOthers = 0.05;        // share of pairs of two images: below it none to judge classes by
+inline constexpr double kLeastKept = 0.5;           // share of the rows that images have taken, to judge a stream by
 inline constexpr double kLeastPredicted = 1e-12;    // in all: below it nothing is predicted
 inline constexpr double kLeastDistance = 1e-9;      // mean over the pairs, in a still camera without noise
 /// Of the distance that counts as near, in that of any two images. Images that are the same are told apart by nothing,

@@ -283,6 +283,7 @@ class Loops {
     for_images([this](int64_t i) { kernels_.features(rows_, each_mean(i), each_second(i), stride_, features(i)); });
     std::vector<double> distances(static_cast<std::size_t>(images_ * slots_));  // [slots, images], sums over channels
     std::vector<char> taken(static_cast<std::size_t>(slots_));
+    // A row's features, and a fraction of that for each image that it is compared with.
     const int64_t grain = std::max<int64_t>(1, kGrain / (stride_ * (1 + images_ / 4)));
     at::parallel_for(0, slots_, grain, [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) {

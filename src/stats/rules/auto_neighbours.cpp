@@ -32,7 +32,7 @@ std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
 class Kept {
  public:
   Kept(const double* labels, const double* probabilities, int64_t slots)
-      : labels_(labels), probabilities_(probabilities), slots_(slots), sums_(index(slots)), group_(index(slots)) {
+      : probabilities_(probabilities), slots_(slots), sums_(index(slots)), group_(index(slots)) {
     for (int64_t j = 0; j < slots; ++j) {
       group_[index(j)] = std::find(labels, labels + j, labels[j]) - labels;
     }
@@ -73,7 +73,6 @@ class Kept {
     return sum;
   }
 
-  const double* labels_;
   const double* probabilities_;
   int64_t slots_;
   std::vector<double> sums_;    ///< by group
@@ -81,29 +80,34 @@ class Kept {
   double all_ = 0;
 };
 
-/// A first look has counted the first images of a stream already: then they start anew.
 double decay_of_ratios(int64_t images) { return std::pow(kRatioDecay, static_cast<double>(images)); }
 
 void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* label, int64_t images, double* stream) {
   const NeighbourLayout layout(rule);
   const int64_t slots = layout.slots();
-  if (stream[kImages] != static_cast<double>(images)) {
+  double* labels = stream + layout.labels();
+  double* probabilities = stream + layout.probabilities();
+  if (stream[kImages] != static_cast<double>(images)) {  // the images in these rows have no predictions
+    const auto before = static_cast<int64_t>(counted_before(stream[kBefore]));
+    const auto taken = static_cast<int64_t>(std::min(counted_before(stream[kImages]), static_cast<double>(slots)));
+    for (int64_t i = 0; i < taken; ++i) {
+      probabilities[(before + i) % slots] = 0;
+    }
     return;
   }
   const NeighbourRows rows(slots, stream[kBefore], images);
-  double* labels = stream + layout.labels();
-  double* probabilities = stream + layout.probabilities();
   for (int64_t i = rows.first(); i < images; ++i) {
     const bool known = std::isfinite(best[i]);
     labels[rows.of(i)] = known ? static_cast<double>(label[i]) : 0;
     probabilities[rows.of(i)] = known ? best[i] : 0;
   }
   const double kept = std::min(stream[kBefore] + static_cast<double>(images), static_cast<double>(slots));
-  if (images > kMostCompared || stream[kCompared] == 0 || kept < 0.5 * static_cast<double>(slots)) {
+  if (images > kMostCompared || stream[kCompared] == 0 || kept < kLeastKept * static_cast<double>(slots)) {
     return;
   }
   Kept classes(labels, probabilities, slots);
   std::vector<double> weights(index(slots));
+  // A first look has counted the first images of a stream already: then they start anew.
   const double decay = decay_of_ratios(images) * (stream[kBefore] > 0 ? 1 : 0);
   double sum = 0;
   for (int64_t i = 0; i < images; ++i) {
@@ -237,7 +241,10 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
   const at::Tensor labels = with(label_row, label.to(at::kDouble));
   const at::Tensor p = with(probability_row, best);
   set_if(counts, labels, label_row);
-  set_if(counts, p, probability_row);
+  const at::Tensor age =
+      (at::arange(slots, stream.options()) - counted_before(stream[kBefore])).remainder(static_cast<double>(slots));
+  const at::Tensor unpredicted = probability_row.masked_fill(age < stream[kImages], 0);  // other images than these
+  set_if(uncounted, at::where(counts, p, unpredicted), probability_row);
   if (images > kMostCompared) {
     return;
   }
@@ -259,7 +266,7 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
                                stream[kCompared] * (kDistanceOfOneClass * concentration + stream[kConcentration]);
   const at::Tensor ratios = (stream.narrow(0, layout.apart(), images) / explained).clamp(1, kMostRatio).log();
   const at::Tensor enough =
-      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= 0.5 * static_cast<double>(slots));
+      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= kLeastKept * static_cast<double>(slots));
   const at::Tensor decay = decay_of_ratios(images) * (stream[kBefore] > 0).to(at::kDouble);
   set_if(enough, decay * stream[kRatios] + ratios.sum(), stream[kRatios]);
   set_if(enough, decay * stream[kRatioCount] + static_cast<double>(images), stream[kRatioCount]);

@@ -6,7 +6,8 @@
 // In source units (a, q), with the stream's variance V and its mean and second moment (M, Q), s = 1 / (8 (V + floor)):
 //   features  f = (a sqrt(s), 2 q s), each within kMostDeviations: |f_i - f_j|^2 is a squared Hellinger distance to
 //             second order
-//   distance  L_ij = sum over the early sites so far of |f_i - f_j|^2 over its mean among all pairs of the batch
+//   distance  L_ij = sum over the early sites so far of |f_i - f_j|^2 over its mean, image i of the batch, j of
+//             those that are kept
 //   weight    w_ij = exp(-kLikenessSteepness max(0, L_ij / L_i(k) - 1)), k = `alike`: L_i(k) is the k-th smallest to
 //             others; 1 for the image itself; scaled to a sum of 1; n_i = 1 / sum_j w_ij^2 images
 //   neighbours' statistics (sum_j w_ij a_j, sum_j w_ij q_j), of which the image takes the share lambda, and 1 - lambda
@@ -89,8 +90,9 @@ at::Tensor own_rows(std::int64_t slots, const at::Tensor& before, std::int64_t i
 /// [min(N, slots)]: the rows that the last of the images take.
 at::Tensor taken_rows(std::int64_t slots, const at::Tensor& before, std::int64_t images);
 
-/// After the last site: keeps predictions [N, K] (probabilities; NaN or infinity: none) and counts what the early sites
-/// have found, unless `uncounted` [] is false. Over main memory in loops.
+/// After the last site, unless `uncounted` [] is false: keeps predictions [N, K] (probabilities; NaN or infinity:
+/// none), if they are as many as the images that took rows. Once half of the rows are taken, counts what the early
+/// sites have found for up to kMostCompared images. Over main memory in loops.
 void finish_neighbours(const rule::Auto& rule, const at::Tensor& predictions, const at::Tensor& uncounted,
                        at::Tensor& stream);
 /// The same by operators on tensors.

@@ -13,7 +13,8 @@ enum Row : std::int64_t { kBlockMean, kBlockSecond, kBlockMeanSquare, kBlockSeco
 /// The first sites of a stream (StateSize::rows_at()), which see how an image was taken rather than what is in it, keep
 /// the latest images: behind the other rows as many of means as rule::Auto::neighbours says, then as many of second
 /// moments. Images take the rows in turn, the same at all sites; one that no image has taken yet is zero, which no
-/// second moment is. A site in a branch that is not taken for every image compares with a few that are older.
+/// second moment is. A site in a branch that is not taken for every image compares with a few that are older; one in a
+/// loop, which sees each image several times, keeps none.
 inline constexpr std::int64_t kEarlySites = 8;
 
 /// No more images of a batch are compared with others.
@@ -45,7 +46,7 @@ enum Stream : std::int64_t {
   kMemory,              ///< images to remember
   kLatest,              ///< concentration of the classes of the latest images, 0 to 1
   kHasClasses,          ///< 1 if finish() may see class scores
-  kNoScores,            ///< 1 if in the last forward it saw none
+  kNoScores,            ///< 1 once it saw none, until it sees some
   kBefore,              ///< images before this forward that took a row
   kRatios,              ///< decayed sum over images of log(ratio), as auto_neighbours.h has it
   kRatioCount,          ///< decayed number of them

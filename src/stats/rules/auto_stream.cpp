@@ -64,12 +64,14 @@ StateSize state_size(const rule::Auto& rule) {
   return size;
 }
 
-void begin(const rule::Auto&, at::Tensor& stream, bool classes) {
+void begin(const rule::Auto& rule, at::Tensor& stream, bool classes) {
+  const NeighbourLayout layout(rule);
   if (lies_in_memory(stream)) {
     auto* numbers = stream.data_ptr<double>();
     numbers[kBefore] = counted_before(numbers[kBefore] + numbers[kImages]);
     if (numbers[kImages] > 0 && numbers[kCounted] == 0) {
       numbers[kNoScores] = 1;
+      std::fill_n(numbers + layout.probabilities(), layout.slots(), 0.0);  // of other images
     }
     std::fill_n(numbers, kCounted + 1, 0.0);
     numbers[kHasClasses] = classes && numbers[kNoScores] == 0 ? 1 : 0;
@@ -77,7 +79,9 @@ void begin(const rule::Auto&, at::Tensor& stream, bool classes) {
     return;
   }
   stream[kBefore].copy_(counted_before(stream[kBefore] + stream[kImages]));
-  stream[kNoScores].logical_or_((stream[kImages] > 0).logical_and(stream[kCounted] == 0));
+  const at::Tensor saw_none = (stream[kImages] > 0).logical_and(stream[kCounted] == 0);
+  stream[kNoScores].logical_or_(saw_none);
+  stream.narrow(0, layout.probabilities(), layout.slots()).mul_(saw_none.logical_not());  // of other images
   stream.narrow(0, 0, kCounted + 1).zero_();
   stream[kHasClasses].fill_(classes ? 1 : 0).mul_(stream[kNoScores] == 0);
   if (!classes) {

@@ -199,7 +199,7 @@ TEST_P(CudaStreams, AReplayedBatchWithNanMovesNothing) {
 // ttn needs weights of a calibration under shifts; ops_test.cpp has it.
 INSTANTIATE_TEST_SUITE_P(Rules, CudaStreams,
                          ::testing::Values("source", "batch", "batch:variance=unbiased", "prior", "alpha", "ema",
-                                           "ema:order=use-update", "cumulative", "dua", "auto", "iabn:k=1", "rbn",
+                                           "ema:order=use-update", "cumulative", "dua", "auto", "auto:apart=0.5,alike=2", "iabn:k=1", "rbn",
                                            "tbr", "adamixbn", "unmixtns", "medbn", "mixnorm", "tema", "rotta:slots=16",
                                            "ema:sample=1/4"),
                          [](const auto& test) {
