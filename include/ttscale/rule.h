@@ -138,18 +138,19 @@ struct Auto {
   double surprise = 3;          ///< a jump of so many usual ones forgets half of what was seen, > 0
   double distinct = 0.5;        ///< and so does one of so many times the distance of images from their block, > 0: a
                                 ///< domain is that far from others
-  double few_classes = 3;       ///< how many times both are raised while the latest images are of fewer classes than
-                                ///< the history, >= 1: then a class follows another
+  double few_classes = 3;       ///< up to how many times both are raised while the latest images are of fewer classes
+                                ///< than the history, >= 1: then a class follows another
   double restraint = 0.5;       ///< how much an image nearer to the source than its stream lowers its own weight, >= 0
   double concentration = 0.1;   ///< concentration of classes assumed before the first predictions, 0 to 1
   double block = 8;             ///< images of a block, >= 1: of fewer, images that differ look like changes
   double neighbours = 128;      ///< latest images that each image is compared with, a whole number from 0 to 1024; 0:
                                 ///< none. Where a stream is mixed of several domains, those like the image take the
-                                ///< place of the stream at the first layers. Needs class scores
+                                ///< place of the stream at the first eight layers, at most half of them. Needs class
+                                ///< scores, and batches of no more than 512 images
   double alike = 16;            ///< of these so many, the nearest, are taken for images of its domain, a whole number
                                 ///< from 1 to 1024
   double apart = 4.5;           ///< how many times farther from the stream than chance and classes explain they must
-                                ///< lie for half of that, > 0
+                                ///< lie to take half of its place, > 0
 };
 
 // Presets: rules for small batches and changing streams as their papers have them. Each has a file in src/stats/rules/
