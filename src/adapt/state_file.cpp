@@ -36,7 +36,8 @@ void expect_finite(const std::filesystem::path& file, const at::Tensor& numbers)
 at::Tensor checked_numbers(const std::filesystem::path& file, const at::Tensor& state, const at::Tensor& expected) {
   if (state.scalar_type() != at::kDouble || state.sizes() != expected.sizes()) {
     throw DataError("state file " + file.string() + " holds " + c10::str(state.sizes()) + " numbers, expected " +
-                    c10::str(expected.sizes()));
+                    c10::str(expected.sizes()) +
+                    "; it is damaged or of another version of ttscale: start the stream anew");
   }
   expect_finite(file, state);
   return state;

@@ -117,6 +117,9 @@ void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* 
         stream[kCompared] * (kDistanceOfOneClass * classes.concentration(weights) + stream[kConcentration]);
     sum += std::log(std::clamp(stream[layout.apart() + i] / explained, 1.0, kMostRatio));
   }
+  if (!std::isfinite(sum)) {  // of images without a row, where all that are kept are zero
+    return;
+  }
   stream[kRatios] = decay * stream[kRatios] + sum;
   stream[kRatioCount] = decay * stream[kRatioCount] + static_cast<double>(images);
 }
@@ -265,8 +268,9 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
   const at::Tensor explained = stream.narrow(0, layout.chance(), images) +
                                stream[kCompared] * (kDistanceOfOneClass * concentration + stream[kConcentration]);
   const at::Tensor ratios = (stream.narrow(0, layout.apart(), images) / explained).clamp(1, kMostRatio).log();
-  const at::Tensor enough =
-      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= kLeastKept * static_cast<double>(slots));
+  const at::Tensor enough = counts.logical_and(stream[kCompared] > 0)
+                                .logical_and(kept >= kLeastKept * static_cast<double>(slots))
+                                .logical_and(ratios.sum().isfinite());
   const at::Tensor decay = decay_of_ratios(images) * (stream[kBefore] > 0).to(at::kDouble);
   set_if(enough, decay * stream[kRatios] + ratios.sum(), stream[kRatios]);
   set_if(enough, decay * stream[kRatioCount] + static_cast<double>(images), stream[kRatioCount]);
