@@ -44,7 +44,7 @@ struct FormCost {
   std::string not_timed;                    ///< why; empty where there are times
   std::string note;                         ///< what is special about the times
   std::vector<double> times;                ///< milliseconds of each call
-  std::optional<std::int64_t> state_bytes;  ///< statistics of one stream
+  std::optional<std::int64_t> state_bytes;  ///< statistics and scratch of one stream
 
   [[nodiscard]] bool timed() const { return not_timed.empty(); }
   /// The median of the times; of a guarded form the mean. Milliseconds.
@@ -68,7 +68,7 @@ struct BatchCost {
   [[nodiscard]] double images_per_second(const FormCost& form) const;
 };
 
-/// Bytes of the statistics that a stream under `rule` keeps for these sites.
+/// Bytes of the statistics that a stream under `rule` keeps for these sites, and of its scratch.
 std::int64_t stream_bytes(const Rule& rule, const std::vector<Site>& sites);
 
 /// Makes all forms anew and times them with batches of that size. Images are random, of the range of normalised pixels,
