@@ -189,14 +189,16 @@ class Site {
     out_.running = units_.from_source({stream_.m, stream_.var()});
   }
 
-  /// How far images lie from their stream: the squared Hellinger distance to second order, and bounded.
-  void measure_spread() {
+  /// [N]: the squared Hellinger distance from the stream to second order, and bounded.
+  [[nodiscard]] at::Tensor from_stream(const Pair& x) const {
     const at::Tensor v = stream_.var() + kVarianceFloor;
-    const at::Tensor each =
-        ((images_.each.m - stream_.m).square() / (8 * v) + (images_.each.q - stream_.q).square() / (16 * v.square()))
-            .clamp_max(1)
-            .mean(1);
-    const at::Tensor sum = (each * images_.finite).sum();  // n times the mean; n / (n - 1): the stream has seen them
+    return ((x.m - stream_.m).square() / (8 * v) + (x.q - stream_.q).square() / (16 * v.square())).clamp_max(1).mean(1);
+  }
+
+  /// How far images lie from their stream.
+  void measure_spread() {
+    const at::Tensor sum =
+        (from_stream(images_.each) * images_.finite).sum();  // n times the mean; n / (n - 1): the stream has seen them
     const at::Tensor n = images_.count;
     const at::Tensor spread = kSpreadDecay * in_.numbers[kSpread] + sum * n / (n - 1).clamp_min(1);
     const at::Tensor images = kSpreadDecay * in_.numbers[kSpreadCount] + n;
@@ -239,22 +241,17 @@ class Site {
     }
     out_.stream[kCompared].add_(active);
 
-    const at::Tensor v = stream_.var() + kVarianceFloor;
     const at::Tensor own = own_rows(slots, in_.stream[kBefore], images);
     const at::Tensor distances = add_distances(kept, own, active, layout);
     const at::Tensor weights = neighbour_weights(rule_, distances, own);
     const at::Tensor one_of = weights.square().sum(1);  // 1 / images that they are worth
     const Pair neighbours{at::mm(weights, kept.m), at::mm(weights, kept.q)};
-    const at::Tensor apart =
-        ((neighbours.m - stream_.m).square() / (8 * v) + (neighbours.q - stream_.q).square() / (16 * v.square()))
-            .clamp_max(1)
-            .mean(1);
     const auto add = [&](std::int64_t first, const at::Tensor& values) {
       const at::Tensor row = in_.stream.narrow(0, first, images);
       const at::Tensor before = at::where(in_.stream[kCompared] > 0, row, at::zeros_like(row));
       row.copy_(at::where(active, before + values, row));
     };
-    add(layout.apart(), (apart - spread_ * one_of).clamp_min(0) / spread_);
+    add(layout.apart(), (from_stream(neighbours) - spread_ * one_of).clamp_min(0) / spread_);
     add(layout.chance(), one_of);
 
     const at::Tensor share = neighbour_share(rule_, in_.stream) * active;
