@@ -48,6 +48,8 @@ struct StreamReport {
   GuardReport guard;
   bool optimized = false;             ///< whether its batches run in the optimised form (Optimize::kAuto) by now
   std::string unoptimized;            ///< why not, in words; empty if they do, or it has not been found out yet
+  std::vector<std::string> findings;  ///< what the rule has found out about this stream, in words (auto: that it is
+                                      ///< mixed of several domains, or drifts)
   std::vector<std::string> warnings;  ///< where scaling statistics cannot help this stream, in words
   std::vector<SiteReport> sites;
 };

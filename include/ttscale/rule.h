@@ -146,7 +146,8 @@ struct Auto {
   double neighbours = 128;      ///< latest images that each image is compared with, a whole number from 0 to 1024; 0:
                                 ///< none. Where a stream is mixed of several domains, those like the image take the
                                 ///< place of the stream at the first eight layers, at most half of them. Needs class
-                                ///< scores, and batches of no more than 512 images
+                                ///< scores, and batches of no more than 512 images. How fast images that differ in
+                                ///< class become less alike tells whether the stream drifts; then fewer are remembered
   double alike = 16;            ///< of these so many, the nearest, are taken for images of its domain, a whole number
                                 ///< from 1 to 1024
   double apart = 4.5;           ///< how many times farther from the stream than chance and classes explain they must

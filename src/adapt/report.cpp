@@ -58,6 +58,9 @@ std::ostream& operator<<(std::ostream& out, const StreamReport& report) {
       text << "  " << describe(decision) << "\n";
     }
   }
+  for (const std::string& finding : report.findings) {
+    text << "found: " << finding << "\n";
+  }
   for (const std::string& warning : report.warnings) {
     text << "warning: " << warning << "\n";
   }

@@ -42,6 +42,12 @@ void write_module(const torch::jit::Module& module, const std::filesystem::path&
   write_file(file, bytes.str());
 }
 
+void log_findings(const StreamReport& report) {
+  for (const std::string& finding : report.findings) {
+    log(LogLevel::kInfo, "found: " + finding);
+  }
+}
+
 void log_limits(const StreamReport& report) {
   for (const std::string& warning : report.warnings) {
     log(LogLevel::kWarning, warning);
@@ -82,6 +88,7 @@ void run(const AdaptFlags& flags) {
   images.for_each_batch([&](const at::Tensor& batch) { stream.forward(batch.to(at::Device(flags.images.device))); });
   const StreamReport report = stream.report();
   log_guard(report.guard);
+  log_findings(report);
   log_limits(report);
   if (!flags.state_out.empty()) {
     stream.save(flags.state_out);

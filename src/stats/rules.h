@@ -3,6 +3,9 @@
 // rule in rules/.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <ATen/core/Tensor.h>
 
 #include "stats/moments.h"
@@ -138,6 +141,10 @@ void finish(const rule::Rotta& rule, const at::Tensor& scores, at::Tensor& strea
 void take_first_look(const Rule& rule, const at::Tensor& looked, at::Tensor& stream);
 void take_first_look(const rule::Auto& rule, const at::Tensor& looked, at::Tensor& stream);
 bool looks_first(const Rule& rule);
+
+/// What the rule has found out about its stream, in words. `stream` is on the CPU.
+std::vector<std::string> findings(const Rule& rule, const at::Tensor& stream);
+std::vector<std::string> findings(const rule::Auto& rule, const at::Tensor& stream);
 inline constexpr std::int64_t kFirstLookImages = 4;
 
 /// A channel at 1e-5 of its source variance holds less than half a grey level of contrast for 8-bit images of ordinary

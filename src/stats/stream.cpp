@@ -64,4 +64,9 @@ void take_first_look(const Rule& rule, const at::Tensor& looked, at::Tensor& str
   }
 }
 
+std::vector<std::string> findings(const Rule& rule, const at::Tensor& stream) {
+  const auto* automatic = std::get_if<rule::Auto>(&rule);
+  return automatic != nullptr ? findings(*automatic, stream) : std::vector<std::string>();
+}
+
 }  // namespace ttscale::stats

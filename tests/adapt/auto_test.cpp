@@ -67,6 +67,26 @@ TEST_P(AutoOnAnyArchive, AdaptsTowardsTheBatchAndStaysFinite) {
   }
 }
 
+TEST(AutoStream, SaysWhatItHasFoundOut) {
+  const at::Tensor x = golden("net.scripted", "input");
+  AdaptOptions options = with("auto");
+  options.guard = Guard{0};  // noise tells no classes
+  Stream stream = adapt(load_archive("net.scripted"), options).stream();
+  EXPECT_THAT(stream.report().findings, ::testing::IsEmpty());
+  torch::manual_seed(12);
+  for (int i = 0; i < 40; ++i) {  // every other image is of another domain
+    at::Tensor batch = at::randn_like(x);
+    batch.slice(0, 0, batch.size(0), 2).mul_(0.2).add_(2);
+    stream.forward(batch);
+  }
+  const StreamReport report = stream.report();
+  ASSERT_THAT(report.findings, ::testing::SizeIs(1));
+  EXPECT_THAT(report.findings[0], ::testing::HasSubstr("mixed of several domains"));
+  std::ostringstream out;
+  out << report;
+  EXPECT_THAT(out.str(), ::testing::HasSubstr("\nfound: " + report.findings[0] + "\n"));
+}
+
 TEST_P(AutoOnAnyArchive, AnOnlineArchiveGoesOnWhereTheStreamIs) {
   const at::Tensor x = golden(GetParam(), "input");
   for (const char* rule : {"auto", kNeighboursCount}) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <vector>
 
 #include "ttscale/rule.h"
@@ -60,6 +61,9 @@ struct AutoStream {
   double ratios = 0, ratio_count = 0;
   std::vector<std::size_t> kept_class;
   Row kept_probability;
+  // Drift
+  double remembered = 0, since_jump = 0;
+  double pairs = 0, x = 0, xx = 0, xy = 0;
 };
 
 inline void keep_last(std::vector<Row>& rows, const std::vector<Row>& more, std::size_t most) {
@@ -202,6 +206,49 @@ inline void count_ratios(const rule::Auto& r, AutoStream& s) {
   }
 }
 
+/// After the forward, with the predictions kept: how the distance of two images grows with what lies between them.
+inline void count_pairs(const rule::Auto& r, AutoStream& s, const std::vector<std::size_t>& predicted,
+                        double kept_share) {
+  const std::size_t kept = s.kept_class.size();
+  const std::size_t images = predicted.size();
+  if (s.compared == 0 || static_cast<double>(kept) < r.neighbours / 2) {
+    return;
+  }
+  Row x, y;
+  for (std::size_t i = 0; i < images; ++i) {
+    const auto newer_than_self = static_cast<double>(images - 1 - i);
+    for (std::size_t j = 0; j < kept; ++j) {
+      const auto newer = static_cast<double>(kept - 1 - j);
+      const double apart = std::abs(newer - newer_than_self);
+      if (apart >= 16 && newer < s.since_jump && s.kept_class[j] != predicted[i]) {
+        x.push_back((apart - 16) / r.neighbours);
+        y.push_back(s.distances[i][j]);
+      }
+    }
+  }
+  for (double* sum : {&s.pairs, &s.x, &s.xx, &s.xy}) {
+    *sum *= std::pow(0.99, static_cast<double>(images)) * kept_share;
+  }
+  const auto n = static_cast<double>(x.size());
+  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n;
+  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / n;
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    s.pairs += 1 / r.neighbours;
+    s.x += x[k] / r.neighbours;
+    s.xx += (x[k] - mean_x) * (x[k] - mean_x) / r.neighbours;
+    s.xy += (x[k] - mean_x) * (y[k] / mean_y - 1) / r.neighbours;
+  }
+}
+
+inline double remembered_images(const rule::Auto& r, const AutoStream& s) {
+  if (s.pairs == 0) {
+    return s.memory;
+  }
+  const double slope = s.xy / (s.xx + 1);
+  const double growth = slope / std::max(1 - slope * s.x / s.pairs, 0.1) / r.neighbours;
+  return growth > 0.003 ? std::min(s.memory, std::sqrt(0.5 / (growth - 0.003))) : s.memory;
+}
+
 /// Mean and variance to normalise each image with, [image][channel].
 inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, const Batch& batch) {
   const std::size_t images = batch.mean.size();
@@ -276,7 +323,7 @@ inline Batch auto_site(const rule::Auto& r, AutoSite& s, AutoStream& stream, con
     s.m[c] = (before * s.m[c] + n * mean_a[c]) / total;
     s.q[c] = (before * s.q[c] + n * mean_q[c]) / total;
   }
-  s.n = std::min(total, stream.memory > 0 ? stream.memory : r.memory);
+  s.n = std::min(total, stream.remembered > 0 ? stream.remembered : r.memory);
   // 3. effective size
   const double concentration = stream.looked ? stream.concentration : images > 4 ? r.concentration : 0;
   const double effective = 1 / (1 / total + r.correlation * concentration);
@@ -379,9 +426,11 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
   s.history.resize(classes, 0);
   s.recent.resize(classes, 0);
   s.latest.resize(classes, 0);
+  const double kept_share = s.keep_sum / s.sites;
   for (double& x : s.history) {
-    x *= s.keep_sum / s.sites;
+    x *= kept_share;
   }
+  s.since_jump = std::min(r.neighbours, s.since_jump * kept_share + static_cast<double>(predicted.size()));
   count(s.history);
   count(s.recent);
   cut(s.history, s.memory > 0 ? s.memory : r.memory);
@@ -403,6 +452,8 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
     s.kept_probability.erase(s.kept_probability.begin());
   }
   count_ratios(r, s);
+  count_pairs(r, s, predicted, kept_share);
+  s.remembered = remembered_images(r, s);
   s.compared = 0;
 }
 

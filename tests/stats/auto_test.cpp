@@ -104,8 +104,12 @@ class Auto : public ::testing::Test {
     EXPECT_NEAR(stream_[auto_state::kMemory].item<double>(), scalar_stream_.memory, 1e-9);
     EXPECT_NEAR(stream_[auto_state::kRatios].item<double>(), scalar_stream_.ratios, 1e-8);
     EXPECT_NEAR(stream_[auto_state::kRatioCount].item<double>(), scalar_stream_.ratio_count, 1e-9);
+    EXPECT_NEAR(stream_[auto_state::kPairs].item<double>(), scalar_stream_.pairs, 1e-9);
+    EXPECT_NEAR(stream_[auto_state::kApartDistance].item<double>(), scalar_stream_.xy, 1e-8);
+    EXPECT_NEAR(remembered(), scalar_stream_.remembered, 1e-6);
   }
 
+  [[nodiscard]] double remembered() const { return stream_[auto_state::kRemembered].item<double>(); }
   [[nodiscard]] double share() const { return neighbour_share(options(), stream_.data_ptr<double>()); }
 
   Rule rule_;
@@ -236,6 +240,111 @@ TEST_F(AutoAtEarlySites, FollowItsFormulasOverSingleImagesOfAMixedStream) {
     follow(1, i % 2 == 0 ? 1.5 : -1.5, 1, {i / 2 % kClasses});
   }
   EXPECT_GT(share(), 0.5);
+}
+
+TEST_F(AutoAtEarlySites, FollowItsFormulasOverAStreamThatDrifts) {
+  at::manual_seed(32);
+  for (int i = 0; i < 25; ++i) {
+    follow(i % 3 == 0 ? 20 : 12, 0.05 * i, 1, kMixed);
+  }
+  EXPECT_LT(remembered(), 40) << "the drift must have been found";
+  EXPECT_LT(sites_[0].counters[3 + auto_state::kHistory].item<double>(), 40);
+  for (int i = 0; i < 30; ++i) {
+    follow(12, 1.25, 1, kMixed);
+  }
+  EXPECT_EQ(remembered(), stream_[auto_state::kMemory].item<double>()) << "it has ended";
+}
+
+/// What images a stream of 288 shows, in the deviation of images about their place.
+struct Course {
+  double drift = 0;            ///< of the place, an image
+  double jump = 0;             ///< in the middle
+  double classes = 0;          ///< distance of classes, which come in runs of 48 images
+  bool knows_classes = false;  ///< the predictions are of those classes, else of all in turn
+  std::string text = "auto";
+  bool in_tensors = false;
+};
+
+/// The stream's numbers at its end.
+at::Tensor stream_after(const Course& course) {
+  constexpr std::int64_t kWide = 24;
+  constexpr std::int64_t kImages = 16;
+  at::manual_seed(33);
+  const Rule rule = parse_rule(course.text);
+  const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
+  const StateSize size = state_size(rule);
+  SiteState site{at::zeros({size.rows + size.early_rows, kWide}, at::kDouble), at::zeros({size.counters}, at::kDouble),
+                 at::zeros({4, kWide}, at::kDouble), at::zeros({size.stream}, at::kDouble)};
+  if (course.in_tensors) {  // not where loops read
+    site.stream = at::zeros({2 * size.stream}, at::kDouble).slice(0, 0, 2 * size.stream, 2);
+  }
+  const at::Tensor places = 0.2 * course.classes * at::randn({kClasses, kWide}, at::kDouble);
+  const at::Tensor direction = 0.2 * at::randn({kWide}, at::kDouble).sign();
+  for (int batch = 0; batch < 18; ++batch) {
+    const at::Tensor time = at::arange(kImages, at::kDouble) + static_cast<double>(batch * kImages);
+    const at::Tensor label = time.div(48, "floor").remainder(kClasses).to(at::kLong);
+    const at::Tensor way = course.drift * time + course.jump * (time >= 144);
+    begin(rule, site.stream, true);
+    const Moments images{
+        0.2 * at::randn({kImages, kWide}, at::kDouble) + way.unsqueeze(1) * direction + places.index_select(0, label),
+        at::ones({kImages, kWide}, at::kDouble)};
+    const auto step_of = course.in_tensors ? step_in_tensors : step;
+    step_of(rule, source, at::full({}, kEps, at::kDouble), {images, kPositions}, site);
+    const at::Tensor predicted = course.knows_classes ? label : time.remainder(kClasses).to(at::kLong);
+    finish(rule, at::one_hot(predicted, kClasses).to(at::kDouble), site.stream);
+  }
+  return site.stream;
+}
+
+double remembered_after(const Course& course) { return stream_after(course)[auto_state::kRemembered].item<double>(); }
+
+TEST(AutoDrift, ShortensTheMemory) {
+  Course course;
+  const double steady = remembered_after(course);
+  EXPECT_EQ(steady, 128);
+  course.drift = 0.02;
+  const double slow = remembered_after(course);
+  EXPECT_LT(slow, 40);
+  course.drift = 0.04;
+  EXPECT_LT(remembered_after(course), slow);
+  course.text = "auto:neighbours=0";
+  EXPECT_EQ(remembered_after(course), steady) << "nothing to tell it by";
+}
+
+TEST(AutoDrift, IsNeitherAJumpNorClassesInRuns) {
+  Course jump;
+  jump.jump = 8;
+  EXPECT_EQ(remembered_after(jump), 128);
+  Course sorted;
+  sorted.classes = 1.5;
+  sorted.knows_classes = true;
+  EXPECT_GT(remembered_after(sorted), 128) << "a stream of few classes is remembered for longer";
+  sorted.knows_classes = false;
+  EXPECT_LT(remembered_after(sorted), 60) << "nobody could tell";
+}
+
+TEST(AutoDrift, IsTheSameInBothForms) {
+  for (const double drift : {0.01, 0.03}) {
+    Course course;
+    course.drift = drift;
+    const double in_loops = remembered_after(course);
+    course.in_tensors = true;
+    EXPECT_NEAR(remembered_after(course), in_loops, 1e-6);
+    EXPECT_LT(in_loops, 100);
+  }
+}
+
+TEST(AutoDrift, WhatIsFoundIsSaidInWords) {
+  const rule::Auto rule;
+  Course course;
+  EXPECT_THAT(findings(rule, stream_after(course)), ::testing::IsEmpty());
+  course.drift = 0.04;
+  EXPECT_THAT(findings(rule, stream_after(course)), ::testing::ElementsAre(::testing::HasSubstr("the stream drifts")));
+  at::Tensor mixed = stream_after({});
+  mixed[auto_state::kRatios] = 200;
+  mixed[auto_state::kRatioCount] = 50;
+  EXPECT_THAT(findings(rule, mixed), ::testing::ElementsAre(::testing::HasSubstr("mixed of several domains")));
+  EXPECT_THAT(findings(parse_rule("ema"), mixed), ::testing::IsEmpty());
 }
 
 /// Share of neighbours after fourteen batches of images that lie about seven places.

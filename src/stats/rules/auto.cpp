@@ -184,7 +184,7 @@ class Site {
     total_ = before + images_.count;
     const at::Tensor share = images_.count / total_.clamp_min(1);  // without any image nothing moves
     stream_ = {old_.m + share * (images_.mean.m - old_.m), old_.q + share * (images_.mean.q - old_.q)};
-    const at::Tensor& memory = in_.stream[kMemory];
+    const at::Tensor& memory = in_.stream[kRemembered];
     put(kHistory, at::minimum(total_, at::where(memory > 0, memory, at::full_like(memory, rule_.memory))));
     out_.running = units_.from_source({stream_.m, stream_.var()});
   }

@@ -202,7 +202,7 @@ class Loops {
     total_ = keep * numbers_[kHistory] + count_;
     const double share = count_ / std::max(total_, 1.0);
     of_stream_ = mean_over_channels(kernels_.history(rows_, batch_, std::max(count_, 1.0), share));
-    numbers_[kHistory] = std::min(total_, stream_[kMemory] > 0 ? stream_[kMemory] : rule_.memory);
+    numbers_[kHistory] = std::min(total_, stream_[kRemembered] > 0 ? stream_[kRemembered] : rule_.memory);
   }
 
   void measure_spread() {

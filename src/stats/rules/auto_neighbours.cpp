@@ -12,6 +12,7 @@
 
 #include "stats/main_memory.h"
 #include "stats/rules/auto_constants.h"
+#include "stats/rules/auto_drift.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -96,15 +97,22 @@ void finish_in_loops(const rule::Auto& rule, const double* best, const int64_t* 
     return;
   }
   const NeighbourRows rows(slots, stream[kBefore], images);
+  std::vector<double> predicted(index(images), -1);
+  for (int64_t i = 0; i < images; ++i) {
+    if (std::isfinite(best[i])) {
+      predicted[index(i)] = static_cast<double>(label[i]);
+    }
+  }
   for (int64_t i = rows.first(); i < images; ++i) {
-    const bool known = std::isfinite(best[i]);
-    labels[rows.of(i)] = known ? static_cast<double>(label[i]) : 0;
+    const bool known = predicted[index(i)] >= 0;
+    labels[rows.of(i)] = known ? predicted[index(i)] : 0;
     probabilities[rows.of(i)] = known ? best[i] : 0;
   }
   const double kept = std::min(stream[kBefore] + static_cast<double>(images), static_cast<double>(slots));
   if (images > kMostCompared || stream[kCompared] == 0 || kept < kLeastKept * static_cast<double>(slots)) {
     return;
   }
+  measure_drift(layout, predicted, stream);
   Kept classes(labels, probabilities, slots);
   std::vector<double> weights(index(slots));
   // A first look has counted the first images of a stream already: then they start anew.
@@ -135,6 +143,7 @@ at::Tensor counted_before(const at::Tensor& before) {
 NeighbourRows::NeighbourRows(int64_t slots, double before, int64_t images)
     : slots_(slots),
       before_(static_cast<int64_t>(counted_before(before))),
+      images_(images),
       first_(std::max<int64_t>(images - slots, 0)) {}
 
 int64_t NeighbourLayout::labels() const { return kStreamNumbers; }
@@ -252,8 +261,11 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
     return;
   }
 
-  const at::Tensor same = (labels.unsqueeze(0) == labels.unsqueeze(1)) * p.unsqueeze(0) * p.unsqueeze(1);
   const at::Tensor kept = (stream[kBefore] + static_cast<double>(images)).clamp_max(static_cast<double>(slots));
+  const at::Tensor compared =
+      counts.logical_and(stream[kCompared] > 0).logical_and(kept >= kLeastKept * static_cast<double>(slots));
+  measure_drift(layout, at::where(known, label.to(at::kDouble), at::full_like(best, -1)), compared, stream);
+  const at::Tensor same = (labels.unsqueeze(0) == labels.unsqueeze(1)) * p.unsqueeze(0) * p.unsqueeze(1);
   const auto agreement = [](const at::Tensor& agreeing, const at::Tensor& squares, const at::Tensor& sum) {
     const at::Tensor all = sum.square().clamp_min(kLeastPredicted);
     return (agreeing - squares) / at::maximum(all - squares, kLeastOthers * all);
@@ -268,9 +280,7 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
   const at::Tensor explained = stream.narrow(0, layout.chance(), images) +
                                stream[kCompared] * (kDistanceOfOneClass * concentration + stream[kConcentration]);
   const at::Tensor ratios = (stream.narrow(0, layout.apart(), images) / explained).clamp(1, kMostRatio).log();
-  const at::Tensor enough = counts.logical_and(stream[kCompared] > 0)
-                                .logical_and(kept >= kLeastKept * static_cast<double>(slots))
-                                .logical_and(ratios.sum().isfinite());
+  const at::Tensor enough = compared.logical_and(ratios.sum().isfinite());
   const at::Tensor decay = decay_of_ratios(images) * (stream[kBefore] > 0).to(at::kDouble);
   set_if(enough, decay * stream[kRatios] + ratios.sum(), stream[kRatios]);
   set_if(enough, decay * stream[kRatioCount] + static_cast<double>(images), stream[kRatioCount]);

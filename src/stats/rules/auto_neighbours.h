@@ -69,9 +69,13 @@ class NeighbourRows {
   [[nodiscard]] std::int64_t first() const { return first_; }
   /// The row of an image; -1: none.
   [[nodiscard]] std::int64_t of(std::int64_t image) const { return image < first_ ? -1 : (before_ + image) % slots_; }
+  /// How many images have come since the one in this row, if all rows are taken.
+  [[nodiscard]] std::int64_t back(std::int64_t row) const {
+    return ((before_ + images_ - 1 - row) % slots_ + slots_) % slots_;
+  }
 
  private:
-  std::int64_t slots_, before_, first_;
+  std::int64_t slots_, before_, images_, first_;
 };
 
 /// The weights [slots] of an image's neighbours, from its distances to them (infinity: no image there). `own` is its

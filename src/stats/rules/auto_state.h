@@ -43,13 +43,19 @@ enum Stream : std::int64_t {
   kCounted = kForward,  ///< 1 if the predictions of this forward have been counted
   kLooked,              ///< 1 if the concentration is known
   kConcentration,       ///< of the classes in the history, 0 to 1
-  kMemory,              ///< images to remember
+  kMemory,              ///< images to remember, as their classes tell
+  kRemembered,          ///< images that the sites remember: fewer where the stream drifts
+  kSinceJump,           ///< images since the history was last forgotten, at most as many as there are rows
   kLatest,              ///< concentration of the classes of the latest images, 0 to 1
   kHasClasses,          ///< 1 if finish() may see class scores
   kNoScores,            ///< 1 once it saw none, until it sees some
   kBefore,              ///< images before this forward that took a row
   kRatios,              ///< decayed sum over images of log(ratio), as auto_neighbours.h has it
   kRatioCount,          ///< decayed number of them
+  kPairs,               ///< decayed number of pairs of images, as auto_drift.h has them, in the number of rows
+  kApartSum,            ///< decayed sum of how far they lie apart, in rows beyond the least
+  kApartSquares,        ///< decayed sum of the squares, about the mean of the forward
+  kApartDistance,       ///< decayed sum of the products with their distance, in the mean of the forward
   kClasses  ///< from here on: sums of class probabilities in the history, then of recent images, then of the latest
 };
 

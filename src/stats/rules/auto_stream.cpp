@@ -3,10 +3,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
 
 #include "stats/main_memory.h"
 #include "stats/probabilities.h"
 #include "stats/rules.h"
+#include "stats/rules/auto_drift.h"
 #include "stats/rules/auto_neighbours.h"
 #include "stats/rules/auto_state.h"
 
@@ -17,6 +21,9 @@ using namespace auto_state;
 
 /// Concentration of the recent classes at which the memory is half way between its two lengths.
 constexpr double kConcentratedStream = 0.1;
+
+/// Share of the neighbours that is worth telling.
+constexpr double kLeastReported = 0.1;
 
 /// About how many images are the latest, if a batch has no more: enough to tell one class from ten, few enough to
 /// notice runs of twenty.
@@ -46,6 +53,18 @@ at::Tensor count_classes(const at::Tensor& each, std::int64_t bins) {
 
 void set_if(const at::Tensor& condition, const at::Tensor& value, const at::Tensor& target) {
   target.copy_(at::where(condition, value, target));
+}
+
+/// What sites may remember of the stream, [].
+at::Tensor remembered(const rule::Auto& rule, const at::Tensor& stream) {
+  const NeighbourLayout layout(rule);
+  if (layout.slots() == 0) {
+    return stream[kMemory];
+  }
+  if (lies_in_memory(stream)) {
+    return stream[kMemory].clamp_max(memory_in_drift(layout, stream.data_ptr<double>()));
+  }
+  return at::minimum(stream[kMemory], memory_in_drift(layout, stream));
 }
 
 }  // namespace
@@ -110,6 +129,8 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   const at::Tensor older = at_most(latest, (kLatestImages - counts.sum()).clamp_min(0));
   const at::Tensor next_latest = older + counts;
   const at::Tensor u = concentration(next_recent);
+  const auto images = static_cast<double>(scores.size(0));
+  set_if(uncounted, (stream[kSinceJump] * keep + images).clamp_max(rule.neighbours), stream[kSinceJump]);
   set_if(uncounted, next, history);
   set_if(uncounted, next_recent, recent);
   set_if(uncounted, next_latest, latest);
@@ -118,6 +139,7 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
   finish_neighbours(rule, each, uncounted, stream);
+  set_if(uncounted, remembered(rule, stream), stream[kRemembered]);
   stream[kNoScores].zero_();
   stream[kCounted].fill_(1);
 }
@@ -126,6 +148,27 @@ void take_first_look(const rule::Auto&, const at::Tensor& looked, at::Tensor& st
   for (const Stream number : {kLooked, kConcentration, kRatios, kRatioCount}) {
     stream[number].copy_(looked[number]);
   }
+}
+
+std::vector<std::string> findings(const rule::Auto& rule, const at::Tensor& stream) {
+  const NeighbourLayout layout(rule);
+  std::vector<std::string> out;
+  if (layout.slots() == 0) {
+    return out;
+  }
+  const auto* numbers = stream.data_ptr<double>();
+  const double share = neighbour_share(rule, numbers);
+  if (share >= kLeastReported) {
+    out.push_back("the stream is mixed of several domains: at the first layers " +
+                  std::to_string(std::lround(100 * share)) +
+                  " % of what counts for an image are the latest images that it is like");
+  }
+  const double memory = memory_in_drift(layout, numbers);
+  if (memory < numbers[kMemory]) {
+    out.push_back("the stream drifts: the latest " + std::to_string(std::lround(memory)) +
+                  " images or so are remembered, not " + std::to_string(std::lround(numbers[kMemory])));
+  }
+  return out;
 }
 
 }  // namespace ttscale::stats
