@@ -326,7 +326,7 @@ StreamReport Stream::report() const {
   for (const auto& site : sites) {
     described.push_back(site.site);
   }
-  out.findings = stats::findings(impl_->options, impl_->state.tensors().stream.to(at::kCPU));
+  out.findings = stats::findings(impl_->options, impl_->state.tensors().stream);
   out.warnings = impl_->probe.warnings();
   const std::vector<std::string> met = limits(out, impl_->options, described);
   out.warnings.insert(out.warnings.end(), met.begin(), met.end());

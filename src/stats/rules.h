@@ -142,7 +142,7 @@ void take_first_look(const Rule& rule, const at::Tensor& looked, at::Tensor& str
 void take_first_look(const rule::Auto& rule, const at::Tensor& looked, at::Tensor& stream);
 bool looks_first(const Rule& rule);
 
-/// What the rule has found out about its stream, in words. `stream` is on the CPU.
+/// What the rule has found out about its stream, in words.
 std::vector<std::string> findings(const Rule& rule, const at::Tensor& stream);
 std::vector<std::string> findings(const rule::Auto& rule, const at::Tensor& stream);
 inline constexpr std::int64_t kFirstLookImages = 4;

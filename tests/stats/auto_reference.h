@@ -207,8 +207,7 @@ inline void count_ratios(const rule::Auto& r, AutoStream& s) {
 }
 
 /// After the forward, with the predictions kept: how the distance of two images grows with what lies between them.
-inline void count_pairs(const rule::Auto& r, AutoStream& s, const std::vector<std::size_t>& predicted,
-                        double kept_share) {
+inline void count_pairs(const rule::Auto& r, AutoStream& s, const std::vector<std::size_t>& predicted) {
   const std::size_t kept = s.kept_class.size();
   const std::size_t images = predicted.size();
   if (s.compared == 0 || static_cast<double>(kept) < r.neighbours / 2) {
@@ -220,14 +219,11 @@ inline void count_pairs(const rule::Auto& r, AutoStream& s, const std::vector<st
     for (std::size_t j = 0; j < kept; ++j) {
       const auto newer = static_cast<double>(kept - 1 - j);
       const double apart = std::abs(newer - newer_than_self);
-      if (apart >= 16 && newer < s.since_jump && s.kept_class[j] != predicted[i]) {
+      if (apart >= 16 && std::max(newer, newer_than_self) < s.since_jump && s.kept_class[j] != predicted[i]) {
         x.push_back((apart - 16) / r.neighbours);
         y.push_back(s.distances[i][j]);
       }
     }
-  }
-  for (double* sum : {&s.pairs, &s.x, &s.xx, &s.xy}) {
-    *sum *= std::pow(0.99, static_cast<double>(images)) * kept_share;
   }
   const auto n = static_cast<double>(x.size());
   const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n;
@@ -246,7 +242,7 @@ inline double remembered_images(const rule::Auto& r, const AutoStream& s) {
   }
   const double slope = s.xy / (s.xx + 1);
   const double growth = slope / std::max(1 - slope * s.x / s.pairs, 0.1) / r.neighbours;
-  return growth > 0.003 ? std::min(s.memory, std::sqrt(0.5 / (growth - 0.003))) : s.memory;
+  return growth > 0.003 ? std::min(s.memory, std::max(r.block, std::sqrt(0.5 / (growth - 0.003)))) : s.memory;
 }
 
 /// Mean and variance to normalise each image with, [image][channel].
@@ -430,10 +426,14 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
   for (double& x : s.history) {
     x *= kept_share;
   }
-  s.since_jump = std::min(r.neighbours, s.since_jump * kept_share + static_cast<double>(predicted.size()));
+  const auto images = static_cast<double>(predicted.size());
+  s.since_jump = kept_share < 0.1 ? 0 : s.since_jump + images;
+  for (double* sum : {&s.pairs, &s.x, &s.xx, &s.xy}) {
+    *sum *= std::pow(0.99, images) * kept_share;
+  }
   count(s.history);
   count(s.recent);
-  cut(s.history, s.memory > 0 ? s.memory : r.memory);
+  cut(s.history, s.remembered > 0 ? s.remembered : r.memory);
   cut(s.recent, r.memory_diverse);
   cut(s.latest, std::max(0.0, 16 - static_cast<double>(predicted.size())));
   count(s.latest);
@@ -452,7 +452,7 @@ inline void auto_finish(const rule::Auto& r, AutoStream& s, const std::vector<st
     s.kept_probability.erase(s.kept_probability.begin());
   }
   count_ratios(r, s);
-  count_pairs(r, s, predicted, kept_share);
+  count_pairs(r, s, predicted);
   s.remembered = remembered_images(r, s);
   s.compared = 0;
 }

@@ -258,9 +258,11 @@ TEST_F(AutoAtEarlySites, FollowItsFormulasOverAStreamThatDrifts) {
 /// What images a stream of 288 shows, in the deviation of images about their place.
 struct Course {
   double drift = 0;            ///< of the place, an image
-  double jump = 0;             ///< in the middle
+  double jump = 0;             ///< of the place
+  double jumps_at = 144;       ///< after so many images
   double classes = 0;          ///< distance of classes, which come in runs of 48 images
   bool knows_classes = false;  ///< the predictions are of those classes, else of all in turn
+  std::int64_t images = 16;    ///< of a batch
   std::string text = "auto";
   bool in_tensors = false;
 };
@@ -268,7 +270,6 @@ struct Course {
 /// The stream's numbers at its end.
 at::Tensor stream_after(const Course& course) {
   constexpr std::int64_t kWide = 24;
-  constexpr std::int64_t kImages = 16;
   at::manual_seed(33);
   const Rule rule = parse_rule(course.text);
   const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
@@ -280,14 +281,14 @@ at::Tensor stream_after(const Course& course) {
   }
   const at::Tensor places = 0.2 * course.classes * at::randn({kClasses, kWide}, at::kDouble);
   const at::Tensor direction = 0.2 * at::randn({kWide}, at::kDouble).sign();
-  for (int batch = 0; batch < 18; ++batch) {
-    const at::Tensor time = at::arange(kImages, at::kDouble) + static_cast<double>(batch * kImages);
+  for (std::int64_t batch = 0; batch < 288 / course.images; ++batch) {
+    const at::Tensor time = at::arange(course.images, at::kDouble) + static_cast<double>(batch * course.images);
     const at::Tensor label = time.div(48, "floor").remainder(kClasses).to(at::kLong);
-    const at::Tensor way = course.drift * time + course.jump * (time >= 144);
+    const at::Tensor way = course.drift * time + course.jump * (time >= course.jumps_at).to(at::kDouble);
     begin(rule, site.stream, true);
-    const Moments images{
-        0.2 * at::randn({kImages, kWide}, at::kDouble) + way.unsqueeze(1) * direction + places.index_select(0, label),
-        at::ones({kImages, kWide}, at::kDouble)};
+    const Moments images{0.2 * at::randn({course.images, kWide}, at::kDouble) + way.unsqueeze(1) * direction +
+                             places.index_select(0, label),
+                         at::ones({course.images, kWide}, at::kDouble)};
     const auto step_of = course.in_tensors ? step_in_tensors : step;
     step_of(rule, source, at::full({}, kEps, at::kDouble), {images, kPositions}, site);
     const at::Tensor predicted = course.knows_classes ? label : time.remainder(kClasses).to(at::kLong);
@@ -302,11 +303,13 @@ TEST(AutoDrift, ShortensTheMemory) {
   Course course;
   const double steady = remembered_after(course);
   EXPECT_EQ(steady, 128);
-  course.drift = 0.02;
+  course.drift = 0.012;
   const double slow = remembered_after(course);
-  EXPECT_LT(slow, 40);
-  course.drift = 0.04;
-  EXPECT_LT(remembered_after(course), slow);
+  EXPECT_LT(slow, 60);
+  course.drift = 0.015;
+  const double fast = remembered_after(course);
+  EXPECT_LT(fast, slow);
+  EXPECT_GE(fast, 8) << "a block";
   course.text = "auto:neighbours=0";
   EXPECT_EQ(remembered_after(course), steady) << "nothing to tell it by";
 }
@@ -314,17 +317,23 @@ TEST(AutoDrift, ShortensTheMemory) {
 TEST(AutoDrift, IsNeitherAJumpNorClassesInRuns) {
   Course jump;
   jump.jump = 8;
-  EXPECT_EQ(remembered_after(jump), 128);
+  for (const double at : {144, 145, 150, 159}) {
+    jump.jumps_at = at;
+    for (const std::int64_t images : {16, 48}) {
+      jump.images = images;
+      EXPECT_EQ(remembered_after(jump), 128) << at << ", batches of " << images;
+    }
+  }
   Course sorted;
   sorted.classes = 1.5;
   sorted.knows_classes = true;
   EXPECT_GT(remembered_after(sorted), 128) << "a stream of few classes is remembered for longer";
   sorted.knows_classes = false;
-  EXPECT_LT(remembered_after(sorted), 60) << "nobody could tell";
+  EXPECT_LT(remembered_after(sorted), 60) << "or the classes had not been what tells";
 }
 
 TEST(AutoDrift, IsTheSameInBothForms) {
-  for (const double drift : {0.01, 0.03}) {
+  for (const double drift : {0.012, 0.015}) {
     Course course;
     course.drift = drift;
     const double in_loops = remembered_after(course);
@@ -802,6 +811,7 @@ struct OddForward {
   double before = 0;
   bool classes = true;
   bool same = false;  ///< all images are the same
+  double drift = 0;   ///< numbers of a damaged state
 };
 
 class AutoOddForward : public ::testing::TestWithParam<OddForward> {};
@@ -825,6 +835,10 @@ TEST_P(AutoOddForward, IsTheSameInBothForms) {
     state->stream[auto_state::kBefore] = odd.before;
     state->stream[auto_state::kRatios] = 200;
     state->stream[auto_state::kRatioCount] = 50;
+    state->stream[auto_state::kPairs] = odd.drift;
+    state->stream[auto_state::kApartSquares] = odd.drift;
+    state->stream[auto_state::kApartDistance] = -odd.drift;
+    state->stream[auto_state::kSinceJump] = odd.drift;
   }
   const auto kept = [&](const at::Tensor& stream) { return stream.slice(0, 0, size.stream - size.scratch); };
   for (int forward = 0; forward < 3; ++forward) {
@@ -864,7 +878,10 @@ INSTANTIATE_TEST_SUITE_P(
                       OddForward{"other scores", 80, 80, 7}, OddForward{"no classes", 80, 80, 80, 0, false},
                       OddForward{"all the same", 80, 80, 80, 0, true, true},
                       OddForward{"a negative count", 80, 80, 80, -127}, OddForward{"a huge count", 80, 80, 80, 1e300},
-                      OddForward{"no count", 80, 80, 80, std::numeric_limits<double>::quiet_NaN()}),
+                      OddForward{"no count", 80, 80, 80, std::numeric_limits<double>::quiet_NaN()},
+                      OddForward{"a drift of less than nothing", 80, 80, 80, 0, true, false, -1},
+                      OddForward{"an endless drift", 80, 80, 80, 0, true, false, 1e300},
+                      OddForward{"no drift", 80, 80, 80, 0, true, false, std::numeric_limits<double>::quiet_NaN()}),
     [](const auto& test) {
       std::string name = test.param.what;
       std::replace(name.begin(), name.end(), ' ', '_');

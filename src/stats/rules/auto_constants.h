@@ -51,8 +51,10 @@ inline constexpr double kMostImages = 1e15;  // that are counted exactly
 inline constexpr double kLeastApart = 16;      // images between two that are compared
 inline constexpr double kLeastGrowth = 0.003;  // an image: a stream sorted by class has up to 0.003
 inline constexpr double kPhantomApart = 1;     // spread of so many images about the middle of the rows, without growth
-inline constexpr double kLeastStart = 0.1;     // of the mean distance: no line starts lower
-inline constexpr double kLeastPairs = 1e-9;    // in all: below it there are none
+inline constexpr double kJumpKeeps =
+    0.1;  // of the history: what keeps less is a jump, what keeps more may be a step of the drift
+inline constexpr double kLeastStart = 0.1;   // of the mean distance: no line starts lower
+inline constexpr double kLeastPairs = 1e-9;  // in all: below it there are none
 
 inline constexpr double kSmallestVariance = 1e-8;  // far below any that matters: two constant channels are not disjoint
 

@@ -19,14 +19,6 @@ using std::int64_t;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Two images: how far beyond kLeastApart they lie apart, in the number of rows.
-struct Pair {
-  double x, distance;
-};
-
-/// Share of the sums that is still counted after a forward.
-double decay(int64_t images) { return std::pow(kRatioDecay, static_cast<double>(images)); }
-
 }  // namespace
 
 void measure_drift(const NeighbourLayout& layout, const std::vector<double>& classes, double* stream) {
@@ -36,43 +28,36 @@ void measure_drift(const NeighbourLayout& layout, const std::vector<double>& cla
   const NeighbourRows rows(slots, stream[kBefore], images);
   const double* labels = stream + layout.labels();
   const double* probabilities = stream + layout.probabilities();
-  std::vector<Pair> pairs;
-  pairs.reserve(static_cast<std::size_t>(slots * images));
-  for (int64_t j = 0; j < slots; ++j) {
-    const auto back = static_cast<double>(rows.back(j));  // images since this one
-    if (!(back < stream[kSinceJump]) || !(probabilities[j] > 0)) {
+  double pairs = 0;
+  double sum_x = 0;
+  double sum_y = 0;
+  double squares = 0;
+  double products = 0;
+  for (int64_t i = 0; i < images; ++i) {
+    const double predicted = classes[static_cast<std::size_t>(i)];
+    const auto since = static_cast<double>(images - 1 - i);  // how many images have come since this one
+    const double* distances = stream + layout.distances() + i * slots;
+    if (predicted < 0 || !(since < stream[kSinceJump])) {
       continue;
     }
-    for (int64_t i = 0; i < images; ++i) {
-      const double apart = std::abs(back - static_cast<double>(images - 1 - i));
-      const double distance = stream[layout.distances() + i * slots + j];
-      const double predicted = classes[static_cast<std::size_t>(i)];
-      if (apart >= kLeastApart && predicted >= 0 && predicted != labels[j] && distance < kInfinity) {
-        pairs.push_back({(apart - kLeastApart) / width, distance});
+    for (int64_t j = 0; j < slots; ++j) {
+      const auto back = static_cast<double>(rows.back(j));
+      const double x = (std::abs(back - since) - kLeastApart) / width;
+      if (x >= 0 && back < stream[kSinceJump] && probabilities[j] > 0 && predicted != labels[j] &&
+          distances[j] < kInfinity) {
+        pairs += 1;
+        sum_x += x;
+        sum_y += distances[j];
+        squares += x * x;
+        products += x * distances[j];
       }
     }
   }
-  Pair mean{};
-  const double count = std::max<double>(static_cast<double>(pairs.size()), 1);
-  for (const Pair& pair : pairs) {
-    mean.x += pair.x / count;
-    mean.distance += pair.distance / count;
-  }
-  double squares = 0;
-  double products = 0;
-  for (const Pair& pair : pairs) {
-    squares += (pair.x - mean.x) * (pair.x - mean.x);
-    products += (pair.x - mean.x) * (pair.distance - mean.distance);
-  }
-  products /= std::max(mean.distance, kLeastDistance);
-  const double kept = stream[kSites] > 0 ? stream[kKeepSum] / stream[kSites] : 1;
-  const auto add = [&](Stream number, double sum) {
-    stream[number] = decay(images) * kept * stream[number] + sum / width;
-  };
-  add(kPairs, static_cast<double>(pairs.size()));
-  add(kApartSum, mean.x * static_cast<double>(pairs.size()));
-  add(kApartSquares, squares);
-  add(kApartDistance, products);
+  const double n = std::max(pairs, 1.0);
+  stream[kPairs] += pairs / width;
+  stream[kApartSum] += sum_x / width;
+  stream[kApartSquares] += (squares - sum_x * sum_x / n) / width;
+  stream[kApartDistance] += (products - sum_x * sum_y / n) / std::max(sum_y / n, kLeastNear) / width;
 }
 
 void measure_drift(const NeighbourLayout& layout, const at::Tensor& classes, const at::Tensor& counts,
@@ -83,44 +68,52 @@ void measure_drift(const NeighbourLayout& layout, const at::Tensor& classes, con
   const at::Tensor newest = counted_before(stream[kBefore]) + static_cast<double>(images - 1);
   const at::Tensor back = (newest - at::arange(slots, stream.options())).remainder(width);
   const at::Tensor since = at::arange(images - 1, -1, -1, stream.options());
-  const at::Tensor apart = (back.unsqueeze(0) - since.unsqueeze(1)).abs();
+  const at::Tensor x = ((back.unsqueeze(0) - since.unsqueeze(1)).abs() - kLeastApart) / width;
   const at::Tensor distances = stream.narrow(0, layout.distances(), images * slots).view({images, slots});
-  const at::Tensor kept_counts =
+  const at::Tensor of_kept =
       (back < stream[kSinceJump]).logical_and(stream.narrow(0, layout.probabilities(), slots) > 0);
+  const at::Tensor of_images = (since < stream[kSinceJump]).logical_and(classes >= 0);
   const at::Tensor counted =
-      (apart >= kLeastApart)
-          .logical_and(kept_counts)
-          .logical_and((classes >= 0).unsqueeze(1))
+      (x >= 0)
+          .logical_and(of_kept)
+          .logical_and(of_images.unsqueeze(1))
           .logical_and(classes.unsqueeze(1) != stream.narrow(0, layout.labels(), slots).unsqueeze(0))
           .logical_and(distances < kInfinity);
   const at::Tensor w = counted.to(at::kDouble);
-  const at::Tensor x = (apart - kLeastApart) / width;
   const at::Tensor y = at::where(counted, distances, at::zeros_like(distances));
   const at::Tensor pairs = w.sum();
-  const at::Tensor count = pairs.clamp_min(1);
-  const at::Tensor off = w * (x - (w * x).sum() / count);
-  const at::Tensor mean = y.sum() / count;
-  const at::Tensor products = (off * (y - mean)).sum() / mean.clamp_min(kLeastDistance);
+  const at::Tensor n = pairs.clamp_min(1);
+  const at::Tensor off = w * (x - (w * x).sum() / n);
+  const at::Tensor mean = y.sum() / n;
+  const at::Tensor products = (off * (y - mean)).sum() / mean.clamp_min(kLeastNear);
   const at::Tensor sums = at::stack({pairs, (w * x).sum(), off.square().sum(), products}) / width;
-  const at::Tensor kept = at::where(stream[kSites] > 0, stream[kKeepSum] / stream[kSites].clamp_min(1), 1.0);
   at::Tensor line = stream.narrow(0, kPairs, sums.size(0));
-  line.copy_(at::where(counts, line * (decay(images) * kept) + sums, line));
+  line.copy_(at::where(counts, line + sums, line));
 }
 
-double memory_in_drift(const NeighbourLayout& layout, const double* stream) {
-  const double slope = stream[kApartDistance] / (stream[kApartSquares] + kPhantomApart);
+void forget_drift(const at::Tensor& kept, std::int64_t images, const at::Tensor& uncounted, at::Tensor& stream) {
+  at::Tensor line = stream.narrow(0, kPairs, kApartDistance + 1 - kPairs);
+  const at::Tensor less = line * (kept * std::pow(kRatioDecay, static_cast<double>(images)));
+  line.copy_(at::where(uncounted, at::where(less.isfinite(), less, at::zeros_like(less)), line));
+  const at::Tensor& since = stream[kSinceJump];
+  const at::Tensor next = at::where(kept < kJumpKeeps, at::zeros_like(since), since + static_cast<double>(images));
+  since.copy_(at::where(uncounted, at::where(next < kMostImages, next, at::zeros_like(next)), since));
+}
+
+double memory_in_drift(const rule::Auto& rule, const double* stream) {
+  const double slope = stream[kApartDistance] / (std::max(stream[kApartSquares], 0.0) + kPhantomApart);
   const double x = stream[kApartSum] / std::max(stream[kPairs], kLeastPairs);
   const double start = std::max(1 - slope * x, kLeastStart);
-  const double growth = slope / start / static_cast<double>(layout.slots()) - kLeastGrowth;
-  return growth > 0 ? std::sqrt(1 / (2 * growth)) : kInfinity;
+  const double growth = slope / start / rule.neighbours - kLeastGrowth;
+  return growth > 0 ? std::max(std::sqrt(1 / (2 * growth)), rule.block) : kInfinity;
 }
 
-at::Tensor memory_in_drift(const NeighbourLayout& layout, const at::Tensor& stream) {
-  const at::Tensor slope = stream[kApartDistance] / (stream[kApartSquares] + kPhantomApart);
+at::Tensor memory_in_drift(const rule::Auto& rule, const at::Tensor& stream) {
+  const at::Tensor slope = stream[kApartDistance] / (stream[kApartSquares].clamp_min(0) + kPhantomApart);
   const at::Tensor x = stream[kApartSum] / stream[kPairs].clamp_min(kLeastPairs);
   const at::Tensor start = (1 - slope * x).clamp_min(kLeastStart);
-  const at::Tensor growth = slope / start / static_cast<double>(layout.slots()) - kLeastGrowth;
-  return at::where(growth > 0, (2 * growth).rsqrt(), at::full_like(growth, kInfinity));
+  const at::Tensor growth = slope / start / rule.neighbours - kLeastGrowth;
+  return at::where(growth > 0, (2 * growth).rsqrt().clamp_min(rule.block), at::full_like(growth, kInfinity));
 }
 
 }  // namespace ttscale::stats

@@ -6,12 +6,14 @@
 // Statistics on a random walk, seen through images that differ: two images that lie d images apart have the distance
 //   L = 2 w + rate d,   w: of images from the statistics of their time
 // and the best of all running means has the gain K = sqrt(rate / w), which is the mean of the latest
-//   1 / K = sqrt(w / rate) images
+//   1 / K = sqrt(w / rate) images,
+// no less than a block, which is told from chance.
 // L is that of auto_neighbours.h, in its mean over the pairs of a forward: units change from one to the next. Its line
 // is fitted by least squares within forwards, over pairs
 //   - that lie at least kLeastApart images apart: what comes in short runs is not drift,
 //   - of two predicted classes: in streams sorted by class the distance grows with d, too,
-//   - that no jump lies between: a domain that follows another is not drift, and is forgotten by other means.
+//   - that no jump lies between: a domain that follows another is not drift, and is forgotten by other means. A jump
+//     forgets nearly all of the history, a step of the drift some of it; the batch of a jump may be of both domains.
 // Where L grows by less than kLeastGrowth of 2 w an image, that is chance or classes, and counts for nothing; of more
 // it is the rest that counts.
 #pragma once
@@ -32,9 +34,13 @@ void measure_drift(const NeighbourLayout& layout, const std::vector<double>& cla
 void measure_drift(const NeighbourLayout& layout, const at::Tensor& classes, const at::Tensor& counts,
                    at::Tensor& stream);
 
+/// Ahead of that, after every forward that `uncounted` [] is true of: earlier pairs count for less, by how many images
+/// have come and by the share `kept` [] of the history. Numbers that are not finite are forgotten.
+void forget_drift(const at::Tensor& kept, std::int64_t images, const at::Tensor& uncounted, at::Tensor& stream);
+
 /// Images to remember for the drift that has been measured; infinity: there is none.
-double memory_in_drift(const NeighbourLayout& layout, const double* stream);
+double memory_in_drift(const rule::Auto& rule, const double* stream);
 /// The same, [].
-at::Tensor memory_in_drift(const NeighbourLayout& layout, const at::Tensor& stream);
+at::Tensor memory_in_drift(const rule::Auto& rule, const at::Tensor& stream);
 
 }  // namespace ttscale::stats

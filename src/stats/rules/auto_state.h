@@ -45,7 +45,7 @@ enum Stream : std::int64_t {
   kConcentration,       ///< of the classes in the history, 0 to 1
   kMemory,              ///< images to remember, as their classes tell
   kRemembered,          ///< images that the sites remember: fewer where the stream drifts
-  kSinceJump,           ///< images since the history was last forgotten, at most as many as there are rows
+  kSinceJump,           ///< images since the last batch with a jump
   kLatest,              ///< concentration of the classes of the latest images, 0 to 1
   kHasClasses,          ///< 1 if finish() may see class scores
   kNoScores,            ///< 1 once it saw none, until it sees some

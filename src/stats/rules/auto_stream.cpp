@@ -22,8 +22,9 @@ using namespace auto_state;
 /// Concentration of the recent classes at which the memory is half way between its two lengths.
 constexpr double kConcentratedStream = 0.1;
 
-/// Share of the neighbours that is worth telling.
+/// What is worth telling: a share of the neighbours above the first, a share of the memory below the second.
 constexpr double kLeastReported = 0.1;
+constexpr double kDriftReported = 0.5;
 
 /// About how many images are the latest, if a batch has no more: enough to tell one class from ten, few enough to
 /// notice runs of twenty.
@@ -57,14 +58,13 @@ void set_if(const at::Tensor& condition, const at::Tensor& value, const at::Tens
 
 /// What sites may remember of the stream, [].
 at::Tensor remembered(const rule::Auto& rule, const at::Tensor& stream) {
-  const NeighbourLayout layout(rule);
-  if (layout.slots() == 0) {
+  if (rule.neighbours == 0) {
     return stream[kMemory];
   }
   if (lies_in_memory(stream)) {
-    return stream[kMemory].clamp_max(memory_in_drift(layout, stream.data_ptr<double>()));
+    return stream[kMemory].clamp_max(memory_in_drift(rule, stream.data_ptr<double>()));
   }
-  return at::minimum(stream[kMemory], memory_in_drift(layout, stream));
+  return at::minimum(stream[kMemory], memory_in_drift(rule, stream));
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   const at::Tensor history = stream.narrow(0, kClasses, bins);
   const at::Tensor recent = stream.narrow(0, kClasses + kClassBins, bins);
   const at::Tensor memory =
-      at::where(stream[kMemory] > 0, stream[kMemory], at::full_like(stream[kMemory], rule.memory));
+      at::where(stream[kRemembered] > 0, stream[kRemembered], at::full_like(stream[kRemembered], rule.memory));
   const at::Tensor keep = at::where(stream[kSites] > 0, stream[kKeepSum] / stream[kSites].clamp_min(1), 1.0);
 
   const at::Tensor next = at_most(history * keep + counts, memory);
@@ -129,8 +129,6 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   const at::Tensor older = at_most(latest, (kLatestImages - counts.sum()).clamp_min(0));
   const at::Tensor next_latest = older + counts;
   const at::Tensor u = concentration(next_recent);
-  const auto images = static_cast<double>(scores.size(0));
-  set_if(uncounted, (stream[kSinceJump] * keep + images).clamp_max(rule.neighbours), stream[kSinceJump]);
   set_if(uncounted, next, history);
   set_if(uncounted, next_recent, recent);
   set_if(uncounted, next_latest, latest);
@@ -138,6 +136,7 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   set_if(uncounted, concentration(next), stream[kConcentration]);
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
+  forget_drift(keep, scores.size(0), uncounted, stream);
   finish_neighbours(rule, each, uncounted, stream);
   set_if(uncounted, remembered(rule, stream), stream[kRemembered]);
   stream[kNoScores].zero_();
@@ -151,22 +150,22 @@ void take_first_look(const rule::Auto&, const at::Tensor& looked, at::Tensor& st
 }
 
 std::vector<std::string> findings(const rule::Auto& rule, const at::Tensor& stream) {
-  const NeighbourLayout layout(rule);
   std::vector<std::string> out;
-  if (layout.slots() == 0) {
+  if (rule.neighbours == 0) {
     return out;
   }
-  const auto* numbers = stream.data_ptr<double>();
+  const at::Tensor here = stream.narrow(0, 0, kClasses).to(at::kCPU).contiguous();
+  const auto* numbers = here.data_ptr<double>();
   const double share = neighbour_share(rule, numbers);
   if (share >= kLeastReported) {
     out.push_back("the stream is mixed of several domains: at the first layers " +
                   std::to_string(std::lround(100 * share)) +
                   " % of what counts for an image are the latest images that it is like");
   }
-  const double memory = memory_in_drift(layout, numbers);
-  if (memory < numbers[kMemory]) {
-    out.push_back("the stream drifts: the latest " + std::to_string(std::lround(memory)) +
-                  " images or so are remembered, not " + std::to_string(std::lround(numbers[kMemory])));
+  const double remembered = numbers[kRemembered];
+  if (remembered < kDriftReported * numbers[kMemory]) {
+    out.push_back("the stream drifts: of " + std::to_string(std::lround(numbers[kMemory])) +
+                  " images only the latest " + std::to_string(std::lround(remembered)) + " or so are remembered");
   }
   return out;
 }
