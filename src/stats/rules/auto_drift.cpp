@@ -105,7 +105,10 @@ double memory_in_drift(const rule::Auto& rule, const double* stream) {
   const double x = stream[kApartSum] / std::max(stream[kPairs], kLeastPairs);
   const double start = std::max(1 - slope * x, kLeastStart);
   const double growth = slope / start / rule.neighbours - kLeastGrowth;
-  return growth > 0 ? std::max(std::sqrt(1 / (2 * growth)), rule.block) : kInfinity;
+  if (!(growth > 0)) {
+    return kInfinity;
+  }
+  return std::max(std::sqrt(1 / (2 * growth)), rule.block);
 }
 
 at::Tensor memory_in_drift(const rule::Auto& rule, const at::Tensor& stream) {
