@@ -39,7 +39,7 @@ reference::Batch to_batch(const Moments& images) {
 /// A stream through two sites, beside its scalar double.
 class Auto : public ::testing::Test {
  protected:
-  explicit Auto(std::string rule = "auto", bool early = false) : rule_(parse_rule(std::move(rule))) {
+  explicit Auto(const std::string& rule = "auto", bool early = false) : rule_(parse_rule(rule)) {
     const StateSize size = state_size(rule_);
     stream_ = at::zeros({size.stream}, at::kDouble);
     for (SiteState& site : sites_) {
@@ -825,6 +825,7 @@ TEST_P(AutoOddForward, IsTheSameInBothForms) {
   at::manual_seed(18);
   const Moments source{at::zeros({kWide}, at::kDouble), at::ones({kWide}, at::kDouble)};
   std::vector<Twice> sites;
+  sites.reserve(2);
   for (int k = 0; k < 2; ++k) {
     sites.emplace_back(rule, kWide);
   }
