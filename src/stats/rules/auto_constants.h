@@ -49,7 +49,7 @@ inline constexpr double kMostImages = 1e15;  // that are counted exactly
 
 // Drift (auto_drift.h).
 inline constexpr double kLeastApart = 16;      // images between two that are compared
-inline constexpr double kLeastGrowth = 0.003;  // an image: a stream sorted by class has up to 0.003
+inline constexpr double kLeastGrowth = 0.003;  // an image: below it is chance, and streams sorted by class
 inline constexpr double kPhantomApart = 1;     // spread of so many images about the middle of the rows, without growth
 inline constexpr double kJumpKeeps =
     0.1;  // of the history: what keeps less is a jump, what keeps more may be a step of the drift

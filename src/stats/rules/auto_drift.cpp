@@ -18,6 +18,9 @@ using namespace auto_state;
 using std::int64_t;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kSums = kApartDistance + 1 - kPairs;
+
+double decay(int64_t images) { return std::pow(kRatioDecay, static_cast<double>(images)); }
 
 }  // namespace
 
@@ -28,6 +31,10 @@ void measure_drift(const NeighbourLayout& layout, const std::vector<double>& cla
   const NeighbourRows rows(slots, stream[kBefore], images);
   const double* labels = stream + layout.labels();
   const double* probabilities = stream + layout.probabilities();
+  std::vector<double> back(static_cast<std::size_t>(slots));  // how many images have come since the one in a row
+  for (int64_t j = 0; j < slots; ++j) {
+    back[static_cast<std::size_t>(j)] = probabilities[j] > 0 ? static_cast<double>(rows.back(j)) : kInfinity;
+  }
   double pairs = 0;
   double sum_x = 0;
   double sum_y = 0;
@@ -35,16 +42,15 @@ void measure_drift(const NeighbourLayout& layout, const std::vector<double>& cla
   double products = 0;
   for (int64_t i = 0; i < images; ++i) {
     const double predicted = classes[static_cast<std::size_t>(i)];
-    const auto since = static_cast<double>(images - 1 - i);  // how many images have come since this one
+    const auto since = static_cast<double>(images - 1 - i);  // and since this one
     const double* distances = stream + layout.distances() + i * slots;
     if (predicted < 0 || !(since < stream[kSinceJump])) {
       continue;
     }
     for (int64_t j = 0; j < slots; ++j) {
-      const auto back = static_cast<double>(rows.back(j));
-      const double x = (std::abs(back - since) - kLeastApart) / width;
-      if (x >= 0 && back < stream[kSinceJump] && probabilities[j] > 0 && predicted != labels[j] &&
-          distances[j] < kInfinity) {
+      const double of_row = back[static_cast<std::size_t>(j)];
+      const double x = (std::abs(of_row - since) - kLeastApart) / width;
+      if (x >= 0 && of_row < stream[kSinceJump] && predicted != labels[j] && distances[j] < kInfinity) {
         pairs += 1;
         sum_x += x;
         sum_y += distances[j];
@@ -87,13 +93,24 @@ void measure_drift(const NeighbourLayout& layout, const at::Tensor& classes, con
   const at::Tensor mean = y.sum() / n;
   const at::Tensor products = (off * (y - mean)).sum() / mean.clamp_min(kLeastNear);
   const at::Tensor sums = at::stack({pairs, (w * x).sum(), off.square().sum(), products}) / width;
-  at::Tensor line = stream.narrow(0, kPairs, sums.size(0));
+  at::Tensor line = stream.narrow(0, kPairs, kSums);
   line.copy_(at::where(counts, line + sums, line));
 }
 
-void forget_drift(const at::Tensor& kept, std::int64_t images, const at::Tensor& uncounted, at::Tensor& stream) {
-  at::Tensor line = stream.narrow(0, kPairs, kApartDistance + 1 - kPairs);
-  const at::Tensor less = line * (kept * std::pow(kRatioDecay, static_cast<double>(images)));
+void forget_drift(int64_t images, double* stream) {
+  const double kept = stream[kSites] > 0 ? stream[kKeepSum] / stream[kSites] : 1;
+  for (int64_t k = kPairs; k < kPairs + kSums; ++k) {
+    const double less = stream[k] * (kept * decay(images));
+    stream[k] = std::isfinite(less) ? less : 0;
+  }
+  const double next = kept < kJumpKeeps ? 0 : stream[kSinceJump] + static_cast<double>(images);
+  stream[kSinceJump] = next < kMostImages ? next : 0;
+}
+
+void forget_drift(int64_t images, const at::Tensor& uncounted, at::Tensor& stream) {
+  const at::Tensor kept = at::where(stream[kSites] > 0, stream[kKeepSum] / stream[kSites].clamp_min(1), 1.0);
+  at::Tensor line = stream.narrow(0, kPairs, kSums);
+  const at::Tensor less = line * (kept * decay(images));
   line.copy_(at::where(uncounted, at::where(less.isfinite(), less, at::zeros_like(less)), line));
   const at::Tensor& since = stream[kSinceJump];
   const at::Tensor next = at::where(kept < kJumpKeeps, at::zeros_like(since), since + static_cast<double>(images));

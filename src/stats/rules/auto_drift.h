@@ -34,9 +34,11 @@ void measure_drift(const NeighbourLayout& layout, const std::vector<double>& cla
 void measure_drift(const NeighbourLayout& layout, const at::Tensor& classes, const at::Tensor& counts,
                    at::Tensor& stream);
 
-/// Ahead of that, after every forward that `uncounted` [] is true of: earlier pairs count for less, by how many images
-/// have come and by the share `kept` [] of the history. Numbers that are not finite are forgotten.
-void forget_drift(const at::Tensor& kept, std::int64_t images, const at::Tensor& uncounted, at::Tensor& stream);
+/// Ahead of that, after every forward: earlier pairs count for less, by how many images have come and by the share of
+/// the history that the sites have kept. Numbers that are not finite are forgotten.
+void forget_drift(std::int64_t images, double* stream);
+/// The same by operators on tensors, where `uncounted` [] is true.
+void forget_drift(std::int64_t images, const at::Tensor& uncounted, at::Tensor& stream);
 
 /// Images to remember for the drift that has been measured; infinity: there is none.
 double memory_in_drift(const rule::Auto& rule, const double* stream);

@@ -225,6 +225,7 @@ void finish_neighbours(const rule::Auto& rule, const at::Tensor& predictions, co
     return;
   }
   if (uncounted.data_ptr<bool>()[0]) {
+    forget_drift(predictions.size(0), stream.data_ptr<double>());
     const auto [best, label] = predictions.max(1);
     finish_in_loops(rule, best.data_ptr<double>(), label.data_ptr<int64_t>(), predictions.size(0),
                     stream.data_ptr<double>());
@@ -236,6 +237,7 @@ void finish_neighbours_in_tensors(const rule::Auto& rule, const at::Tensor& pred
   const NeighbourLayout layout(rule);
   const int64_t slots = layout.slots();
   const int64_t images = predictions.size(0);
+  forget_drift(images, uncounted, stream);
   const at::Tensor counts = uncounted.logical_and(stream[kImages] == static_cast<double>(images));
   const auto set_if = [](const at::Tensor& condition, const at::Tensor& value, const at::Tensor& target) {
     target.copy_(at::where(condition, value, target));

@@ -95,8 +95,8 @@ at::Tensor own_rows(std::int64_t slots, const at::Tensor& before, std::int64_t i
 at::Tensor taken_rows(std::int64_t slots, const at::Tensor& before, std::int64_t images);
 
 /// After the last site, unless `uncounted` [] is false: keeps predictions [N, K] (probabilities; NaN or infinity:
-/// none), if they are as many as the images that took rows. Once half of the rows are taken, counts what the early
-/// sites have found for up to kMostCompared images. Over main memory in loops.
+/// none), if they are as many as the images that took rows, and lets what is known of drift fade. Once half of the rows
+/// are taken, counts what the early sites have found for up to kMostCompared images. Over main memory in loops.
 void finish_neighbours(const rule::Auto& rule, const at::Tensor& predictions, const at::Tensor& uncounted,
                        at::Tensor& stream);
 /// The same by operators on tensors.

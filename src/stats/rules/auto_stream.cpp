@@ -136,7 +136,6 @@ void finish(const rule::Auto& rule, const at::Tensor& scores, at::Tensor& stream
   set_if(uncounted, concentration(next), stream[kConcentration]);
   set_if(uncounted, rule.memory_diverse + (rule.memory - rule.memory_diverse) * u / (u + kConcentratedStream),
          stream[kMemory]);
-  forget_drift(keep, scores.size(0), uncounted, stream);
   finish_neighbours(rule, each, uncounted, stream);
   set_if(uncounted, remembered(rule, stream), stream[kRemembered]);
   stream[kNoScores].zero_();
