@@ -6,16 +6,15 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "stats/cpu/auto_kernels.h"
 #include "stats/main_memory.h"
+#include "stats/rules/auto_batch.h"
 #include "stats/rules/auto_constants.h"
-#include "stats/rules/auto_neighbours.h"
+#include "stats/rules/auto_neighbour_loops.h"
 #include "stats/rules/auto_state.h"
 
 namespace ttscale::stats {
@@ -24,9 +23,6 @@ namespace {
 using namespace auto_constants;
 using namespace auto_state;
 using std::int64_t;
-
-/// Values worth a thread: at 2 to 10 ns each, some ten times what starting threads takes.
-constexpr int64_t kGrain = 2048;
 
 double* data(const at::Tensor& t) { return t.data_ptr<double>(); }
 
@@ -40,8 +36,7 @@ class Loops {
         kernels_(kernels),
         images_(images.each.mean.size(0)),
         channels_(images.each.mean.size(1)),
-        slots_(state.running.size(0) > StateSize{}.rows + kRows ? NeighbourLayout(rule).slots() : 0),
-        stride_(std::max<int64_t>(1, (channels_ + kAutoLanes - 1) / kAutoLanes) * kAutoLanes),
+        stride_(AutoBatch::stride_of(channels_)),
         positions_(static_cast<double>(images.pixels)),
         source_mean_(data(source.mean)),
         source_var_(data(source.var)),
@@ -51,13 +46,15 @@ class Loops {
         counters_(data(state.counters)),
         last_(data(state.last)),
         stream_(data(state.stream)),
-        scratch_(at::empty({kScratchRows + 2 * images_ + (compares() ? 6 * images_ + 2 * slots_ : 0), stride_},
-                           at::kDouble)),
+        neighbours_(rule, kernels, state.running.size(0) > StateSize{}.rows + kRows ? NeighbourLayout(rule).slots() : 0,
+                    images_, running_ + (StateSize{}.rows + kRows) * channels_, stream_),
+        scratch_(at::empty({kScratchRows + 2 * images_ + neighbours_.scratch_rows(), stride_}, at::kDouble)),
         scratch_rows_(data(scratch_)),
         rows_{channels_,    source_mean_,   source_var_,     data(eps),         eps.dim() == 0 ? 0 : 1,
               row(kUnit),   row(kInverse),  row(kOldMean),   row(kOldSecond),   row(kMean),
               row(kSecond), row(kVariance), row(kDeviation), row(kSpreadScale), row(kSpreadRoot)},
-        batch_{row(kBatch), stride_},
+        batch_{rows_, images_, stride_, row(kScratchRows), row(kScratchRows + images_)},
+        batch_sums_{row(kBatch), stride_},
         block_{row(kBlock), stride_},
         used_{at::empty({images_, channels_}, at::kDouble), at::empty({images_, channels_}, at::kDouble)} {
     std::copy_n(counters_ + StateSize{}.counters, kNumbers, numbers_.begin());
@@ -70,7 +67,9 @@ class Loops {
     add_to_history(keep);
     measure_spread();
     if (count_ > 0) {
-      find_neighbours();
+      if (count_ == static_cast<double>(images_)) {
+        neighbours_.find(batch_, row(kScratchRows + 2 * images_), spread_, repetition(), effective());
+      }
       use();
     } else {
       use_what_is_known();
@@ -98,55 +97,17 @@ class Loops {
   };
 
   [[nodiscard]] double* row(int64_t index) const { return scratch_rows_ + index * stride_; }
-  [[nodiscard]] double* each_mean(int64_t image) const { return row(kScratchRows + image); }
-  [[nodiscard]] double* each_second(int64_t image) const { return row(kScratchRows + images_ + image); }
-  // Scratch of neighbours: features of the images and of those that are kept, two rows each; then for each image mean,
-  // second moment, variance and deviation of what stands for the stream.
-  [[nodiscard]] double* features(int64_t image) const { return row(kScratchRows + 2 * (images_ + image)); }
-  [[nodiscard]] double* kept_features(int64_t slot) const { return features(images_ + slot); }
-  [[nodiscard]] double* around(int64_t which, int64_t image) const {
-    return row(kScratchRows + 2 * (2 * images_ + slots_) + which * images_ + image);
-  }
-  [[nodiscard]] double* kept_mean(int64_t slot) const {
-    return running_ + (StateSize{}.rows + kRows + slot) * channels_;
-  }
-  [[nodiscard]] double* kept_second(int64_t slot) const { return kept_mean(slots_ + slot); }
-  /// Whether images have rows here. Others than at the sites before are not comparable.
-  [[nodiscard]] bool keeps() const {
-    return slots_ > 0 && stream_[kHasClasses] > 0 &&
-           (stream_[kImages] == 0 || stream_[kImages] == static_cast<double>(images_));
-  }
-  [[nodiscard]] bool compares() const { return keeps() && images_ <= kMostCompared; }
   [[nodiscard]] bool usable(int64_t image) const { return usable_[static_cast<std::size_t>(image)] != 0; }
-  [[nodiscard]] double mean_over_channels(double sum) const { return sum / static_cast<double>(channels_); }
-
-  /// Calls of(image) for all images, several threads where that pays.
-  template <typename Of>
-  void for_images(const Of& of) const {
-    at::parallel_for(0, images_, std::max<int64_t>(1, kGrain / stride_), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        of(i);
-      }
-    });
-  }
-
-  /// Calls of(first, end) for ranges of channels that make whole vectors, several threads where that pays.
-  template <typename Of>
-  void for_channels(const Of& of) const {
-    const int64_t grain = std::max<int64_t>(1, kGrain / (kAutoLanes * images_));
-    at::parallel_for(0, stride_ / kAutoLanes, grain, [&](int64_t begin, int64_t end) {
-      of(begin * kAutoLanes, std::min(end * kAutoLanes, channels_));
-    });
-  }
+  [[nodiscard]] double mean_over_channels(double sum) const { return batch_.mean_over_channels(sum); }
 
   void to_source_units() {
     const bool started = counters_[1] > 0;
     kernels_.units(rows_, started ? running_ : source_mean_, started ? running_ + channels_ : source_var_);
     finite_.resize(static_cast<std::size_t>(images_));
     usable_.resize(finite_.size());
-    for_images([this](int64_t i) {
-      const AutoImage image =
-          kernels_.image(rows_, image_mean_ + i * channels_, image_var_ + i * channels_, each_mean(i), each_second(i));
+    batch_.for_images([this](int64_t i) {
+      const AutoImage image = kernels_.image(rows_, image_mean_ + i * channels_, image_var_ + i * channels_,
+                                             batch_.mean(i), batch_.second(i));
       finite_[static_cast<std::size_t>(i)] = image.finite ? 1 : 0;
       usable_[static_cast<std::size_t>(i)] = image.usable ? 1 : 0;
     });
@@ -161,8 +122,8 @@ class Loops {
       double* end = goes_on ? std::copy_n(before + r * channels_, channels_, row(kBlock + r)) : row(kBlock + r);
       std::fill(end, row(kBlock + r + 1), 0.0);
     }
-    for_channels([this](int64_t first, int64_t end) {
-      kernels_.sum(each_mean(0), each_second(0), stride_, usable_.data(), images_, first, end, batch_, block_);
+    batch_.for_channels([this](int64_t first, int64_t end) {
+      kernels_.sum(batch_.mean(0), batch_.second(0), stride_, usable_.data(), images_, first, end, batch_sums_, block_);
     });
   }
 
@@ -201,15 +162,16 @@ class Loops {
   void add_to_history(double keep) {
     total_ = keep * numbers_[kHistory] + count_;
     const double share = count_ / std::max(total_, 1.0);
-    of_stream_ = mean_over_channels(kernels_.history(rows_, batch_, std::max(count_, 1.0), share));
+    of_stream_ = mean_over_channels(kernels_.history(rows_, batch_sums_, std::max(count_, 1.0), share));
     numbers_[kHistory] = std::min(total_, stream_[kRemembered] > 0 ? stream_[kRemembered] : rule_.memory);
   }
 
   void measure_spread() {
     std::vector<double> each(static_cast<std::size_t>(images_), 0.0);
-    for_images([&](int64_t i) {
+    batch_.for_images([&](int64_t i) {
       if (usable(i)) {
-        each[static_cast<std::size_t>(i)] = mean_over_channels(kernels_.spread(rows_, each_mean(i), each_second(i)));
+        each[static_cast<std::size_t>(i)] =
+            mean_over_channels(kernels_.spread(rows_, batch_.mean(i), batch_.second(i)));
       }
     });
     double sum = 0;
@@ -228,100 +190,6 @@ class Loops {
 
   [[nodiscard]] double effective() const { return 1 / (1 / std::max(total_, 1.0) + repetition()); }
 
-  /// Site::find_neighbours() of auto.cpp.
-  void find_neighbours() {
-    if (!keeps() || count_ != static_cast<double>(images_)) {
-      return;
-    }
-    const NeighbourRows rows(slots_, stream_[kBefore], images_);
-    for (int64_t i = rows.first(); i < images_; ++i) {
-      std::copy_n(each_mean(i), channels_, kept_mean(rows.of(i)));
-      std::copy_n(each_second(i), channels_, kept_second(rows.of(i)));
-    }
-    if (!compares()) {
-      return;
-    }
-    add_distances();
-    const NeighbourLayout layout(rule_);
-    const double* distances = stream_ + layout.distances();
-    std::vector<double> weights(static_cast<std::size_t>(images_ * slots_));
-    std::vector<double> one_of(static_cast<std::size_t>(images_));  // 1 / images that the neighbours are worth
-    at::parallel_for(0, images_, std::max<int64_t>(1, kGrain / slots_), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        one_of[static_cast<std::size_t>(i)] =
-            1 / neighbour_weights(rule_, distances + i * slots_, rows.of(i), weights.data() + i * slots_);
-      }
-    });
-    for_channels([&](int64_t first, int64_t end) {
-      kernels_.neighbours(kept_mean(0), kept_second(0), channels_, slots_, weights.data(), images_, first, end,
-                          around(0, 0), around(1, 0), stride_);
-    });
-    share_ = neighbour_share(rule_, stream_);
-    worth_.assign(static_cast<std::size_t>(images_), 0.0);
-    around_of_source_.assign(static_cast<std::size_t>(images_), 0.0);
-    for_images([&](int64_t i) {
-      const double each = one_of[static_cast<std::size_t>(i)];
-      const double apart = mean_over_channels(kernels_.spread(rows_, around(0, i), around(1, i)));
-      add_if_compared(layout.apart() + i, std::max(apart - spread_ * each, 0.0) / spread_);
-      add_if_compared(layout.chance() + i, each);
-      if (share_ > 0) {
-        around_of_source_[static_cast<std::size_t>(i)] =
-            mean_over_channels(kernels_.blend(rows_, share_, rows_around(i)));
-        worth_[static_cast<std::size_t>(i)] = 1 / (share_ * (each + repetition()) + (1 - share_) / effective());
-      }
-    });
-    compared_ = 1;
-  }
-
-  /// Of this forward: what early sites before this one have left, if there are any, and x.
-  void add_if_compared(int64_t number, double x) {
-    stream_[number] = (stream_[kCompared] > 0 ? stream_[number] : 0) + x;
-  }
-
-  /// Adds the distances between images and kept ones to those of the sites before.
-  void add_distances() {
-    for_images([this](int64_t i) { kernels_.features(rows_, each_mean(i), each_second(i), stride_, features(i)); });
-    std::vector<double> distances(static_cast<std::size_t>(images_ * slots_));  // [slots, images], sums over channels
-    std::vector<char> taken(static_cast<std::size_t>(slots_));
-    // A row's features, and a fraction of that for each image that it is compared with.
-    const int64_t grain = std::max<int64_t>(1, kGrain / (stride_ * (1 + images_ / 4)));
-    at::parallel_for(0, slots_, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t j = begin; j < end; ++j) {
-        const bool is_taken = kernels_.features(rows_, kept_mean(j), kept_second(j), stride_, kept_features(j));
-        taken[static_cast<std::size_t>(j)] = is_taken ? 1 : 0;
-        if (is_taken) {
-          kernels_.squared_distances(kept_features(j), features(0), 2 * stride_, images_,
-                                     distances.data() + j * images_);
-        }
-      }
-    });
-    double sum = 0;
-    for (const double distance : distances) {
-      sum += distance;
-    }
-    const auto pairs = static_cast<double>(std::count(taken.begin(), taken.end(), 1) * images_);
-    const double mean = std::max(mean_over_channels(sum) / pairs, kLeastDistance);
-    const int64_t first = NeighbourLayout(rule_).distances();
-    for (int64_t i = 0; i < images_; ++i) {
-      for (int64_t j = 0; j < slots_; ++j) {
-        const double here = taken[static_cast<std::size_t>(j)] != 0
-                                ? mean_over_channels(distances[static_cast<std::size_t>(j * images_ + i)]) / mean
-                                : std::numeric_limits<double>::infinity();
-        add_if_compared(first + i * slots_ + j, here);
-      }
-    }
-  }
-
-  /// The site's rows with what stands for the stream at an image.
-  [[nodiscard]] AutoRows rows_around(int64_t image) const {
-    AutoRows rows = rows_;
-    rows.mean = around(0, image);
-    rows.second = around(1, image);
-    rows.var = around(2, image);
-    rows.deviation = around(3, image);
-    return rows;
-  }
-
   [[nodiscard]] double own_share() const {
     return rule_.spread == 0 ? 0 : spread_ / (spread_ + rule_.spread) * (positions_ / (positions_ + rule_.positions));
   }
@@ -329,15 +197,15 @@ class Loops {
   void use() {
     const double own = own_share();
     const double images = effective();
-    for_images([&](int64_t i) {
+    batch_.for_images([&](int64_t i) {
       double* mean = data(used_.mean) + i * channels_;
       double* var = data(used_.var) + i * channels_;
       const auto with = [&](const AutoRows& rows, double of_source, double worth) {
-        const AutoDistances distances = kernels_.distances(rows, each_mean(i), each_second(i), own, var);
-        kernels_.mix(rows, each_mean(i), own, weight(distances, of_source, worth), mean, var);
+        const AutoDistances distances = kernels_.distances(rows, batch_.mean(i), batch_.second(i), own, var);
+        kernels_.mix(rows, batch_.mean(i), own, weight(distances, of_source, worth), mean, var);
       };
-      if (share_ > 0) {
-        with(rows_around(i), around_of_source_[static_cast<std::size_t>(i)], worth_[static_cast<std::size_t>(i)]);
+      if (neighbours_.share() > 0) {
+        with(neighbours_.rows_around(i), neighbours_.from_source(i), neighbours_.worth(i));
       } else {
         with(rows_, of_stream_, images);
       }
@@ -367,7 +235,7 @@ class Loops {
 
   /// Mean and variance of the batch over its finite images, and what it is normalised with.
   void write_last() {
-    for_channels([this](int64_t first, int64_t end) {
+    batch_.for_channels([this](int64_t first, int64_t end) {
       kernels_.average(image_mean_, image_var_, channels_, finite_.data(), images_, /*with_between=*/true, first, end,
                        last_, last_ + channels_);
       kernels_.average(data(used_.mean), data(used_.var), channels_, nullptr, images_, /*with_between=*/false, first,
@@ -392,8 +260,8 @@ class Loops {
     stream_[kWithinSum] = within_sum_;
     stream_[kSites] = sites_;
     stream_[kKeepSum] = keep_sum_;
-    stream_[kCompared] += compared_;
-    if (keeps()) {
+    stream_[kCompared] += neighbours_.compared() ? 1 : 0;
+    if (neighbours_.keeps()) {
       stream_[kImages] = static_cast<double>(images_);
     }
   }
@@ -401,7 +269,6 @@ class Loops {
   const rule::Auto& rule_;
   const AutoKernels& kernels_;
   int64_t images_, channels_;
-  int64_t slots_;   ///< latest images that are kept here
   int64_t stride_;  ///< from a row of scratch to the next
   double positions_;
   const double* source_mean_;
@@ -412,23 +279,21 @@ class Loops {
   double* counters_;
   double* last_;
   double* stream_;
+  NeighbourLoops neighbours_;
   at::Tensor scratch_;
   double* scratch_rows_;
   AutoRows rows_;
-  AutoSums batch_, block_;
+  AutoBatch batch_;
+  AutoSums batch_sums_, block_;
   Moments used_;
   std::vector<char> finite_;
   std::vector<char> usable_;  ///< finite in source units, too; others are at the source and weigh nothing
   std::array<double, kNumbers> numbers_{};
   double count_ = 0;  ///< finite images
   double jump_sum_ = 0, within_sum_ = 0, sites_ = 0, keep_sum_ = 0;
-  double total_ = 0;                      ///< images of the history with this batch
-  double of_stream_ = 0;                  ///< distance of the stream from the source
-  double spread_ = 0;                     ///< of the images about their stream
-  double share_ = 0;                      ///< of neighbours in what stands for the stream
-  double compared_ = 0;                   ///< 1 if images have been compared here
-  std::vector<double> worth_;             ///< images that what stands for the stream is worth, for each image
-  std::vector<double> around_of_source_;  ///< and its distance from the source
+  double total_ = 0;      ///< images of the history with this batch
+  double of_stream_ = 0;  ///< distance of the stream from the source
+  double spread_ = 0;     ///< of the images about their stream
 };
 
 }  // namespace
