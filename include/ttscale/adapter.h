@@ -132,6 +132,14 @@ class TTSCALE_API AdaptedModel {
   /// The sites that follow the stream, in order of execution.
   [[nodiscard]] std::vector<Site> sites() const;
 
+  /// The floating-point type that the model takes: that of its first layer's weight; float32 where it casts images
+  /// itself. `stream.forward(images.to(model.input_type()))`.
+  [[nodiscard]] at::ScalarType input_type() const;
+
+  /// Methods beside forward that read a layer which forward adapts. They are not adapted: in what bake() and online()
+  /// return they go on with the statistics of training.
+  [[nodiscard]] std::vector<std::string> methods_left() const;
+
   /// The options it was made with.
   [[nodiscard]] AdaptOptions options() const;
 

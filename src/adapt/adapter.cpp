@@ -86,6 +86,8 @@ Stream AdaptedModel::stream(const Rule& rule) const {
 
 std::vector<Site> AdaptedModel::sites() const { return impl_->sites; }
 AdaptOptions AdaptedModel::options() const { return impl_->options; }
+std::vector<std::string> AdaptedModel::methods_left() const { return impl_->program->methods_left(); }
+at::ScalarType AdaptedModel::input_type() const { return impl_->program->input_type(); }
 
 AdaptedModel adapt(const torch::jit::Module& module, const AdaptOptions& options) {
   validate(options.rule);

@@ -2,6 +2,8 @@
 // Streams become modules.
 #include "ttscale/bake.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include <torch/csrc/jit/api/module.h>
@@ -33,6 +35,19 @@ std::string rule_of(const Watch& watch, std::string rule, const char* call) {
                      "to write; use the model as it is, or a stream with the guard off");
   }
   return rule;
+}
+
+/// Why a stream that took images has nothing to fix.
+std::string why_rejected(const std::vector<graph::RewrittenSite>& sites, std::int64_t batches) {
+  const std::string all = "bake: the statistics of every batch (" + std::to_string(batches) + ") are not finite";
+  const auto broken = std::find_if(sites.begin(), sites.end(), [](const graph::RewrittenSite& site) {
+    return !(site.mean.isfinite().all().item<bool>() && (site.var >= 0).all().item<bool>() &&
+             site.var.isfinite().all().item<bool>());
+  });
+  return broken == sites.end() ? all + "; look at the images and at the model's outputs for them"
+                               : all + ": " + broken->site.name +
+                                     " has a stored variance below 0, or stored statistics that are NaN or Inf; bring "
+                                     "a sound model, or a sound reference where it is adapted by one";
 }
 
 }  // namespace
@@ -69,6 +84,9 @@ torch::jit::Module bake(const Stream& stream, const BakeOptions& options) {
   check_bakeable(rule);
   const bool source = std::holds_alternative<rule::Source>(rule);
   if (!source && impl.state.totals()[1].item<double>() == 0) {
+    if (stream.rejected() > 0) {
+      throw ModelError(why_rejected(impl.program->sites(), stream.rejected()));
+    }
     throw UsageError("bake: the stream has seen no images yet, so that there is nothing to fix; run forward first");
   }
   std::vector<graph::FixedMoments> fixed;

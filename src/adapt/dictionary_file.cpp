@@ -49,6 +49,7 @@ void write_dictionary(const std::filesystem::path& file, const c10::impl::Generi
 }
 
 std::string dictionary_bytes(const std::filesystem::path& file, const DictionaryFormat& format) {
+  refuse_device(format.noun, file);
   try {
     std::ifstream stream(file, std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());

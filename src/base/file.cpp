@@ -23,12 +23,10 @@ bool is_open_stream(const fs::path& file) {
   return name.rfind("/dev/std", 0) == 0 || name.rfind("/dev/fd/", 0) == 0 || name.rfind("/proc/", 0) == 0;
 }
 
-/// Streams, devices, pipes and sockets cannot be replaced by a rename.
-bool is_special(const fs::path& file) {
+bool is_device(const fs::path& file) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
-  const bool other = fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
-  return other || is_open_stream(file);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
 /// The file that a link finally means: the link stays, its target is replaced.
@@ -112,6 +110,15 @@ class Temporary {
 };
 
 }  // namespace
+
+bool is_special(const fs::path& file) { return is_device(file) || is_open_stream(file); }
+
+void refuse_device(const std::string& what, const fs::path& file) {
+  std::error_code error;
+  if (fs::is_character_file(file, error) || fs::is_block_file(file, error)) {
+    throw DataError(what + ": expected a file, found a device: " + file.string() + "; name a file on a disk");
+  }
+}
 
 void write_file(const fs::path& file, const std::string& content) {
   const fs::path target = target_of(file);

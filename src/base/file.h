@@ -7,6 +7,13 @@
 
 namespace ttscale {
 
+/// Whether the path names a device, pipe, socket or open stream (/dev/stdout), which a rename cannot replace.
+bool is_special(const std::filesystem::path& file);
+
+/// Throws DataError, which begins with `what`, for a device: one who reads a file as a whole might find no end there. A
+/// pipe has an end; nothing at all, or a folder, is left to the reader, who knows what was expected.
+void refuse_device(const std::string& what, const std::filesystem::path& file);
+
 /// Replaces the content of a file, all or nothing: written beside it, synced to disk, renamed over it. A link is
 /// followed; a device, pipe or open stream (/dev/stdout) is written to directly. Throws Error naming the path and the
 /// reason.

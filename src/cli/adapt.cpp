@@ -48,6 +48,17 @@ void log_findings(const StreamReport& report) {
   }
 }
 
+void log_methods(const std::vector<std::string>& methods) {
+  for (const std::string& method : methods) {
+    std::string line = "only forward is adapted: ";
+    line += method;
+    line +=
+        "() of the archive goes on with the statistics of training; script a module whose forward is it, or returns "
+        "what it is for";
+    log(LogLevel::kWarning, line);
+  }
+}
+
 void log_limits(const StreamReport& report) {
   for (const std::string& warning : report.warnings) {
     log(LogLevel::kWarning, warning);
@@ -78,18 +89,21 @@ void run(const AdaptFlags& flags) {
       check_writable(file);
     }
   }
-  Stream stream = adapt(flags.model, options, flags.images.device).stream();
+  const AdaptedModel model = adapt(flags.model, options, flags.images.device);
+  Stream stream = model.stream();
   if (!flags.state_in.empty()) {
     stream.load(flags.state_in);
   }
   const ImageStream images(flags.data, flags.images, preprocessing, flags.verbosity);
   log(LogLevel::kInfo, "adapting under " + to_string(options.rule) + " to " + images.describe());
   log_sources(flags.images.preprocessing, config);
-  images.for_each_batch([&](const at::Tensor& batch) { stream.forward(batch.to(at::Device(flags.images.device))); });
+  images.for_each_batch(
+      [&](const at::Tensor& batch) { stream.forward(batch.to(at::Device(flags.images.device), model.input_type())); });
   const StreamReport report = stream.report();
   log_guard(report.guard);
   log_findings(report);
   log_limits(report);
+  log_methods(model.methods_left());
   if (!flags.state_out.empty()) {
     stream.save(flags.state_out);
   }

@@ -53,9 +53,6 @@ eval::CostOptions to_options(const BenchFlags& flags) {
 }  // namespace
 
 void run(const BenchFlags& flags) {
-  if (flags.threads < 0) {
-    throw UsageError("--threads must be 0 (LibTorch's choice) or more, not " + std::to_string(flags.threads));
-  }
   const eval::CostOptions options = to_options(flags);
   if (!flags.json.empty()) {
     check_writable(flags.json);

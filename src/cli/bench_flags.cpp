@@ -38,9 +38,7 @@ void add_bench(CLI::App& app, BenchFlags& flags, Verbosity& verbosity) {
   command->add_option("--rounds", flags.rounds, "Rounds that are timed (15)")->type_name("N")->group(running);
   command->add_option("--warm-up", flags.warm_up, "Rounds ahead of them (3)")->type_name("N")->group(running);
   command->add_option("--device", flags.device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(running);
-  command->add_option("--threads", flags.threads, "Threads that compute (LibTorch's choice)")
-      ->type_name("N")
-      ->group(running);
+  add_threads(*command, flags.threads);
   add_path(*command, "--json", flags.json, "Write the time of every call here as well")
       ->type_name("FILE")
       ->group("Results");

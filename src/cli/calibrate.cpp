@@ -15,6 +15,7 @@
 #include "cli/preprocessing.h"
 #include "cli/streams.h"
 #include "graph/archive.h"
+#include "graph/input_type.h"
 #include "shift/shift.h"
 #include "ttscale/error.h"
 
@@ -50,14 +51,14 @@ std::vector<shift::Shift> shifts_of(const CalibrateFlags& flags) {
   return flags.shifts.empty() ? std::vector<shift::Shift>() : shift::parse_shifts(join(flags.shifts, ";"));
 }
 
-/// Adds the images under every shift, a pass each.
+/// Adds the images, as numbers of that type, under every shift, a pass each.
 void add_shifted(const CalibrateFlags& flags, const std::vector<shift::Shift>& shifts, shift::Parameters parameters,
-                 const ImageStream& images, Calibration& calibration) {
+                 const ImageStream& images, at::ScalarType type, Calibration& calibration) {
   for (std::size_t i = 0; i < shifts.size(); ++i) {
     const shift::Shift& one = shifts[i];
     log(LogLevel::kInfo, "measuring weights under " + one.domain() + " (" + std::to_string(i + 1) + " of " +
                              std::to_string(shifts.size()) + ")");
-    images.for_each_batch([&](const at::Tensor& batch) { calibration.add_shifted(one.domain(), batch); },
+    images.for_each_batch([&](const at::Tensor& batch) { calibration.add_shifted(one.domain(), batch.to(type)); },
                           [&](const at::Tensor& hwc, const std::filesystem::path& path) {
                             return shift::apply(hwc, one, parameters,
                                                 shift::image_seed(flags.shift_seed, one, path.generic_string()));
@@ -70,12 +71,13 @@ Reference measure(const CalibrateFlags& flags, const torch::jit::Module& module)
   const shift::Parameters parameters = shift::parse_parameters(flags.shift_parameters, "shift_parameters");
   const auto config = image::find_model_config(flags.model);
   const image::Preprocessing preprocessing = resolve(flags.images.preprocessing, config);
+  const at::ScalarType type = graph::input_type(module);
   Calibration calibration(module, flags.features, flags.call);
   ImageStream images(flags.data, flags.images, preprocessing, flags.verbosity);
   log(LogLevel::kInfo, "calibrating " + std::to_string(calibration.sites().size()) + " sites on " + images.describe());
   log_sources(flags.images.preprocessing, config);
-  images.for_each_batch([&](const at::Tensor& batch) { calibration.add(batch); });
-  add_shifted(flags, shifts, parameters, images, calibration);
+  images.for_each_batch([&](const at::Tensor& batch) { calibration.add(batch.to(type)); });
+  add_shifted(flags, shifts, parameters, images, type, calibration);
   Reference reference = calibration.result();
   reference.preprocessing = preprocessing.describe();
   return reference;

@@ -3,12 +3,11 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <cctype>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/streams.h"
@@ -18,33 +17,6 @@
 
 namespace ttscale::cli {
 namespace {
-
-bool is_number(const std::string& text) {
-  char* end = nullptr;
-  (void)std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0' && std::isalpha(static_cast<unsigned char>(text.back())) == 0;
-}
-
-// `--mean .485 .456 .406 model.pt` takes as many values as are numbers, and `--seed -1` is a value, not a flag: values
-// that follow a long flag are joined to it, which CLI11 reads without guessing.
-std::vector<std::string> join_numbers(int argc, const char* const* argv) {
-  std::vector<std::string> joined;
-  for (int i = 1; i < argc; ++i) {
-    joined.emplace_back(argv[i]);
-    std::string& flag = joined.back();
-    const bool is_list = flag == "--mean" || flag == "--std" || flag == "--img-size" || flag == "--severities" ||
-                         flag == "--batch-size" || flag == "--seed";
-    char separator = '=';
-    while (flag.rfind("--", 0) == 0 && i + 1 < argc && is_number(argv[i + 1]) && (is_list || argv[i + 1][0] == '-')) {
-      flag += separator + std::string(argv[++i]);
-      separator = ',';
-      if (!is_list) {
-        break;
-      }
-    }
-  }
-  return joined;
-}
 
 // The command as it can be typed again.
 std::string command_text(int argc, const char* const* argv) {
@@ -75,7 +47,7 @@ void add_image_flags(CLI::App& app, ImageFlags& flags) {
   app.add_option("--num-samples", flags.num_samples, "Only the first N of the shuffled images")
       ->type_name("N")
       ->group(group);
-  refuse_negative(*app.add_option("--seed", flags.seed, "Seed of their order (42)")->type_name("N")->group(group));
+  app.add_option("--seed", flags.seed, "Seed of their order (42)")->type_name("N")->group(group);
   app.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning")
       ->type_name("WHAT")
       ->group(group);
@@ -111,8 +83,7 @@ void add_calibrate(CLI::App& app, CalibrateFlags& flags, Verbosity& verbosity) {
   command->add_option("--shift-parameters", flags.shift_parameters, "Strengths of imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  refuse_negative(
-      *command->add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group));
+  command->add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group);
   add_call_flags(*command, flags.call);
   add_image_flags(*command, flags.images);
   add_log_flags(*command, verbosity);
@@ -213,7 +184,11 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   add_corrupt(app, corrupt, invocation.verbosity);
   add_merge(app, merge, invocation.verbosity);
 
-  std::vector<std::string> arguments = join_numbers(argc, argv);
+  for (CLI::App* command : app.get_subcommands({})) {
+    check_numbers(*command);
+  }
+
+  std::vector<std::string> arguments = read_arguments(argc, argv, app);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(arguments));

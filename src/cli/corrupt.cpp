@@ -14,6 +14,7 @@
 #include "cli/leftovers.h"
 #include "cli/preprocessing.h"
 #include "cli/progress.h"
+#include "cli/run_files.h"
 #include "cli/streams.h"
 #include "data/folder.h"
 #include "ttscale/error.h"
@@ -43,10 +44,7 @@ std::vector<shift::Shift> shifts_of(const CorruptFlags& flags) {
 
 /// Copies below the source would be images of the source the next time.
 void check_apart(const fs::path& source, const fs::path& target) {
-  std::error_code error;
-  const fs::path inner = fs::weakly_canonical(target, error);
-  const fs::path outer = fs::weakly_canonical(source, error);
-  if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end()) {
+  if (lies_in(target, source)) {
     throw UsageError("corrupt: expected a target outside the source, found " + target.string() + " in " +
                      source.string());
   }
@@ -84,9 +82,6 @@ CorruptPlan plan_of(const CorruptFlags& flags) {
   plan.limits.max_pixels = flags.max_pixels.value_or(plan.limits.max_pixels);
   plan.on_error = data::parse_on_error(flags.on_error);
   plan.workers = flags.workers;
-  if (plan.workers < 1) {
-    throw UsageError("--workers must be 1 or more, not " + std::to_string(plan.workers));
-  }
   check_apart(plan.source, plan.target);
   plan.images = images_of(plan.source);
   check_distinct(plan);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The flags of `ttscale corrupt`.
 #include <CLI/CLI.hpp>
+#include <cstdint>
 
 #include "cli/flags.h"
 #include "cli/help.h"
@@ -24,17 +25,18 @@ void add_shift_flags(CLI::App& command, CorruptFlags& flags) {
   command.add_option("--parameters", flags.parameters, "Whose strengths: imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  refuse_negative(
-      *command.add_option("--seed", flags.seed, "Seed of all that is random (0)")->type_name("N")->group(group));
+  command.add_option("--seed", flags.seed, "Seed of all that is random (0)")->type_name("N")->group(group);
 }
 
 void add_file_flags(CLI::App& command, CorruptFlags& flags) {
   const char* const group = "Files";
   command.add_option("--format", flags.format, "png or jpeg (png)")->type_name("NAME")->group(group);
   command.add_option("--quality", flags.quality, "Quality of JPEG, 1 to 100 (85)")->type_name("N")->group(group);
-  command.add_option("--workers,-j", flags.workers, "Threads; the files do not depend on it (2)")
-      ->type_name("N")
-      ->group(group);
+  constexpr std::int64_t kMostWorkers = 1024;
+  check_range(*command.add_option("--workers,-j", flags.workers, "Threads; the files do not depend on it (2)")
+                   ->type_name("N")
+                   ->group(group),
+              1, kMostWorkers);
   command.add_option("--on-error", flags.on_error, "Unreadable image: stop, or skip it with a warning (stop)")
       ->type_name("WHAT")
       ->group(group);

@@ -122,9 +122,6 @@ void check_outputs(const EvalFlags& flags) {
 }
 
 void check_run_flags(const EvalFlags& flags) {
-  if (flags.threads < 0) {
-    throw UsageError("--threads must be 0 (LibTorch's choice) or more, not " + std::to_string(flags.threads));
-  }
   if (flags.log_freq < 1) {
     throw UsageError("--log-freq must be 1 or more, not " + std::to_string(flags.log_freq));
   }

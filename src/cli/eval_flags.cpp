@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The flags of `ttscale eval` and `ttscale merge`.
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 
 #include "cli/flags.h"
 #include "cli/help.h"
@@ -41,10 +43,9 @@ void add_protocol_flags(CLI::App& command, EvalFlags& flags) {
   add_list(command, "--batch-size,-b", flags.batch_sizes, "Images a batch (64), several separated by commas")
       ->type_name("N")
       ->group(group);
-  refuse_negative(
-      *add_list(command, "--seed", flags.seeds, "Seed of the order (42); several separated by commas are repeats")
-           ->type_name("N")
-           ->group(group));
+  add_list(command, "--seed", flags.seeds, "Seed of the order (42); several separated by commas are repeats")
+      ->type_name("N")
+      ->group(group);
   command.add_option("--window", flags.window, "Let each forward see the latest N images of the stream")
       ->type_name("N")
       ->group(group);
@@ -90,8 +91,7 @@ void add_data_flags(CLI::App& command, EvalFlags& flags) {
   command.add_option("--shift-parameters", flags.shift_parameters, "Strengths of imagenet or cifar (imagenet)")
       ->type_name("NAME")
       ->group(group);
-  refuse_negative(
-      *command.add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group));
+  command.add_option("--shift-seed", flags.shift_seed, "Seed of their noise (0)")->type_name("N")->group(group);
   command
       .add_option("--class-map", flags.class_map,
                   "Text file, a class name a line; the line number is the output's index")
@@ -140,9 +140,13 @@ void add_result_flags(CLI::App& command, EvalFlags& flags) {
 void add_run_flags(CLI::App& command, EvalFlags& flags) {
   const char* const group = "Running";
   add_device_flags(command, flags.device, flags.workers, flags.threads);
-  command.add_option("--cache-mb", flags.cache_mb, "Memory for decoded images, which are met again and again (512)")
-      ->type_name("N")
-      ->group(group);
+  constexpr std::int64_t kMostMegabytes = std::numeric_limits<std::int64_t>::max() >> 20;  // bytes are counted
+  check_range(
+      *command
+           .add_option("--cache-mb", flags.cache_mb, "Memory for decoded images, which are met again and again (512)")
+           ->type_name("N")
+           ->group(group),
+      0, kMostMegabytes);
   add_path(command, "--resume", flags.resume, "Keep what is finished here; if the file exists, go on from it")
       ->type_name("FILE")
       ->group(group);

@@ -78,7 +78,8 @@ void EvalLog::open_predictions() {
 
 void EvalLog::part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) {
   open_predictions();
-  part_ = (several_ ? setting_words(setting) + ", " : "") + name;
+  setting_ = setting_words(setting);
+  part_ = (several_ ? setting_ + ", " : "") + name;
   part_images_ = images;
   cells_ = 0;
   scores_.clear();
@@ -101,6 +102,22 @@ void EvalLog::batch_done(const eval::Progress& progress) {
     text += score(rules_.at(i), progress.accuracy[i]);
   }
   display_->update(progress.batch, progress.images, text);
+}
+
+// What holds over many parts is told once, although the numbers in it change.
+void EvalLog::found(const std::string& rule, const std::vector<std::string>& findings) {
+  std::set<std::string>& before = found_[setting_ + rule];
+  std::set<std::string> kinds;
+  for (const std::string& finding : findings) {
+    const std::string kind = finding.substr(0, finding.find(':'));
+    kinds.insert(kind);
+    if (before.count(kind) == 0) {
+      std::string line = part_;
+      line.append(": ").append(rule).append(" found: ").append(finding);
+      log(LogLevel::kInfo, line);
+    }
+  }
+  before = std::move(kinds);
 }
 
 void EvalLog::log_limits(const eval::Cell& cell) {

@@ -2,6 +2,7 @@
 // Follows an evaluation for the user: log, progress, predictions file.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,6 +29,7 @@ class EvalLog : public eval::EvalObserver {
   void part_started(const eval::Setting& setting, const std::string& name, std::int64_t images) override;
   void predictions(const eval::PredictionBatch& batch) override;
   void batch_done(const eval::Progress& progress) override;
+  void found(const std::string& rule, const std::vector<std::string>& findings) override;
   void cell_done(const eval::Cell& cell) override;
   std::int64_t predictions_bytes() override;
 
@@ -45,12 +47,14 @@ class EvalLog : public eval::EvalObserver {
   bool several_ = false;  ///< settings
   std::string part_;      ///< the part in work
   std::int64_t part_images_ = 0;
-  std::int64_t resumed_images_ = 0;  ///< met in earlier runs
-  std::int64_t images_ = 0;          ///< met so far, those included
-  std::size_t cells_ = 0;            ///< finished in this domain
-  std::string scores_;               ///< of the finished cells of this domain
-  std::set<std::string> warned_;     ///< warnings given
-  std::set<std::string> unwatched_;  ///< rules whose guard cannot watch, and that were warned of
+  std::int64_t resumed_images_ = 0;                     ///< met in earlier runs
+  std::int64_t images_ = 0;                             ///< met so far, those included
+  std::size_t cells_ = 0;                               ///< finished in this domain
+  std::string scores_;                                  ///< of the finished cells of this domain
+  std::string setting_;                                 ///< of the part in work
+  std::map<std::string, std::set<std::string>> found_;  ///< kinds of findings in the part before, by setting and rule
+  std::set<std::string> warned_;                        ///< warnings given
+  std::set<std::string> unwatched_;                     ///< rules whose guard cannot watch, and that were warned of
   std::optional<ProgressDisplay> display_;
   void open_predictions();
   void log_guard(const eval::Cell& cell);

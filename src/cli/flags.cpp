@@ -3,11 +3,43 @@
 #include "cli/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
 #include <string>
 #include <tuple>
 #include <vector>
 
 namespace ttscale::cli {
+namespace {
+
+// What is wrong with a number; empty where nothing is, or where it is no number, which CLI11 says itself.
+
+/// CLI11 reads -1 as 2^64 - 1, and what is larger than that as that.
+std::string seed_complaint(const std::string& text) {
+  if (text.find('-') != std::string::npos) {
+    return "expected a whole number from 0 on, found " + text;
+  }
+  errno = 0;
+  (void)std::strtoull(text.c_str(), nullptr, 0);
+  return errno == ERANGE ? "expected a whole number of at most 18446744073709551615, found " + text : std::string();
+}
+
+/// What does not fit, CLI11 reads as the nearest that does.
+std::string count_complaint(const std::string& text) {
+  errno = 0;
+  (void)std::strtoll(text.c_str(), nullptr, 0);
+  return errno == ERANGE ? "expected a whole number that fits 64 bits, found " + text : std::string();
+}
+
+/// "nan", "inf" and 1e400 are numbers to CLI11.
+std::string decimal_complaint(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return *end == '\0' && !std::isfinite(value) ? "expected a finite number, found " + text : std::string();
+}
+
+}  // namespace
 
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text) {
   // std::filesystem::path looks like a container of paths to CLI11.
@@ -15,12 +47,25 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::p
       name, [&path](const std::string& value) { path = value; }, text);
 }
 
-void refuse_negative(CLI::Option& option) {
-  option.check(CLI::Validator(
-      [](const std::string& text) {
-        return text.rfind('-', 0) == 0 ? "expected a whole number from 0 on, found " + text : std::string();
-      },
-      ""));
+void check_range(CLI::Option& option, std::int64_t low, std::int64_t high) {
+  option.check([low, high](const std::string& text) {
+    char* end = nullptr;
+    const std::int64_t value = std::strtoll(text.c_str(), &end, 0);
+    return *end == '\0' && (value < low || value > high)
+               ? "expected " + std::to_string(low) + " to " + std::to_string(high) + ", found " + text
+               : std::string();
+  });
+}
+
+void check_numbers(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type == "X") {
+      option->check(decimal_complaint);
+    } else if (type == "N") {  // of which seeds alone take all of 64 bits
+      option->check(option->get_name().find("seed") == std::string::npos ? count_complaint : seed_complaint);
+    }
+  }
 }
 
 void add_model(CLI::App& app, std::filesystem::path& model) {
@@ -76,9 +121,12 @@ void add_preprocessing_flags(CLI::App& app, PreprocessingFlags& flags) {
 }
 
 void add_max_pixels(CLI::App& app, std::optional<std::int64_t>& max_pixels) {
-  app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
-      ->type_name("N")
-      ->group("Images");
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;  // as the loader
+  check_range(
+      *app.add_option("--max-pixels", max_pixels, "Refuse images of more pixels than this (178956970, as Pillow)")
+           ->type_name("N")
+           ->group("Images"),
+      1, kMost);
 }
 
 void add_guard_flag(CLI::App& app, std::string& guard) {
@@ -121,13 +169,21 @@ void add_state_flags(CLI::App& app, std::filesystem::path& state_in, std::filesy
   add_path(app, "--state-out", state_out, "Leave the statistics here at the end")->type_name("FILE")->group(group);
 }
 
+void add_threads(CLI::App& app, std::int64_t& threads) {
+  constexpr std::int64_t kMost = 1024;  // as --workers; a machine asked for many more is busy making them
+  check_range(*app.add_option("--threads", threads, "Threads that compute (LibTorch's choice)")
+                   ->type_name("N")
+                   ->group("Running"),
+              0, kMost);
+}
+
 void add_device_flags(CLI::App& app, std::string& device, std::int64_t& workers, std::int64_t& threads) {
   const char* const group = "Running";
   app.add_option("--device", device, "cpu, cuda, cuda:1 ...")->type_name("DEVICE")->group(group);
   app.add_option("--workers,-j", workers, "Threads that read images; results do not depend on it (2)")
       ->type_name("N")
       ->group(group);
-  app.add_option("--threads", threads, "Threads that compute (LibTorch's choice)")->type_name("N")->group(group);
+  add_threads(app, threads);
 }
 
 }  // namespace ttscale::cli

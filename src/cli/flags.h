@@ -3,6 +3,7 @@
 // flags alone.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,8 +21,11 @@ namespace ttscale::cli {
 /// A flag or argument that takes a path.
 CLI::Option* add_path(CLI::App& app, const std::string& name, std::filesystem::path& path, const std::string& text);
 
-/// Refuses a sign before the option's whole numbers: CLI11 would read -1 as 2^64 - 1.
-void refuse_negative(CLI::Option& option);
+/// Refuses whole numbers of the option outside these bounds, both included, with what was typed.
+void check_range(CLI::Option& option, std::int64_t low, std::int64_t high);
+
+/// Call when a command has all its flags: refuses values of type N and X that CLI11 would read as another number.
+void check_numbers(CLI::App& command);
 
 /// The model, first argument of most commands.
 void add_model(CLI::App& app, std::filesystem::path& model);
@@ -50,6 +54,9 @@ void add_site_flags(CLI::App& app, std::filesystem::path& reference, std::vector
 
 /// --state-in and --state-out.
 void add_state_flags(CLI::App& app, std::filesystem::path& state_in, std::filesystem::path& state_out);
+
+/// --threads.
+void add_threads(CLI::App& app, std::int64_t& threads);
 
 /// --device, --workers and --threads.
 void add_device_flags(CLI::App& app, std::string& device, std::int64_t& workers, std::int64_t& threads);

@@ -17,9 +17,6 @@
 namespace ttscale::cli {
 
 void check(const ImageFlags& flags) {
-  if (flags.threads < 0) {
-    throw UsageError("--threads must be 0 (LibTorch's choice) or more, not " + std::to_string(flags.threads));
-  }
   if (flags.num_samples && *flags.num_samples < 1) {
     throw UsageError("--num-samples must be 1 or more, not " + std::to_string(*flags.num_samples));
   }

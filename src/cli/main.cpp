@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/logging.h"
 #include "cli/memory.h"
+#include "cli/run_files.h"
 #include "cli/streams.h"
 #include "ttscale/error.h"
 
@@ -21,6 +22,7 @@ namespace ttscale::cli {
 namespace {
 
 void run(std::monostate) {}
+RunFiles files_of(std::monostate) { return {}; }
 
 void run_program(int argc, const char* const* argv) {
   prepare_memory();
@@ -28,18 +30,22 @@ void run_program(int argc, const char* const* argv) {
   install_log(Verbosity::kNormal);
   const Invocation invocation = parse_command_line(argc, argv);
   install_log(invocation.verbosity);
-  std::visit([](const auto& flags) { run(flags); }, invocation.command);
+  std::visit(
+      [](const auto& flags) {
+        check_files(files_of(flags));
+        run(flags);
+      },
+      invocation.command);
 }
 
 // Options structs name their fields; a user knows the flags of the same name: "batch_size: ..." -> "--batch-size: ...".
 std::string with_flag_name(const std::string& message) {
   constexpr std::array kFields{
-      "batch_size",   "cache",         "class_order",  "crop_mode",  "crop_pct",         "device",
-      "export_order", "format",        "ignore_index", "img_size",   "in_chans",         "input",
-      "input_index",  "interpolation", "labels",       "mean",       "num_samples",      "on_error",
-      "optimize",     "order",         "output",       "parameters", "protocol",         "quality",
-      "rounds",       "seed",          "shard",        "shift",      "shift_parameters", "state_in",
-      "state_out",    "std",           "task",         "warm_up",    "window",           "workers"};
+      "batch_size",   "class_order", "crop_mode", "crop_pct", "device",      "export_order",  "format",
+      "ignore_index", "img_size",    "in_chans",  "input",    "input_index", "interpolation", "labels",
+      "mean",         "num_samples", "on_error",  "optimize", "order",       "output",        "parameters",
+      "protocol",     "quality",     "rounds",    "seed",     "shard",       "shift",         "shift_parameters",
+      "state_in",     "state_out",   "std",       "task",     "warm_up",     "window",        "workers"};
   for (const std::string field : kFields) {
     if (message.rfind(field + ':', 0) == 0) {
       std::string flag = "--" + field;

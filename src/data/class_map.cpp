@@ -21,7 +21,8 @@ std::filesystem::path locate(const std::filesystem::path& file, const std::files
     }
   }
   throw DataError("class map: expected a text file, found none at " + file.string() +
-                  (data_root.empty() ? "" : " or " + (data_root / file).string()) + "; check --class-map");
+                  (data_root.empty() || file.is_absolute() ? "" : " or " + (data_root / file).string()) +
+                  "; check --class-map");
 }
 
 std::vector<std::string> checked(std::vector<std::string> lines, const std::filesystem::path& path) {

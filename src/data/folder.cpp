@@ -15,9 +15,6 @@ namespace fs = std::filesystem;
 
 const char* const kImageExtensions = ".jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp";
 
-namespace {
-
-// The whole name is looked at, as in torchvision: a file called ".jpg" is an image.
 bool is_image(std::string name) {
   constexpr std::array<std::string_view, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
                                                            ".pgm", ".tif",  ".tiff", ".webp"};
@@ -28,6 +25,8 @@ bool is_image(std::string name) {
            name.compare(name.size() - extension.size(), extension.size(), extension) == 0;
   });
 }
+
+namespace {
 
 // A link to nothing counts as a file: then decoding it says what is wrong.
 bool is_folder(const fs::directory_entry& entry) {

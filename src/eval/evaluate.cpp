@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "base/log.h"
@@ -35,6 +36,7 @@ class Evaluation {
   void run_part(const Unit& unit, const Part& part);
   void run_batches(const Unit& unit, data::Loader& loader);
   void note_skipped(const data::Loader& loader);
+  void tell_findings();
   void score(const Unit& unit, const data::Batch& batch);
   void add_pictures();
 
@@ -134,6 +136,7 @@ void Evaluation::run_part(const Unit& unit, const Part& part) {
     note_skipped(loader);
     throw;
   }
+  tell_findings();
   work_ += static_cast<std::int64_t>(part.items.size());
 }
 
@@ -163,6 +166,12 @@ void Evaluation::note_skipped(const data::Loader& loader) {
     open_.skip(skipped);
     ledger_.skip({setup_.domains[static_cast<std::size_t>(skipped.sample.domain)].name, skipped.sample.path.string(),
                   skipped.reason});
+  }
+}
+
+void Evaluation::tell_findings() {
+  for (std::size_t rule = 0; rule < runs_.size(); ++rule) {
+    observer_.found(runs_[rule].label(), runs_[rule].findings());
   }
 }
 

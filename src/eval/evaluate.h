@@ -47,6 +47,9 @@ class EvalObserver {
   /// Once a batch and rule, batches in stream order, rules in their order. Not for segmentation.
   virtual void predictions(const PredictionBatch& /*batch*/) {}
   virtual void batch_done(const Progress& /*progress*/) {}
+  /// At the end of images that follow each other, once a rule: what it has found out about its stream, in words; empty
+  /// if nothing.
+  virtual void found(const std::string& /*rule*/, const std::vector<std::string>& /*findings*/) {}
   virtual void cell_done(const Cell& /*cell*/) {}
   /// Puts predictions on the disk and returns the length of their file; asked for before a checkpoint.
   virtual std::int64_t predictions_bytes() { return 0; }

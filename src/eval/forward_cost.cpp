@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "eval/option_checks.h"
 #include "graph/archive.h"
+#include "graph/input_type.h"
 #include "graph/plain_forms.h"
 #include "ttscale/bake.h"
 #include "ttscale/error.h"
@@ -61,12 +62,13 @@ struct Bench {
   }
 };
 
-at::Tensor random_images(const CostOptions& options, std::int64_t batch_size) {
+at::Tensor random_images(const torch::jit::Module& module, const CostOptions& options, std::int64_t batch_size) {
   const image::Preprocessing& preprocessing = options.preprocessing;
   const image::Size size = options.image_size();
   const at::Tensor pixels = at::rand({batch_size, preprocessing.in_chans, size.height, size.width},
                                      at::make_generator<at::CPUGeneratorImpl>(kSeed));
-  return image::normalize(pixels, preprocessing.mean, preprocessing.std).to(at::Device(options.device));
+  return image::normalize(pixels, preprocessing.mean, preprocessing.std)
+      .to(at::Device(options.device), graph::input_type(module));
 }
 
 /// Why a form that throws cannot be timed.
@@ -287,7 +289,7 @@ std::int64_t stream_bytes(const Rule& rule, const std::vector<Site>& sites) {
 BatchCost forward_cost(const torch::jit::Module& module, const CostOptions& options, std::int64_t batch_size) {
   const std::string title = "batches of " + std::to_string(batch_size) + ": ";
   log(LogLevel::kInfo, title + "making the forms");
-  Bench bench{module, options, random_images(options, batch_size), false};
+  Bench bench{module, options, random_images(module, options, batch_size), false};
   bench.on_gpu = bench.images.is_cuda();
   const AdaptedModel unguarded = adapt_model(bench, parse_guard("off"));
   std::vector<Trial> trials = all_trials(bench, unguarded);

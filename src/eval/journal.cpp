@@ -90,7 +90,7 @@ void read_line(const std::filesystem::path& file, std::size_t number, Function f
 
 /// What of the header differs from the work that is about to be done; empty if nothing does.
 std::string difference_of(const Json& header, const EvalPlan& plan) {
-  const std::string difference = first_difference(plan_from_json(header.at("plan")), plan);
+  std::string difference = first_difference(plan_from_json(header.at("plan")), plan);
   if (!difference.empty()) {
     return difference;
   }
@@ -149,6 +149,7 @@ JournalText parse_journal(const std::string& text, const EvalPlan& plan, const s
 }
 
 Journal::Journal(const std::filesystem::path& file, const EvalPlan& plan) : file_(file) {
+  refuse_device("resume", file);
   // A crash before the first line is complete leaves an empty file, or none: write_file() is all or nothing.
   std::error_code missing;
   if (std::filesystem::exists(file, missing) && std::filesystem::file_size(file, missing) > 0) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/file.h"
 #include "base/message_text.h"
 #include "eval/json_columns.h"
 #include "eval/json_values.h"
@@ -285,6 +286,7 @@ std::string to_json(const EvalResult& result) {
 }
 
 EvalResult read_results(const std::filesystem::path& file) {
+  refuse_device("results", file);
   std::ifstream in(file, std::ios::binary);
   std::stringstream text;
   text << in.rdbuf();

@@ -90,7 +90,7 @@ at::Tensor RuleSet::model_input(const at::Tensor& images) const {
     const image::Preprocessing& preprocessing = options_.preprocessing;
     input = image::normalize(scale_input(images, setup_.input), preprocessing.mean, preprocessing.std);
   }
-  return input.to(at::Device(options_.device));
+  return input.to(at::Device(options_.device), setup_.model.input_type());
 }
 
 at::Tensor RuleSet::logits_of(const at::Tensor& output, const at::Tensor& images) {

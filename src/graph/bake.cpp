@@ -13,6 +13,7 @@
 #include "graph/convolution.h"
 #include "graph/forward_frame.h"
 #include "graph/node.h"
+#include "graph/own_attributes.h"
 #include "graph/rewrite.h"
 #include "graph/sites.h"
 #include "ops/norm.h"
@@ -25,8 +26,6 @@ using torch::jit::Graph;
 using torch::jit::Module;
 using torch::jit::Node;
 using torch::jit::Value;
-
-constexpr const char* kOwnAttributes = "_ttscale_";
 
 /// y = x * scale + shift per channel, float64, on the CPU.
 struct Affine {
@@ -55,7 +54,7 @@ std::optional<at::ScalarType> floating_type(const Module& module, Graph& graph) 
     }
   }
   for (const auto& buffer : module.named_buffers()) {
-    if (buffer.value.is_floating_point() && buffer.name.rfind(kOwnAttributes, 0) != 0) {
+    if (buffer.value.is_floating_point() && !is_own_attribute(buffer.name)) {
       return buffer.value.scalar_type();
     }
   }
@@ -277,7 +276,7 @@ class Baker {
     const auto type = module_.type();
     for (std::size_t i = type->numAttributes(); i-- > 0;) {
       const std::string name = type->getAttributeName(i);
-      if (name.rfind(kOwnAttributes, 0) == 0) {
+      if (is_own_attribute(name)) {
         module_._ivalue()->unsafeRemoveAttr(name);
         type->unsafeRemoveAttribute(name);
       }

@@ -105,7 +105,7 @@ void check_signature(const Module& module, const CallOptions& call) {
   }
   const auto& arguments = forward->function().getSchema().arguments();
   const auto count = static_cast<std::int64_t>(arguments.size()) - 1;
-  if (call.input_index < 0 || (call.input_index >= count && count > 1)) {
+  if (call.input_index < 0 || (call.input_index >= count && count > 0)) {
     throw UsageError("input_index: expected 0 to " + std::to_string(count - 1) + " for forward" + describe(arguments) +
                      ", found " + std::to_string(call.input_index));
   }

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "graph/fingerprint.h"
+#include "graph/own_attributes.h"
 #include "graph/simplify.h"
 #include "graph/walk.h"
 #include "ops/forward.h"
@@ -49,7 +50,7 @@ std::string fingerprint(const torch::jit::Module& module) {
     add(hash, parameter.value);
   }
   for (const auto& buffer : module.named_buffers()) {
-    if (buffer.name.rfind("_ttscale_", 0) != 0) {
+    if (!is_own_attribute(buffer.name)) {
       hash.add(buffer.name);
       add(hash, buffer.value);
     }

@@ -21,9 +21,9 @@ Module optimized_copy(const Module& module, const std::vector<std::string>& kept
   Module out = torch::jit::freeze_module(copy, kept);
   const auto graph = out.get_method("forward").graph();
   for (const auto& attribute : out.named_attributes(/*recurse=*/false)) {
-    // freeze leaves what is written. Two forms of the model would write into one tensor.
-    TORCH_CHECK(std::find(kept.begin(), kept.end(), attribute.name) != kept.end(), "the model writes into its ",
-                attribute.name);
+    // freeze leaves what it cannot rule out to be written. Two forms of the model would write into one tensor.
+    TORCH_CHECK(std::find(kept.begin(), kept.end(), attribute.name) != kept.end(), "torch.jit.freeze keeps its ",
+                attribute.name, ", as it does where something may write into it");
   }
   fuse_sites(*graph);
   pack_convolutions(out, *graph);

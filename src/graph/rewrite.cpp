@@ -15,8 +15,10 @@
 #include "graph/call.h"
 #include "graph/fingerprint.h"
 #include "graph/forward_frame.h"
+#include "graph/input_type.h"
 #include "graph/model_copy.h"
 #include "graph/optimize.h"
+#include "graph/other_methods.h"
 #include "ops/norm.h"
 #include "ops/restandardize.h"
 #include "ttscale/error.h"
@@ -185,6 +187,9 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
   check_signature(module, call_);
   ModelCopy copy = copy_model(module);
   const std::vector<ReferenceSite> none;
+  if (is_adapted(copy.found)) {
+    throw ModelError(kAdaptedAlready);
+  }
   std::vector<Selected> sites = candidates(copy, options.reference ? options.reference->sites : none);
   if (sites.empty() && !options.allow_no_sites) {
     throw ModelError(summarise(copy.found));
@@ -195,6 +200,7 @@ Program::Program(const Module& module, const AdaptOptions& options) : call_(opti
   module_ = copy.module;
   forward_methods_ = methods_of_forward(module);
   device_ = copy.device;
+  input_type_ = graph::input_type(module);
   changes_itself_ = copy.found.operators.count(kAttributeChange) > 0;
 
   copy.module->register_attribute(kRuleAttribute, c10::StringType::get(), std::string("source"));
@@ -253,6 +259,8 @@ bool Program::is_optimized() const { return optimized_ != nullptr && optimized_-
 std::string Program::why_not_optimized() const {
   return optimized_ == nullptr ? why_not_optimized_ : optimized_->refusal();
 }
+
+std::vector<std::string> Program::methods_left() const { return graph::methods_left(*module_, forward_methods_); }
 
 std::string Program::fingerprint() const { return graph::fingerprint(*module_); }
 

@@ -60,6 +60,12 @@ class Program {
   /// Where the statistics are.
   [[nodiscard]] const at::Device& device() const { return device_; }
 
+  /// The floating-point type of images that the model takes (input_type.h).
+  [[nodiscard]] at::ScalarType input_type() const { return input_type_; }
+
+  /// Methods that go on with the statistics of training (other_methods.h).
+  [[nodiscard]] std::vector<std::string> methods_left() const;
+
   /// How forward is called.
   [[nodiscard]] const CallOptions& call() const { return call_; }
 
@@ -95,6 +101,7 @@ class Program {
   std::set<std::string> forward_methods_;  ///< what forward was inlined from; other methods are others' business
   std::vector<RewrittenSite> sites_;
   at::Device device_{at::kCPU};
+  at::ScalarType input_type_ = at::kFloat;
   CallOptions call_;
   bool changes_itself_ = false;
   std::shared_ptr<OptimizedForm> optimized_;   ///< null where there is none

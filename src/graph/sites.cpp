@@ -107,6 +107,14 @@ constexpr std::array<OtherNorm, 10> kOtherNorms{{
     {"ttscale::norm", 1, "is adapted already; use the archive that this one was made from"},
 }};
 
+void name_by_weight(FoundSite& found, Node& node, std::size_t input, const Module& module) {
+  if (const auto weight = tensor_origin(node, input, module)) {
+    found.site.name = owner_name(*weight);
+    found.site.channels = weight->value.toTensor().numel();
+    found.site.affine = true;
+  }
+}
+
 std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
   const std::string kind = kind_of(node);
   FoundSite found;
@@ -116,17 +124,25 @@ std::optional<FoundSite> other_norm_site(Node& node, const Module& module) {
     found.site.note = "quantized: integer arithmetic has its statistics baked in; bring the float model";
     return found;
   }
+  if (kind == "aten::instance_norm" && tensor_origin(node, kRunningMean, module) &&
+      !constant_true(node, kTraining, module)) {
+    found.site.note =
+        "normalises with running statistics of its own (track_running_stats=True), which ttscale does not adapt; "
+        "BatchNorm with the same weights and statistics is the same layer in eval mode, and can be adapted";
+    name_by_weight(found, node, kWeight, module);
+    if (const auto mean = tensor_origin(node, kRunningMean, module); found.site.name.empty()) {
+      found.site.name = owner_name(*mean);
+      found.site.channels = mean->value.toTensor().numel();
+    }
+    return found;
+  }
   const auto* other =
       std::find_if(kOtherNorms.begin(), kOtherNorms.end(), [&](const OtherNorm& norm) { return kind == norm.kind; });
   if (other == kOtherNorms.end()) {
     return std::nullopt;
   }
   found.site.note = other->why;
-  if (const auto weight = tensor_origin(node, other->weight, module)) {
-    found.site.name = owner_name(*weight);
-    found.site.channels = weight->value.toTensor().numel();
-    found.site.affine = true;
-  }
+  name_by_weight(found, node, other->weight, module);
   return found;
 }
 

@@ -56,6 +56,10 @@ void make_names_unique(std::vector<FoundSite>& sites);
 /// Simplifies a graph of the module (graph/simplify.h) and searches it.
 FoundSites find_sites(torch::jit::Graph& graph, const torch::jit::Module& module);
 
+/// Whether the graph holds our operators, and what is said of that.
+bool is_adapted(const FoundSites& found);
+inline constexpr const char* kAdaptedAlready = "the model is adapted already; bring the archive that it was made from";
+
 /// The one line that says what can be adapted, and if nothing, what was found in place of it and what to do.
 std::string summarise(const FoundSites& found);
 

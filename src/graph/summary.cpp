@@ -21,6 +21,14 @@ std::int64_t chosen(const FoundSites& found, const char* kind) {
                        [&](const FoundSite& feature) { return feature.site.chosen && feature.site.kind == kind; });
 }
 
+/// Of normalisation layers that are no BatchNorm.
+std::string what_norms_do(const FoundSites& found) {
+  return std::all_of(found.sites.begin(), found.sites.end(),
+                     [](const FoundSite& site) { return site.site.note.find("already") != std::string::npos; })
+             ? "take statistics from each image already"
+             : "cannot be adapted";
+}
+
 /// What to do about feature sites; empty if there are none to take.
 std::string calibration_advice(const FoundSites& found) {
   const char* const how =
@@ -32,8 +40,8 @@ std::string calibration_advice(const FoundSites& found) {
   }
   if (chosen(found, "features") > 0) {
     const auto norms = static_cast<std::int64_t>(found.sites.size());
-    return (norms > 0 ? "found " + counted(norms, found.sites.front().site.kind + " call") +
-                            ", which take statistics from each image already; "
+    return (norms > 0 ? "found " + counted(norms, found.sites.front().site.kind + " call") + ", which " +
+                            what_norms_do(found) + "; "
                       : "found no normalisation layer; ") +
            "the input of the last layer can be adapted, with small gains: " + how;
   }
@@ -42,10 +50,8 @@ std::string calibration_advice(const FoundSites& found) {
 
 std::string summarise_nothing(const FoundSites& found) {
   const std::string nothing = "no BatchNorm layer that can be adapted: ";
-  const bool adapted = std::any_of(found.sites.begin(), found.sites.end(),
-                                   [](const FoundSite& s) { return s.site.kind == kAdaptedKind; });
-  if (adapted || count_of(found, kAdaptedSite) > 0) {
-    return nothing + "the model is adapted already; bring the archive that it was made from";
+  if (is_adapted(found)) {
+    return nothing + kAdaptedAlready;
   }
   const auto quantized = count_of(found, "quantized operator");
   if (quantized > 0) {
@@ -72,11 +78,7 @@ std::string summarise_nothing(const FoundSites& found) {
   if (!found.sites.empty()) {
     return nothing + "found " +
            counted(static_cast<std::int64_t>(found.sites.size()), found.sites.front().site.kind + " call") +
-           " in its place, which " +
-           (found.sites.front().site.note.find("already") != std::string::npos
-                ? "take statistics from each image already"
-                : "cannot be adapted") +
-           "; only --input scaling ahead of the model applies";
+           " in its place, which " + what_norms_do(found) + "; only --input scaling ahead of the model applies";
   }
   return nothing +
          "found no normalisation layer and no layer with weights before the last; only --input scaling ahead of the "
@@ -113,6 +115,12 @@ std::string summarise_some(const FoundSites& found, std::int64_t adaptable) {
 }
 
 }  // namespace
+
+bool is_adapted(const FoundSites& found) {
+  return count_of(found, kAdaptedSite) > 0 ||
+         std::any_of(found.sites.begin(), found.sites.end(),
+                     [](const FoundSite& site) { return site.site.kind == kAdaptedKind; });
+}
 
 std::string summarise(const FoundSites& found) {
   const auto adaptable =

@@ -147,7 +147,9 @@ Json parse_json(const std::string& text, const std::filesystem::path& file) {
   return json;
 }
 
-std::vector<std::filesystem::path> candidates(const std::filesystem::path& model_file) {
+}  // namespace
+
+std::vector<std::filesystem::path> model_config_files(const std::filesystem::path& model_file) {
   std::vector<std::filesystem::path> files;
   for (std::filesystem::path stem = model_file.stem(); !stem.empty(); stem = stem.stem()) {
     std::filesystem::path name = stem;
@@ -160,8 +162,6 @@ std::vector<std::filesystem::path> candidates(const std::filesystem::path& model
   files.push_back(model_file.parent_path() / "model.json");
   return files;
 }
-
-}  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -190,7 +190,7 @@ ModelConfig parse_model_config(const std::string& text, const std::filesystem::p
 }
 
 std::optional<ModelConfig> find_model_config(const std::filesystem::path& model_file) {
-  for (const auto& file : candidates(model_file)) {
+  for (const auto& file : model_config_files(model_file)) {
     std::error_code error;
     if (std::filesystem::is_regular_file(file, error)) {
       return read_model_config(file);

@@ -29,8 +29,11 @@ ModelConfig read_model_config(const std::filesystem::path& file);
 /// The same of the text of a file; `file` is for messages.
 ModelConfig parse_model_config(const std::string& text, const std::filesystem::path& file);
 
-/// Reads the first that exists of, for dir/NAME.scripted.pt: dir/NAME.scripted.json, dir/NAME.json (suffixes are
-/// dropped one by one) and dir/model.json. None: nullopt. Throws as read_model_config().
+/// Where the description of a model is looked for; for dir/NAME.scripted.pt: dir/NAME.scripted.json, dir/NAME.json
+/// (suffixes are dropped one by one) and dir/model.json.
+std::vector<std::filesystem::path> model_config_files(const std::filesystem::path& model_file);
+
+/// Reads the first of model_config_files() that exists. None: nullopt. Throws as read_model_config().
 std::optional<ModelConfig> find_model_config(const std::filesystem::path& model_file);
 
 }  // namespace ttscale::image

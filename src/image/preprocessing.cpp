@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/message_text.h"
+#include "base/option_text.h"
 #include "image/preprocess.h"
 #include "image/tensor_checks.h"
 #include "ttscale/error.h"
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::int64_t kMaxImgSize = 1 << 14;
 
-std::string to_text(double value) { return nlohmann::json(value).dump(); }
+/// JSON has no NaN and no infinity, and would say null.
+std::string to_text(double value) { return std::isfinite(value) ? nlohmann::json(value).dump() : number_text(value); }
 
 std::string to_text(const std::vector<double>& values) {
   std::string text;

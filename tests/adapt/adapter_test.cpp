@@ -7,9 +7,12 @@
 #include <limits>
 #include <thread>
 
+#include <torch/script.h>
+
 #include "adapt/message.h"
 #include "adapt/with_rule.h"
 #include "archives.h"
+#include "ttscale/bake.h"
 #include "ttscale/error.h"
 
 namespace ttscale {
@@ -397,6 +400,67 @@ TEST(Stream, PrintsATable) {
   stream.forward(golden("net.scripted", "input"));
   out << stream.report();
   EXPECT_THAT(out.str(), AllOf(HasSubstr("rule ema: 6 images in 1 batches"), HasSubstr("stem.1"), HasSubstr("bn2")));
+}
+
+TEST(AdaptedModel, ImagesAreGivenInTheTypeOfTheModel) {
+  const AdaptOptions options = with("ema");
+  EXPECT_EQ(adapt(load_archive("net.scripted"), options).input_type(), at::kFloat);
+  EXPECT_EQ(adapt(load_archive("net.bfloat16"), options).input_type(), at::kBFloat16);
+  AdaptOptions folded = with("source");
+  folded.allow_no_sites = true;
+  EXPECT_EQ(adapt(torch::jit::freeze(load_archive("net.bfloat16")), folded).input_type(), at::kBFloat16);
+}
+
+TEST(AdaptedModel, NamesMethodsThatAreNotAdapted) {
+  torch::jit::Module module("Methods");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_buffer("mean", at::zeros({3}));
+  module.register_buffer("var", at::ones({3}));
+  module.define(R"(
+def norm(self, x: Tensor) -> Tensor:
+    mean = self.mean if not self.training else None
+    var = self.var if not self.training else None
+    return torch.batch_norm(x, None, None, mean, var, self.training, 0.1, 1e-5, False)
+def head(self, x: Tensor) -> Tensor:
+    return x.mean([2, 3])
+def forward(self, x: Tensor) -> Tensor:
+    return self.head(self.norm(x))
+def features(self, x: Tensor) -> Tensor:
+    return self.norm(x) * 2.0
+def doubled(self, x: Tensor) -> Tensor:
+    return self.head(x) * 2.0
+)");
+  module.eval();
+  EXPECT_THAT(adapt(module, with("ema")).methods_left(), ::testing::ElementsAre("features"));
+  const torch::jit::Module frozen = torch::jit::freeze(module, std::vector<std::string>{"features", "doubled"});
+  EXPECT_THAT(adapt(frozen, with("ema")).methods_left(), ::testing::ElementsAre("features"));
+}
+
+TEST(AdaptedModel, ModelsThatCastImagesTakeSingles) {
+  const auto type_of = [](const std::string& first) {
+    torch::jit::Module module("Casts");
+    module.register_buffer("single", at::ones({3, 3, 1, 1}));
+    module.register_buffer("half", at::ones({64, 3, 3, 3}, at::kHalf));
+    module.register_buffer("mean", at::zeros({3}));
+    module.register_buffer("var", at::ones({3}));
+    module.define("def forward(self, x: Tensor) -> Tensor:\n" + first +
+                  "    return torch.batch_norm(y.float(), None, None, self.mean, self.var, False, 0.1, 1e-5, False)\n");
+    module.eval();
+    return adapt(module, with("ema")).input_type();
+  };
+  EXPECT_EQ(type_of("    y = torch.conv2d(x, self.half)[:, :3]\n"), at::kHalf);
+  EXPECT_EQ(type_of("    y = torch.conv2d(x.half(), self.half)[:, :3]\n"), at::kFloat);
+  EXPECT_EQ(type_of("    y = torch.conv2d(x, self.half.float())[:, :3]\n"), at::kFloat);
+  EXPECT_EQ(type_of("    y = torch.conv2d(torch.conv2d(x, self.single).half(), self.half)[:, :3]\n"), at::kFloat);
+  EXPECT_EQ(type_of("    y = x\n"), at::kFloat);
+}
+
+TEST(Adapt, AModelThatIsAdaptedIsRefusedUnderSourceToo) {
+  const torch::jit::Module adapted = online(adapt(load_archive("net.scripted"), with("auto")).stream());
+  AdaptOptions options = with("source");
+  options.allow_no_sites = true;
+  EXPECT_THAT(([&] { adapt(adapted, options); }),
+              ::testing::ThrowsMessage<ModelError>(HasSubstr("is adapted already")));
 }
 
 TEST(Stream, ActivationsOfReducedPrecisionKeepTheirType) {

@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <sstream>
+#include <string>
 
 #include <torch/script.h>
 
@@ -187,6 +188,27 @@ def features(self, x):
   const torch::jit::Module baked = travelled(bake(adapted.stream));
   expect_close(run(baked, x), adapted.frozen, "forward");
   EXPECT_TRUE(baked.get_method("features")({x}).toTensor().equal(module.get_method("features")({x}).toTensor()));
+}
+
+TEST(Bake, SaysWhyNothingWasCounted) {
+  const at::Tensor x = some_images();
+  const torch::jit::Module module =
+      scripted("def forward(self, x):\n    return self.norm(self.norm(x)).mean([2, 3])\n");
+  const auto refusal = [&](const at::Tensor& images) {
+    Stream stream = adapt(module, with("ema")).stream();
+    stream.forward(images);
+    try {
+      bake(stream);
+    } catch (const ModelError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refusal(x * std::numeric_limits<double>::quiet_NaN()), HasSubstr("look at the images"));
+  for (const double bad : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    module.attr("var").toTensor()[1] = bad;
+    EXPECT_THAT(refusal(x), HasSubstr("batch_norm_0 has a stored variance below 0")) << bad;
+  }
 }
 
 TEST(Bake, WritesConstantsInThePrecisionOfTheModel) {

@@ -102,6 +102,12 @@ TEST(Inputs, AreChosenByPosition) {
   EXPECT_THAT(refusal<UsageError>(module, options), HasSubstr("expected 0 to 1"));
 }
 
+TEST(Inputs, AModelOfOneArgumentHasNoOther) {
+  AdaptOptions options = with_output("");
+  options.call.input_index = 1;
+  EXPECT_THAT(refusal<UsageError>(load_archive("net.scripted"), options), HasSubstr("input_index: expected 0 to 0"));
+}
+
 TEST(Inputs, OthersMustHaveDefaults) {
   AdaptOptions options = with_output("");
   options.call.input_index = 1;

@@ -91,6 +91,7 @@ TEST_F(StateFileTest, WhatCannotBeWrittenIsSaid) {
   Stream stream = model_.stream();
   EXPECT_THROW(stream.save(folder / "none" / "camera.state"), Error);
   EXPECT_THROW(stream.save("/dev/full"), Error);
+  EXPECT_THROW(stream.load("/dev/zero"), DataError) << "which has no end";
   EXPECT_THAT(names(), ElementsAre());
 }
 

@@ -135,6 +135,24 @@ TEST_F(FileTest, CheckLeavesNoTraceAndKeepsTheContent) {
   check_writable("/dev/null");
 }
 
+TEST_F(FileTest, DevicesAreNotReadAsFiles) {
+  for (const fs::path& file : {fs::path("/dev/zero"), fs::path("/dev/null")}) {
+    EXPECT_THAT([&] { refuse_device("resume", file); },
+                ThrowsMessage<DataError>(AllOf(HasSubstr("resume: expected a file, found a device"),
+                                               HasSubstr(file.string()), Not(HasSubstr("\n")))));
+  }
+}
+
+TEST_F(FileTest, FilesPipesFoldersAndWhatIsNotThereAreLeftToTheReader) {
+  write_file(folder / "file", "x");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  fs::create_symlink("file", folder / "link");
+  for (const fs::path& file :
+       {folder / "file", folder / "link", folder / "pipe", folder, folder / "none", fs::path()}) {
+    EXPECT_NO_THROW(refuse_device("resume", file)) << file;
+  }
+}
+
 TEST_F(FileTest, CheckFailsBeforeTheWork) {
   EXPECT_THAT([&] { check_writable(folder / "none/r.json"); }, ThrowsMessage<Error>(HasSubstr("none/r.json")));
   EXPECT_THROW(check_writable(folder), Error);

@@ -190,6 +190,11 @@ TEST_F(CorruptTest, NamesThatDifferInTheirExtensionOnlyAreRefused) {
 TEST_F(CorruptTest, TargetInsideTheSourceIsRefused) {
   expect_failure(corrupt("images/out"), 2, {"outside the source"});
   expect_failure(corrupt("images"), 2, {"outside the source"});
+  const fs::path before = fs::current_path();
+  fs::current_path(images());
+  const Outcome relative = run_program({"corrupt", ".", "out"});
+  fs::current_path(before);
+  expect_failure(relative, 2, {"outside the source"});
   ASSERT_EQ(run_program({"corrupt", images(), path(".").string(), "--kinds", "contrast"}).exit_code, 0);  // beside it
 }
 
@@ -233,7 +238,9 @@ TEST_F(CorruptTest, FlagsThatCannotBeUsed) {
   expect_failure(corrupt("out", {"--format", "gif"}), 2, {"--format", "'gif'"});
   expect_failure(corrupt("out", {"--quality", "50"}), 2, {"--quality", "--format jpeg"});
   expect_failure(corrupt("out", {"--format", "jpeg", "--quality", "0"}), 2, {"--quality", "found 0"});
-  expect_failure(corrupt("out", {"--workers", "0"}), 2, {"--workers"});
+  expect_failure(corrupt("out", {"--workers", "0"}), 2, {"--workers: expected 1 to 1024, found 0"});
+  expect_failure(corrupt("out", {"--workers", "5000"}), 2, {"--workers: expected 1 to 1024, found 5000"});
+  expect_failure(corrupt("out", {"--max-pixels", "0"}), 2, {"--max-pixels", "found 0"});
   expect_failure(corrupt("out", {"--crop-pct", "1"}), 2, {"--crop-pct needs --img-size"});
   expect_failure(run_program({"corrupt", images()}), 2, {"target"});
   EXPECT_FALSE(fs::exists(path("out")));

@@ -71,7 +71,57 @@ TEST_F(UsageTest, ValuesOutOfRangeNameTheFlag) {
   expect_failure(eval({"--threads", "-1"}), 2, {"--threads", "-1"});
   expect_failure(eval({"--log-freq", "0"}), 2, {"--log-freq", "0"});
   expect_failure(eval({"--img-size", "8", "--crop-pct", "2"}), 2, {"--crop-pct", "2"});
-  expect_failure(eval({"--max-pixels", "0"}), 2, {"max", "pixels", "0"});
+  expect_failure(eval({"--max-pixels", "0"}), 2, {"--max-pixels: expected 1 to 1099511627776, found 0"});
+  expect_failure(eval({"--threads", "100000"}), 2, {"--threads: expected 0 to 1024, found 100000"});
+  expect_failure(run_program({"bench", model(), "--threads", "100000"}), 2, {"--threads", "found 100000"});
+  for (const char* megabytes : {"-1", "17592186044417", "99999999999999", "99999999999999999999"}) {
+    expect_failure(eval({"--cache-mb", megabytes}), 2,
+                   {std::string("--cache-mb: expected 0 to 8796093022207, found ") + megabytes + ';'});
+  }
+}
+
+TEST_F(UsageTest, NumbersThatDoNotFitAreNamedAsTheyWereTyped) {
+  const std::string huge = "99999999999999999999";
+  expect_failure(eval({"--seed", huge}), 2, {"--seed", "at most 18446744073709551615, found " + huge});
+  expect_failure(eval({"--seed", "3," + huge}), 2, {"--seed", "found " + huge});
+  expect_failure(eval({"-b", huge}), 2, {"--batch-size", "64 bits, found " + huge});
+  expect_failure(eval({"--num-samples", "-" + huge}), 2, {"--num-samples", "found -" + huge});
+  expect_failure(run_program({"calibrate", model(), "--data", images(), "--out", path("r").string(), "--seed", huge}),
+                 2, {"--seed", "found " + huge});
+}
+
+TEST_F(UsageTest, DecimalsAreFiniteAndNamedAsTheyWereTyped) {
+  for (const char* text : {"nan", "inf", "-inf", "1e400"}) {
+    expect_failure(eval({std::string("--mean=") + text}), 2,
+                   {std::string("--mean: expected a finite number, found ") + text});
+  }
+  expect_failure(eval({"--std", "nan"}), 2, {"--std", "found nan"});
+  expect_failure(eval({"--img-size", "8", "--crop-pct", "nan"}), 2, {"--crop-pct", "found nan"});
+}
+
+TEST_F(UsageTest, EmptyValuesAreNoValues) {
+  for (const char* flag : {"--results-file", "--html", "--predictions", "--resume", "--export-order", "--state-out",
+                           "--output", "-b", "--rule"}) {
+    expect_failure(eval({flag, ""}), 2, {std::string(flag) + ": expected a value, found an empty text"});
+  }
+  expect_failure(eval({"--html=", "--quiet"}), 2, {"--html: expected a value, found an empty text"});
+  expect_failure(run_program({"preprocess", path("x.ppm").string(), "--dump", ""}), 2, {"--dump", "empty"});
+  expect_failure(run_program({"inspect", ""}), 2, {"expected an argument, found an empty text behind inspect"});
+  expect_failure(eval({"--quiet", ""}), 2, {"expected an argument, found an empty text behind --quiet"});
+}
+
+TEST_F(UsageTest, ListsHaveAValueBetweenCommas) {
+  for (const char* sizes : {"1,", "1,,2", ",1", ","}) {
+    const std::string found = std::string("found '") + sizes + "'";
+    expect_failure(eval({"-b", sizes}), 2, {"--batch-size: expected values separated by single commas", found});
+    expect_failure(eval({std::string("-b") + sizes}), 2, {"--batch-size", found});
+    expect_failure(eval({std::string("--batch-size=") + sizes}), 2, {"--batch-size", found});
+  }
+  expect_failure(eval({"--layers", "a,,b"}), 2, {"--layers", "'a,,b'"});
+  expect_failure(eval({"--mean", "0.4,", "--quiet"}), 2, {"--mean", "'0.4,'"});
+  expect_failure(eval({"-b"}), 2, {"--batch-size", "required"});
+  EXPECT_EQ(eval({"--rule", "source", "--mean", "0.485,", "0.456,", "0.406"}).exit_code, 0);
+  EXPECT_EQ(eval({"-b", "4,12", "--rule", "source"}).exit_code, 0);
 }
 
 TEST_F(UsageTest, UnknownNamesListTheValidOnes) {

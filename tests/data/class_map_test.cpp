@@ -65,6 +65,8 @@ TEST(ClassMap, PickleIsRefusedUnread) {
 TEST(ClassMap, MissingFileNamesBothPlaces) {
   EXPECT_THAT(message_of<DataError>([] { read_class_map("map.txt", "no/such"); }),
               HasSubstr("found none at map.txt or no/such/map.txt; check --class-map"));
+  EXPECT_THAT(message_of<DataError>([] { read_class_map("/no/map.txt", "data"); }),
+              HasSubstr("found none at /no/map.txt; check --class-map"));
 }
 
 TEST(ClassMap, IsFoundBelowTheDataRoot) {

@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <vector>
+
+#include <torch/script.h>
 
 #include "fixtures.h"
 #include "image/preprocess.h"
@@ -169,6 +172,23 @@ TEST_F(EvalTest, TimesAndSitesAreGivenWhereAskedFor) {
   ASSERT_THAT(result.cells[0].sites, SizeIs(1));
   EXPECT_GT(result.cells[0].sites[0].used_distance, 0);
   EXPECT_EQ(result.cells[1].sites[0].used_distance, 0);
+}
+
+TEST_F(EvalTest, ModelsGetImagesOfTheirOwnType) {
+  run(options({"source", "ema"}));
+  const std::vector<Recorder::Prediction> single = seen.all;
+  for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
+    EvalOptions other = options({"source", "ema"});
+    torch::jit::Module module = torch::jit::load(other.model.string());
+    module.to(type);
+    other.model = folder / "other.pt";
+    module.save(other.model.string());
+    run(other);
+    ASSERT_EQ(seen.all.size(), single.size());
+    for (std::size_t i = 0; i < single.size(); ++i) {
+      EXPECT_NEAR(seen.all[i].confidence, single[i].confidence, type == at::kDouble ? 1e-5 : 0.05) << type << ' ' << i;
+    }
+  }
 }
 
 TEST_F(EvalTest, NanScoresAreCountedAndDoNotStopTheRun) {

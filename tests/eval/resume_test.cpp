@@ -254,6 +254,8 @@ TEST_F(Resume, ResultsThatAreNoneAreRefused) {
   EXPECT_THAT([&] { read_results(folder / "r.json"); },
               ThrowsMessage<DataError>(HasSubstr("expected a whole results file")));
   EXPECT_THAT([&] { read_results(folder / "none.json"); }, ThrowsMessage<DataError>(HasSubstr("none.json")));
+  EXPECT_THAT([&] { read_results("/dev/zero"); },
+              ThrowsMessage<DataError>(AllOf(HasSubstr("found a device"), HasSubstr("/dev/zero"))));
 }
 
 }  // namespace

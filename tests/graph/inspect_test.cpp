@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <torch/script.h>
+
 #include "archives.h"
 #include "ttscale/error.h"
 
@@ -153,6 +155,24 @@ TEST(Inspect, NotesSitesInLoops) {
 
 TEST(Inspect, BatchNormWithoutStatisticsIsNoTrainingTrace) {
   EXPECT_THAT(inspect(load_archive("monte-carlo")).summary, ::testing::Not(HasSubstr("traced in training mode")));
+}
+
+TEST(Inspect, TellsInstanceNormsWithStatisticsFromOthers) {
+  torch::jit::Module module("Instances");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_buffer("mean", at::zeros({3}));
+  module.register_buffer("var", at::ones({3}));
+  module.define(R"(
+def forward(self, x: Tensor) -> Tensor:
+    y = torch.instance_norm(x, None, None, self.mean, self.var, self.training, 0.1, 1e-5, False)
+    return torch.instance_norm(y, None, None, None, None, True, 0.1, 1e-5, False).mean([2, 3])
+)");
+  module.eval();
+  const Inspection found = inspect(module);
+  ASSERT_EQ(found.sites.size(), 2U);
+  EXPECT_THAT(found.sites[0].note, HasSubstr("running statistics of its own"));
+  EXPECT_THAT(found.sites[1].note, HasSubstr("from each image already"));
+  EXPECT_THAT(found.summary, HasSubstr("2 instance_norm calls in its place, which cannot be adapted"));
 }
 
 TEST(Inspect, SaysWhenThereIsNothing) {

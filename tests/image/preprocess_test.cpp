@@ -138,6 +138,7 @@ TEST(Preprocessing, ValidateNamesTheField) {
             "img_size: expected 1 to 16384 pixels a side, found 0x3");
   EXPECT_EQ(complaint([](Preprocessing& p) { p.crop_pct = 1.5; }), "crop_pct: expected 0.01 to 1, found 1.5");
   EXPECT_THAT(complaint([](Preprocessing& p) { p.crop_pct = std::nan(""); }), StartsWith("crop_pct: "));
+  EXPECT_THAT(complaint([](Preprocessing& p) { p.crop_pct = std::nan(""); }), HasSubstr("found nan"));
   EXPECT_EQ(complaint([](Preprocessing& p) { p.in_chans = 4; }), "in_chans: expected 1 (gray) or 3 (RGB), found 4");
   EXPECT_THAT(complaint([](Preprocessing& p) { p.mean = {0.5, 0.5}; }), StartsWith("mean: expected 1 or 3 values"));
   EXPECT_THAT(
