@@ -136,8 +136,8 @@ class TTSCALE_API AdaptedModel {
   /// itself. `stream.forward(images.to(model.input_type()))`.
   [[nodiscard]] at::ScalarType input_type() const;
 
-  /// Methods beside forward that read a layer which forward adapts. They are not adapted: in what bake() and online()
-  /// return they go on with the statistics of training.
+  /// Methods that forward does not call and that read a layer which it adapts. They are not adapted: in what bake() and
+  /// online() return they go on with the statistics of training.
   [[nodiscard]] std::vector<std::string> methods_left() const;
 
   /// The options it was made with.

@@ -37,10 +37,11 @@ fs::path class_map_of(const EvalFlags& flags) {
                                                                                 : flags.data / flags.class_map;
 }
 
-/// Absolute, as it is written.
+/// Absolute, as it is written; "images/" and "images/." end in an empty name then, which no path below begins with.
 fs::path plain(const fs::path& path) {
   std::error_code error;
-  return fs::absolute(path, error).lexically_normal();
+  const fs::path normal = fs::absolute(path, error).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
 }
 
 bool begins_with(const fs::path& path, const fs::path& start) {

@@ -33,9 +33,9 @@ RunFiles files_of(const PreprocessFlags& flags);
 RunFiles files_of(const CorruptFlags& flags);
 RunFiles files_of(const MergeFlags& flags);
 
-/// Throws UsageError for a file to be written that would replace one that is read, another that is written or an image
-/// of the data, by whatever name and link; devices and streams are no such files. Throws DataError for a device
-/// that would be read as a whole.
+/// Throws UsageError for a file to be written that would replace one that is read or another that is written, by
+/// whatever name and link, or an image that lies, or is written as lying, below the data; devices and streams are no
+/// such files. Throws DataError for a device that would be read as a whole.
 void check_files(const RunFiles& files);
 
 /// Whether a path, which need not be there, is a folder or lies below it.

@@ -11,9 +11,7 @@ namespace ttscale::data {
 /// The extensions of image files, for messages: those of torchvision's ImageFolder.
 extern const char* const kImageExtensions;
 
-/// Whether a file of this name is an image, by its ending. The whole name is looked at, as in torchvision: a file
-/// called
-/// ".jpg" is an image.
+/// Whether a file of this name is an image, by its ending. As in torchvision the whole name counts: ".jpg" is one.
 bool is_image(std::string name);
 
 /// A folder that is being read. Knows its parents, so that links that lead back to one of them are passed over.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <sstream>
 #include <utility>
+#include <variant>
 
 #include "ttscale/error.h"
 
@@ -25,6 +26,12 @@ void RuleRun::restart() {
   rejected_then_ = stream_.rejected();
   latest_ = at::Tensor();
   forget_guard();
+}
+
+std::vector<std::string> RuleRun::findings() const {
+  // A report reads the statistics of every site, from the device where they are there.
+  return std::holds_alternative<rule::Auto>(parse_rule(label_)) ? stream_.report().findings
+                                                                : std::vector<std::string>();
 }
 
 void RuleRun::load(const std::filesystem::path& file) {

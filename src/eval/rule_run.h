@@ -36,8 +36,8 @@ class RuleRun {
   [[nodiscard]] std::vector<SiteSummary> sites() const;
   /// Limits that the stream has met.
   [[nodiscard]] std::vector<std::string> warnings() const { return stream_.report().warnings; }
-  /// What the rule has found out about the stream, in words.
-  [[nodiscard]] std::vector<std::string> findings() const { return stream_.report().findings; }
+  /// What the rule has found out about the stream, in words. Of auto alone: others find nothing out.
+  [[nodiscard]] std::vector<std::string> findings() const;
   /// What the guard did in the last forward, images of its decisions counted by the stream; none if nothing watches.
   [[nodiscard]] const std::optional<GuardSummary>& guard() const { return guard_; }
   /// Batches that the stream has kept out of its statistics since it exists, whatever it went back to meanwhile.

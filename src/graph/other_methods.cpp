@@ -48,7 +48,11 @@ Tensors tensors_of_sites(Graph& graph, const Module& module) {
       add(node.inputs().at(ops::kNormSourceMean));
       add(node.inputs().at(ops::kNormSourceVar));
     } else if (kind == ops::kRestandardizeOperator) {
-      for (Value* input : node.inputs().at(ops::kRestandardizeX)->node()->inputs()) {
+      Node* layer = node.inputs().at(ops::kRestandardizeX)->node();
+      if (layer->kind() == c10::aten::movedim) {  // of channels that come last
+        layer = layer->inputs().at(0)->node();
+      }
+      for (Value* input : layer->inputs()) {
         add(input);
       }
     }

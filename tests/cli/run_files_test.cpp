@@ -112,6 +112,13 @@ TEST_F(RunFilesTest, ImagesOfTheDataAreNotReplaced) {
               },
               {"--results-file", image, "an image of the data"});
   expect_kept(image, [&] { return calibrate({"--out", image}); }, {"--out", image, "an image of the data"});
+  // A class folder may be a link, which is followed when images are read.
+  fs::create_directory(path("linked"));
+  fs::create_directory_symlink(path("images/a"), path("linked/a"));
+  for (const char* data : {"linked", "linked/", "linked/."}) {
+    expect_failure(run({"calibrate", model(), "--data", at(data)}, {"--out", at("linked/a/0.ppm")}), 2,
+                   {"--out", "an image of the data"});
+  }
   // Results may lie beside the images, and be written anew.
   for (int time = 0; time < 2; ++time) {
     EXPECT_EQ(eval({"--results-file", at("images/results.json")}).exit_code, 0);
