@@ -77,14 +77,14 @@ bool is_image_in(const fs::path& file, const fs::path& folder) {
 }
 
 [[noreturn]] void throw_taken(const NamedFile& written, const std::string& by) {
-  throw UsageError(written.name + ": expected a file of its own, found " + written.file.string() + ", which is " + by +
-                   "; name another file");
+  throw UsageError(written.name + ": expected a file of its own, found " + written.file.string() + ", which is also " +
+                   by + "; name another file");
 }
 
 void check_apart(const NamedFile& written, const std::vector<NamedFile>& others) {
   for (const NamedFile& other : others) {
     if (!other.file.empty() && !goes_on(written, other) && same_file(written.file, other.file)) {
-      throw_taken(written, other.name + (other.name.rfind("where", 0) == 0 ? "" : " too"));
+      throw_taken(written, other.name);
     }
   }
 }

@@ -40,7 +40,7 @@ TEST_F(RunFilesTest, TheModelIsNotReplacedWhateverItIsCalled) {
                 [&] {
                   return calibrate({"--out", name});
                 },
-                {"--out: expected a file of its own", name, "which is the model too"});
+                {"--out: expected a file of its own", name, "which is also the model"});
   }
 }
 
@@ -91,7 +91,7 @@ TEST_F(RunFilesTest, ResultsDoNotReplaceEachOther) {
   fs::current_path(path("."));  // neither name is there yet
   const Outcome outcome = eval({"--results-file", "same", "--html", "./same"});
   fs::current_path(before);
-  expect_failure(outcome, 2, {"--html: expected a file of its own, found ./same, which is --results-file too"});
+  expect_failure(outcome, 2, {"--html: expected a file of its own, found ./same, which is also --results-file"});
   expect_failure(eval({"--results-file", at("same"), "--predictions", at("same")}), 2, {"--predictions"});
   expect_failure(eval({"--resume", at("same"), "--html", at("same")}), 2, {"--html", "--resume"});
   expect_failure(adapt({"--out", at("same"), "--state-out", at("same")}), 2, {"--state-out", "--out"});
